@@ -1,0 +1,20 @@
+//! The Open vSwitch generic-netlink families: bytes in, values out, and back.
+//!
+//! **Contract.** Nothing here does I/O, reads a clock, allocates while reading or panics on any input: reading goes
+//! through borrowed views whose accessors return `Option` or `Result<_, DecodeError>`; writing appends to a `Vec<u8>` the
+//! caller owns and may reuse. Attributes a view does not know are carried through untouched. Numbers are host byte order
+//! unless an item says network order.
+//!
+//! It must not know sockets, errno texts or the switch: those live in the crates above.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod genl;
+pub mod ifname;
+pub mod mac;
+pub mod nla;
+pub mod nlmsg;
+
+pub use error::{DecodeError, Reason};
+pub use ifname::IfName;
+pub use mac::Mac;

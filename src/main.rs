@@ -1,0 +1,2 @@
+//! The `ovsdp` binary.
+fn main() {}
