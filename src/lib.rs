@@ -1,1 +1,8 @@
+//! ovsdp: Open vSwitch bridges from ifcfg files, without Open vSwitch's userspace.
+//!
+//! Two ways lead through this crate, each one-directional and readable top to bottom:
+//! a file's text → [`ifcfg`] → [`model`] → [`plan`] → `rtnl`, `dp` → kernel; and
+//! an upcall → `dp` → `switch` (a decision: actions, mask, what was learned) → `dp` → kernel.
+//! `docs/architecture.md` is the map; `tests/arrows.rs` holds the rooms to it.
 
+pub mod model;
