@@ -1,0 +1,206 @@
+//! What goes over the control socket: the parameters, replies and errors of `io.ovsdp`. `varlinkctl introspect` prints
+//! them from here, so names and comments are part of the interface.
+
+use serde::{Deserialize, Serialize};
+use zlink::introspect::CustomType;
+
+use crate::error::{Error, Kind};
+
+/// What a line of progress reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+#[serde(rename_all = "snake_case")]
+#[zlink(rename_all = "snake_case")]
+pub enum Stage {
+    /// The step in `text` begins.
+    Begin,
+    /// The step in `text` is done.
+    Ok,
+    /// The step in `text` failed; what follows undoes the ones before it.
+    Failed,
+    /// The step in `text` was undone.
+    Undone,
+    /// The step in `text` could not be undone.
+    Stuck,
+    /// A remark, such as a warning about a file.
+    Note,
+    /// The last line: everything is done.
+    Done,
+}
+
+/// One line of what a change is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct Progress {
+    /// What the line reports.
+    pub stage: Stage,
+    /// The step, or the remark.
+    pub text: String,
+    /// How many steps changed something; only in the last line.
+    pub changed: Option<u32>,
+}
+
+/// A lease the agent holds for a bridge or internal port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct LeaseStatus {
+    /// The interface the address is on.
+    pub interface: String,
+    /// The address with its prefix length.
+    pub address: String,
+    /// The server it is from.
+    pub server: String,
+    /// Seconds until it ends.
+    pub remaining: u64,
+}
+
+/// What the agent knows of one bridge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct BridgeStatus {
+    /// The bridge's name.
+    pub name: String,
+    /// Entries in its MAC table now.
+    pub macs: u32,
+    /// The most entries its MAC table may have.
+    pub macs_max: u32,
+    /// Addresses learned since the agent started.
+    pub learned: u64,
+    /// Entries that aged out.
+    pub expired: u64,
+    /// Entries evicted because the table was full.
+    pub evicted: u64,
+    /// Entries that moved from one port to another.
+    pub moved: u64,
+    /// The leases held for its interfaces.
+    pub leases: Vec<LeaseStatus>,
+}
+
+/// What the agent knows of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct AgentStatus {
+    /// The agent's version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// `per-cpu` or `per-vport`: how the kernel hands it packets.
+    pub dispatch: String,
+    /// How many threads answer upcalls.
+    pub handlers: u32,
+    /// Upcalls answered.
+    pub upcalls: u64,
+    /// Times the kernel reported that it dropped upcalls because a socket was full.
+    pub overruns: u64,
+    /// Flows installed.
+    pub installed: u64,
+    /// Flows the kernel refused.
+    pub refused: u64,
+    /// Flows the agent keeps book of now.
+    pub flows: u32,
+    /// Its bridges.
+    pub bridges: Vec<BridgeStatus>,
+}
+
+/// One entry of a MAC table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct FdbEntry {
+    /// The bridge.
+    pub bridge: String,
+    /// The port the address was learned on; the bridge's own name for its local port.
+    pub port: String,
+    /// The port's number in the datapath, when it is attached.
+    pub port_no: Option<u32>,
+    /// The VLAN, 0 for untagged frames.
+    pub vlan: u16,
+    /// The Ethernet address.
+    pub mac: String,
+    /// Seconds since it was last seen.
+    pub age: u64,
+}
+
+/// The MAC tables asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct Fdb {
+    /// Their entries, most recently seen last.
+    pub entries: Vec<FdbEntry>,
+}
+
+/// Why a request was not carried out. Each has the exit code of [`Kind`] in a command.
+#[derive(Debug, Clone, PartialEq, Eq, zlink::ReplyError, zlink::introspect::ReplyError)]
+#[zlink(interface = "io.ovsdp")]
+pub enum ApiError {
+    /// It failed and was undone.
+    Failed {
+        /// What failed.
+        message: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// The files cannot be carried out.
+    BadConfiguration {
+        /// What is wrong, as shown to a person.
+        message: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// Nothing goes by that name.
+    NoSuch {
+        /// The name.
+        message: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// The kernel did not permit it.
+    NotPermitted {
+        /// What was refused.
+        message: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// The kernel lacks what is needed.
+    KernelLacks {
+        /// What it lacks.
+        message: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// Another switch owns the datapath.
+    OtherSwitch {
+        /// Which.
+        message: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// An answer did not come in time.
+    TimedOut {
+        /// Which.
+        message: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+}
+
+impl From<Error> for ApiError {
+    fn from(Error { kind, message, advice }: Error) -> Self {
+        match kind {
+            Kind::Failed | Kind::Usage => Self::Failed { message, advice },
+            Kind::BadConfiguration => Self::BadConfiguration { message, advice },
+            Kind::NoSuch => Self::NoSuch { message, advice },
+            Kind::NotPermitted => Self::NotPermitted { message, advice },
+            Kind::KernelLacks => Self::KernelLacks { message, advice },
+            Kind::OtherSwitch => Self::OtherSwitch { message, advice },
+            Kind::TimedOut => Self::TimedOut { message, advice },
+        }
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        let (kind, message, advice) = match error {
+            ApiError::Failed { message, advice } => (Kind::Failed, message, advice),
+            ApiError::BadConfiguration { message, advice } => (Kind::BadConfiguration, message, advice),
+            ApiError::NoSuch { message, advice } => (Kind::NoSuch, message, advice),
+            ApiError::NotPermitted { message, advice } => (Kind::NotPermitted, message, advice),
+            ApiError::KernelLacks { message, advice } => (Kind::KernelLacks, message, advice),
+            ApiError::OtherSwitch { message, advice } => (Kind::OtherSwitch, message, advice),
+            ApiError::TimedOut { message, advice } => (Kind::TimedOut, message, advice),
+        };
+        Self { kind, message, advice }
+    }
+}

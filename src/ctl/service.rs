@@ -1,0 +1,171 @@
+//! The agent's side of the control socket: turns calls into [`Request`]s on a channel and their answers into replies.
+
+use std::fmt;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use futures_util::stream::{BoxStream, StreamExt, unfold};
+use tokio::sync::{mpsc, oneshot};
+use zlink::{Reply, Server};
+
+use super::api::{AgentStatus, ApiError, Fdb, Progress, Stage};
+use crate::error::{Error, Kind};
+
+/// What a change is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Bring up what is named; every ONBOOT bridge when nothing is.
+    Up(Vec<String>),
+    /// Take down what is named.
+    Down(Vec<String>),
+}
+
+/// Where a change's lines go: any number of `Ok`, then the last `Ok` with [`Stage::Done`] or one `Err`.
+pub type Lines = mpsc::UnboundedSender<Result<Progress, Error>>;
+
+/// A request from a client, with where its answer goes.
+pub enum Request {
+    /// Carry out a change with the files of a folder.
+    Change {
+        /// What to do.
+        change: Change,
+        /// The folder with the ifcfg files, absolute.
+        dir: PathBuf,
+        /// Where the lines of progress go.
+        lines: Lines,
+    },
+    /// Say how the agent and its bridges are.
+    Status(oneshot::Sender<AgentStatus>),
+    /// Say what is in the MAC table of one bridge, or of all.
+    Fdb(Option<String>, oneshot::Sender<Result<Fdb, Error>>),
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Change { change, dir, .. } => f.debug_struct("Change").field("change", change).field("dir", dir).finish(),
+            Self::Status(_) => f.write_str("Status"),
+            Self::Fdb(bridge, _) => f.debug_tuple("Fdb").field(bridge).finish(),
+        }
+    }
+}
+
+/// Takes requests to whoever carries them out. `Err` gives the request back: the other end is gone.
+pub trait Inbox {
+    /// Hands over one request.
+    ///
+    /// # Errors
+    /// Nobody is there to take it any more.
+    fn put(&self, request: Request) -> Result<(), Error>;
+}
+
+type Item = Result<Reply<Progress>, ApiError>;
+
+fn stream(receiver: mpsc::UnboundedReceiver<Result<Progress, Error>>) -> BoxStream<'static, Item> {
+    unfold(Some(receiver), |receiver| async {
+        let mut receiver = receiver?;
+        match receiver.recv().await {
+            Some(Ok(progress)) if progress.stage == Stage::Done => Some((Ok(Reply::new(Some(progress)).set_continues(Some(false))), None)),
+            Some(Ok(progress)) => Some((Ok(Reply::new(Some(progress)).set_continues(Some(true))), Some(receiver))),
+            Some(Err(error)) => Some((Err(error.into()), None)),
+            None => Some((Err(gone().into()), None)),
+        }
+    })
+    .boxed()
+}
+
+fn gone() -> Error {
+    Error::new(Kind::Failed, "the agent stopped before it answered").advise("see its log, then run the command again")
+}
+
+/// A call without `more` hears only how it ended.
+async fn last(mut receiver: mpsc::UnboundedReceiver<Result<Progress, Error>>) -> Item {
+    while let Some(line) = receiver.recv().await {
+        match line {
+            Ok(progress) if progress.stage == Stage::Done => return Ok(Reply::new(Some(progress)).set_continues(Some(false))),
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(gone().into())
+}
+
+/// The varlink service.
+pub struct Service {
+    inbox: Box<dyn Inbox>,
+}
+
+impl Service {
+    fn change(&self, more: bool, change: Change, dir: String) -> BoxStream<'static, Item> {
+        let (lines, receiver) = mpsc::unbounded_channel();
+        if let Err(error) = self.inbox.put(Request::Change { change, dir: dir.into(), lines }) {
+            return futures_util::stream::iter([Err(error.into())]).boxed();
+        }
+        if more { stream(receiver) } else { futures_util::stream::once(last(receiver)).boxed() }
+    }
+}
+
+/// What the macro below generates stands beside its `impl`; this module is there to say so once.
+mod interface {
+    #![allow(missing_docs, reason = "zlink::service generates undocumented public helper types")]
+
+    use futures_util::Stream;
+    use tokio::sync::oneshot;
+    use zlink::Reply;
+
+    use super::super::api::{AgentStatus, ApiError, BridgeStatus, Fdb, FdbEntry, LeaseStatus, Progress, Stage};
+    use super::{Change, Request, Service, gone};
+
+    #[zlink::service(
+        interface = "io.ovsdp",
+        vendor = "ovsdp",
+        product = "ovsdp",
+        version = env!("CARGO_PKG_VERSION"),
+        url = env!("CARGO_PKG_REPOSITORY"),
+        types = [Progress, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, Stage]
+    )]
+    impl Service {
+        /// Bring up what `names` names, every ONBOOT bridge when it is empty, from the ifcfg files of `dir`.
+        #[zlink(more)]
+        async fn up(&self, more: bool, names: Vec<String>, dir: String) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
+            self.change(more, Change::Up(names), dir)
+        }
+
+        /// Take down what `names` names and give its ports back what they had.
+        #[zlink(more)]
+        async fn down(&self, more: bool, names: Vec<String>, dir: String) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
+            self.change(more, Change::Down(names), dir)
+        }
+
+        /// How the agent and its bridges are.
+        async fn status(&self) -> Result<AgentStatus, ApiError> {
+            let (sender, receiver) = oneshot::channel();
+            self.inbox.put(Request::Status(sender))?;
+            receiver.await.map_err(|_| gone().into())
+        }
+
+        /// The MAC table of `bridge`, or of every bridge.
+        async fn fdb(&self, bridge: Option<String>) -> Result<Fdb, ApiError> {
+            let (sender, receiver) = oneshot::channel();
+            self.inbox.put(Request::Fdb(bridge, sender))?;
+            Ok(receiver.await.map_err(|_| gone())??)
+        }
+    }
+}
+
+/// Listens on `path` and answers until the listener fails. A socket left behind by an agent that was killed is replaced:
+/// the caller holds the lock that says it is the only agent.
+///
+/// # Errors
+/// The socket cannot be made or the listener failed.
+pub async fn serve(path: &Path, inbox: Box<dyn Inbox>) -> Result<(), Error> {
+    let fail = |what: &str, error: &dyn fmt::Display| Error::new(Kind::Failed, format!("{what} {}: {error}", path.display()));
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail("cannot replace the socket", &error)),
+        _ => {}
+    }
+    let listener = zlink::tokio::unix::bind(path).map_err(|error| fail("cannot listen on", &error))?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(|error| fail("cannot set the mode of", &error))?;
+    Server::new(listener, Service { inbox }).run().await.map_err(|error| fail("the control socket failed:", &error))
+}

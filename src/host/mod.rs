@@ -1,0 +1,10 @@
+//! This host as the plan sees it: what the kernel and a few files say, gathered for [`crate::plan`], and the small things
+//! outside the kernel's tables that commands and agent share.
+//!
+//! It reads; whoever changes the host is the agent.
+
+pub mod clients;
+pub mod machine;
+pub mod paths;
+pub mod resolver;
+pub mod store;
