@@ -2,10 +2,12 @@
 //! detached from this terminal.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::ctl::READY;
 use crate::ctl::client::{Client, Reach};
 use crate::error::{Error, Kind};
 use crate::host::paths::Run;
@@ -81,8 +83,3 @@ fn detached() -> Result<(), Error> {
         Err(_) => Err(Error::new(Kind::TimedOut, format!("the agent did not answer within {} s", START.as_secs()))),
     }
 }
-
-use std::os::unix::process::CommandExt;
-
-/// What a detached agent says when it answers; anything else is an [`Error`] as JSON.
-pub const READY: &str = "ready";

@@ -5,3 +5,7 @@
 pub mod api;
 pub mod client;
 pub mod service;
+
+/// What a detached agent says on its standard output once it answers on the socket; a line that is something else is an
+/// [`Error`](crate::error::Error) as JSON.
+pub const READY: &str = "ready";

@@ -1,0 +1,108 @@
+//! The agent as a process: the only one of its run directory, detached when asked, and heard by whoever started it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::net::UnixDatagram;
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::ctl::READY;
+use crate::error::{Error, Kind};
+use crate::host::paths::Run;
+
+/// Holds the run directory's lock for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Only {
+    _lock: Flock<File>,
+}
+
+/// Makes the run directory and takes its lock.
+///
+/// # Errors
+/// [`Kind::NotPermitted`] when this user may not; [`Kind::Failed`] when another agent holds it.
+pub(super) fn only(run: &Run) -> Result<Only, Error> {
+    let fail = |what: &str, path: &std::path::Path, error: io::Error| {
+        let kind = if error.kind() == io::ErrorKind::PermissionDenied { Kind::NotPermitted } else { Kind::Failed };
+        let error = Error::new(kind, format!("cannot {what} {}: {error}", path.display()));
+        if kind == Kind::NotPermitted { error.advise("run it as root") } else { error }
+    };
+    fs::create_dir_all(run.dir()).map_err(|error| fail("make the run directory", run.dir(), error))?;
+    let path = run.lock();
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|error| fail("open", &path, error))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Only { _lock: lock }),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(Error::new(Kind::Failed, format!("another agent is running: it holds {}", path.display()))
+            .advise("`ovsdp status` shows it; stop it before starting another")),
+        Err((_, errno)) => Err(fail("lock", &path, errno.into())),
+    }
+}
+
+/// Leaves the terminal and the process group of whoever started it, and sends what it says from now on to the log. Standard
+/// output stays until [`ready`] or [`failed`] is said on it.
+///
+/// # Errors
+/// What the kernel says.
+pub(super) fn detach(run: &Run) -> Result<(), Error> {
+    let fail = |error: io::Error| Error::new(Kind::Failed, format!("cannot detach: {}: {error}", run.log().display()));
+    let log = OpenOptions::new().create(true).append(true).open(run.log()).map_err(fail)?;
+    // It fails only for the leader of a process group, which a started process is not; then there is nothing to leave.
+    let _ = nix::unistd::setsid();
+    nix::unistd::dup2_stderr(&log).map_err(|errno| fail(errno.into()))?;
+    // The folder it was started in may be unmounted later.
+    nix::unistd::chdir("/").map_err(|errno| fail(errno.into()))
+}
+
+/// Tells whoever started it that it answers: the service manager by sd_notify(3), the command by a line, after which
+/// standard output is the log.
+pub(super) fn ready(background: bool) {
+    notify("READY=1");
+    if background {
+        say(READY);
+    }
+}
+
+/// Tells the command that started it why it does not run.
+pub(super) fn failed(error: &Error) {
+    say(&serde_json::to_string(error).unwrap_or_default());
+}
+
+fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    // The command waits for the line, not for the end of the pipe; a later reader must not be kept waiting by an agent.
+    let _ = nix::unistd::dup2_stdout(io::stderr());
+}
+
+/// One message of sd_notify(3); nothing where no service manager asked for it.
+fn notify(state: &str) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let send = || -> io::Result<()> {
+        let socket = UnixDatagram::unbound()?;
+        let bytes = path.as_encoded_bytes();
+        if let Some(name) = bytes.strip_prefix(b"@") {
+            use std::os::linux::net::SocketAddrExt;
+            socket.send_to_addr(state.as_bytes(), &std::os::unix::net::SocketAddr::from_abstract_name(name)?)?;
+        } else {
+            socket.send_to(state.as_bytes(), &path)?;
+        }
+        Ok(())
+    };
+    if let Err(error) = send() {
+        eprintln!("cannot tell the service manager {state}: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_agent_a_run_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = Run::at(dir.path().join("run"));
+        let first = only(&run).unwrap();
+        assert_eq!(only(&run).unwrap_err().kind, Kind::Failed);
+        drop(first);
+        only(&run).unwrap();
+    }
+}

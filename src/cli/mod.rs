@@ -1,0 +1,75 @@
+//! Arguments become one call, its answer text or JSON, its failure an exit code.
+//!
+//! A command here reads files and the kernel and asks the agent; it changes nothing itself, and nothing may import it.
+
+mod args;
+mod change;
+mod fdb;
+mod flows;
+mod launch;
+mod output;
+mod plan;
+mod progress;
+mod show;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, Dispatch};
+
+use crate::error::{Error, Kind};
+use crate::host::paths::Run;
+
+/// How the agent is to run, from its command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgentArgs {
+    /// Detach from the terminal.
+    pub background: bool,
+    /// Use a socket a vport whatever the kernel can do.
+    pub per_vport: bool,
+}
+
+/// Runs the process's command line. `agent` is the call behind `ovsdp agent`, handed in because nothing here knows it.
+pub fn main(agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are printed to standard output and are no failure; clap knows which is which.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Kind::Usage.exit_code() } else { 0 });
+        }
+    };
+    match run(cli.command, agent) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ovsdp: {error}");
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}
+
+fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> Result<(), Error> {
+    let run = Run::from_env();
+    match command {
+        Command::Up { names, dry_run: true, common } | Command::Plan { names, common } => plan::run(&run, &names, common),
+        Command::Up { names, dry_run: false, common } => change::up(&run, names, common),
+        Command::Restart { common } => change::up(&run, Vec::new(), common),
+        Command::Down { names, common } => change::down(&run, names, common),
+        Command::Show { json } => show::run(&run, json),
+        Command::Status { name, json } => status::run(&run, name.as_deref(), json),
+        Command::Fdb { bridge, json } => fdb::run(&run, bridge.as_deref(), json),
+        Command::Flows { bridge, json } => flows::run(&run, bridge.as_deref(), json),
+        Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),
+    }
+}
+
+/// Runs the asynchronous part of a command.
+fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(Kind::Failed, format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(future)
+}
