@@ -21,6 +21,7 @@ pub mod nla;
 pub mod nlctrl;
 pub mod nlmsg;
 pub mod packet;
+pub mod text;
 pub mod uapi;
 pub mod vport;
 

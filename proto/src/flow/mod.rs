@@ -8,7 +8,7 @@ use crate::uapi::flow::{VERSION, attr, cmd};
 
 mod line;
 
-pub use line::Line;
+pub use line::{Line, fmt_flow};
 
 const FAMILY: &str = "ovs_flow";
 
