@@ -1,2 +1,4 @@
+//! Open vSwitch bridges from ifcfg files: the library behind the `ovsdp` binary.
 
 pub mod nl;
+pub mod rtnl;

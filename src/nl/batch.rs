@@ -1,6 +1,7 @@
 //! Requests collected for one `sendmsg`. Bytes only: no socket here.
 
 use ovsdp_proto::nlmsg::{self, flag};
+use ovsdp_proto::{DecodeError, Reason};
 
 use super::error::Error;
 
@@ -63,21 +64,31 @@ impl Batch {
         Ok(self.ends.len() - 1)
     }
 
-    /// Appends one complete message as another part of the program built it; its sequence number is replaced.
+    /// Appends the one complete message that `build` appends; its sequence number is replaced when it is sent. Returns
+    /// its place, as [`Batch::push`] does.
     ///
     /// # Errors
-    /// [`Error::Decode`] when `message` is not exactly one message.
-    pub fn push_message(&mut self, message: &[u8]) -> Result<usize, Error> {
-        let (parsed, taken) = nlmsg::Message::parse(message)?;
-        if taken != message.len() {
-            return Err(Error::Decode(ovsdp_proto::DecodeError::new("netlink", 0, taken, ovsdp_proto::Reason::BadLength)));
+    /// What `build` returns, and [`Error::Decode`] when it did not append exactly one message; the batch is then as it
+    /// was before.
+    pub fn append<E: Into<Error>>(&mut self, build: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<usize, Error> {
+        let start = self.bytes.len();
+        let checked = build(&mut self.bytes).map_err(E::into).and_then(|()| {
+            let bytes = self.bytes.get(start..).unwrap_or(&[]);
+            match nlmsg::Message::parse(bytes)? {
+                (_, taken) if taken == bytes.len() => Ok(()),
+                (_, taken) => Err(Error::Decode(DecodeError::new("netlink", 0, taken, Reason::BadLength))),
+            }
+        });
+        match checked {
+            Ok(()) => {
+                self.ends.push(self.bytes.len());
+                Ok(self.ends.len() - 1)
+            }
+            Err(error) => {
+                self.bytes.truncate(start);
+                Err(error)
+            }
         }
-        let flags = parsed.flags;
-        let payload = parsed.payload;
-        self.push(parsed.kind, flags, |out| {
-            out.extend_from_slice(payload);
-            Ok(())
-        })
     }
 
     /// Whether requests whose outcome was lost are to be sent again.
@@ -168,8 +179,17 @@ mod tests {
         assert_eq!(batch.push(1, 0, |_| Err("no")), Err("no"));
         assert_eq!((batch.len(), batch.wire_len()), (1, 20));
         let copy = batch.request(0).to_vec();
-        let again = batch.push_message(&copy).unwrap();
+        let append = |batch: &mut Batch, bytes: &[u8]| {
+            batch.append::<Error>(|out| {
+                out.extend_from_slice(bytes);
+                Ok(())
+            })
+        };
+        let again = append(&mut batch, &copy).unwrap();
         assert_eq!(batch.request(again), copy);
-        assert!(batch.push_message(&copy[..18]).is_err());
+        for bad in [&copy[..18], &[], &[copy.clone(), copy.clone()].concat()] {
+            assert!(append(&mut batch, bad).is_err());
+        }
+        assert_eq!((batch.len(), batch.wire_len()), (2, 40));
     }
 }

@@ -29,7 +29,8 @@ enum End {
 }
 
 impl Socket {
-    /// Asks for the whole table that request `kind` with `fill`'s payload names, and hands every object to `visit`.
+    /// Asks for the whole table that the one request `build` puts into a batch names (its flags must have
+    /// [`flag::DUMP`]), and hands every object to `visit`.
     ///
     /// A table that changed while it was read (`NLM_F_DUMP_INTR`) and one of which messages were lost is read again, at
     /// most 8 times; [`Dumped::Start`] then comes again. Some tables (flows among them) never say that they changed: an
@@ -37,15 +38,14 @@ impl Socket {
     ///
     /// # Errors
     /// [`Error::Kernel`] when the kernel refuses or breaks off, [`Error::Interrupted`] when the table never stood
-    /// still, [`Error::Truncated`]. What `visit` returns; the rest of the dump is then read and thrown away.
+    /// still, [`Error::Truncated`]. What `build` and `visit` return; the rest of the dump is then read and thrown away.
     pub fn dump<E: From<Error>>(
         &mut self,
-        kind: u16,
-        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+        build: impl FnOnce(&mut Batch) -> Result<usize, Error>,
         mut visit: impl FnMut(Dumped<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut request = Batch::new();
-        request.push(kind, flag::DUMP, fill)?;
+        build(&mut request)?;
         for attempt in 1..=MAX_ATTEMPTS {
             visit(Dumped::Start)?;
             match self.attempt(&mut request, &mut visit)? {

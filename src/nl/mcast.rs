@@ -84,9 +84,9 @@ impl Multicast {
         self.wire.counters
     }
 
-    /// Counts a notification that a room above could not read.
-    pub const fn count_unreadable(&mut self) {
-        self.wire.counters.unreadable += 1;
+    /// Counts notifications that a room above could not read.
+    pub const fn count_unreadable(&mut self, messages: u64) {
+        self.wire.counters.unreadable += messages;
     }
 }
 

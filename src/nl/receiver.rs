@@ -50,9 +50,9 @@ impl Receiver {
         self.wire.counters
     }
 
-    /// Counts a message that a room above could not read.
-    pub const fn count_unreadable(&mut self) {
-        self.wire.counters.unreadable += 1;
+    /// Counts messages that a room above could not read.
+    pub const fn count_unreadable(&mut self, messages: u64) {
+        self.wire.counters.unreadable += messages;
     }
 }
 

@@ -80,9 +80,9 @@ impl Socket {
         self.wire.counters
     }
 
-    /// Counts an object that a room above could not read: it is skipped, and shown as skipped.
-    pub const fn count_unreadable(&mut self) {
-        self.wire.counters.unreadable += 1;
+    /// Counts objects that a room above could not read: they are skipped, and shown as skipped.
+    pub const fn count_unreadable(&mut self, objects: u64) {
+        self.wire.counters.unreadable += objects;
     }
 
     /// The next `count` sequence numbers: the first of them. 0 is left out, it marks what nobody asked for.

@@ -73,21 +73,19 @@ impl<'r> Pending<'r> {
 }
 
 impl Socket {
-    /// Carries out one request and waits for its acknowledgement. `reply` sees what the kernel answers besides: the
-    /// object asked for, or echoed (`NLM_F_ECHO`).
+    /// Carries out the one request that `build` puts into a batch, and waits for its acknowledgement. `reply` sees what
+    /// the kernel answers besides: the object asked for, or echoed (`NLM_F_ECHO`).
     ///
     /// # Errors
-    /// [`Error::Kernel`] when the kernel refuses; the others as they say. What `reply` returns, if the kernel does not
-    /// refuse.
+    /// [`Error::Kernel`] when the kernel refuses; the others as they say. What `build` and `reply` return, the latter if
+    /// the kernel does not refuse.
     pub fn transact(
         &mut self,
-        kind: u16,
-        flags: u16,
-        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+        build: impl FnOnce(&mut Batch) -> Result<usize, Error>,
         mut reply: impl FnMut(Message<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut batch = Batch::new();
-        batch.push(kind, flags, fill)?;
+        build(&mut batch)?;
         self.batch(&mut batch, |_, message| reply(message)).pop().unwrap_or(Err(Error::Lost))
     }
 
