@@ -5,7 +5,10 @@
 //! an upcall → `dp` → `switch` (a decision: actions, mask, what was learned) → `dp` → kernel.
 //! `docs/architecture.md` is the map; `tests/arrows.rs` holds the rooms to it.
 
+pub mod cli;
 pub mod ctl;
 pub mod error;
 pub mod host;
 pub mod model;
+pub mod nl;
+pub mod rtnl;

@@ -1,0 +1,32 @@
+//! The only sockets of the program, and its only `unsafe` (in [`sys`]): send, receive, dump, listen, and what the kernel
+//! says about what it refuses.
+//!
+//! - [`Socket`]: requests. [`Socket::transact`] one, [`Socket::batch`] many, [`Socket::send_unacked`] those nobody waits
+//!   for, [`Socket::dump`] a table.
+//! - [`Multicast`]: notifications, on a socket of their own.
+//! - [`Receiver`]: what the kernel sends to a port id without being asked: upcalls.
+//! - [`Error`], [`Kind`], [`Failure`]: why not. [`Counters`]: what was lost.
+//!
+//! Every wait is bounded. Datagrams of other processes are thrown away. It must not know links, datapaths or flows:
+//! payloads are the business of `rtnl` and `dp`.
+
+mod ack;
+mod batch;
+mod counters;
+mod dump;
+mod error;
+mod mcast;
+mod names;
+mod receiver;
+mod sock;
+mod sys;
+mod transact;
+
+pub use batch::Batch;
+pub use counters::Counters;
+pub use dump::Dumped;
+pub use error::{Error, Failure, Kind};
+pub use mcast::{Event, Multicast};
+pub use names::{Nameless, Names, Naming};
+pub use receiver::Receiver;
+pub use sock::{DEFAULT_TIMEOUT, Protocol, RECV_BUFFER, Socket};

@@ -1,0 +1,26 @@
+//! What neither neli nor nix offers safely: borrowing a [`NlSocket`]'s descriptor, and one netlink socket option.
+//! The only file of the crate with `unsafe` in it; nothing else belongs here.
+#![allow(unsafe_code, reason = "a descriptor is borrowed by number, and setsockopt takes a pointer")]
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use neli::socket::NlSocket;
+use nix::errno::Errno;
+use nix::libc;
+
+/// The socket's descriptor, for as long as the socket is borrowed.
+pub(super) fn fd(socket: &NlSocket) -> BorrowedFd<'_> {
+    // SAFETY: `NlSocket` owns its descriptor, never gives it away and closes it only when dropped; the returned value
+    // borrows the socket, so it cannot outlive it. A descriptor from socket(2) is never -1.
+    unsafe { BorrowedFd::borrow_raw(socket.as_raw_fd()) }
+}
+
+/// Turns on `NETLINK_CAP_ACK`: an error then carries the failed request's header only, not all of its payload. Without
+/// it every refused packet would come back whole and fill the receive buffer.
+pub(super) fn cap_acks(socket: &NlSocket) -> Result<(), Errno> {
+    let on: libc::c_int = 1;
+    let len = libc::socklen_t::try_from(size_of::<libc::c_int>()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the pointer and length describe `on`, a live `c_int` that setsockopt(2) only reads during the call.
+    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, (&raw const on).cast(), len) };
+    Errno::result(result).map(drop)
+}
