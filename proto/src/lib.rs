@@ -8,12 +8,15 @@
 //! It must not know sockets, errno texts or the switch: those live in the crates above.
 #![forbid(unsafe_code)]
 
+pub mod action;
 pub mod error;
 pub mod genl;
 pub mod ifname;
+pub mod key;
 pub mod mac;
 pub mod nla;
 pub mod nlmsg;
+pub mod uapi;
 
 pub use error::{DecodeError, Reason};
 pub use ifname::IfName;

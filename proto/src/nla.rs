@@ -26,6 +26,11 @@ pub struct Attr<'a> {
 }
 
 impl<'a> Attr<'a> {
+    /// An attribute that has not been read from anywhere: `nla_type`, flags included, and its payload.
+    pub const fn new(raw_type: u16, payload: &'a [u8]) -> Self {
+        Self { raw_type, payload, offset: 0 }
+    }
+
     /// The attribute's number, without the nested and byte-order flags.
     pub const fn kind(&self) -> u16 {
         self.raw_type & NLA_TYPE_MASK
@@ -97,6 +102,28 @@ impl<'a> Attr<'a> {
             Some(end) => &self.payload[..end],
             None => self.payload,
         }
+    }
+
+    /// The payload as an array of host-order `u32`. Bytes of an incomplete last one are left out.
+    pub fn u32s(&self) -> impl ExactSizeIterator<Item = u32> + Clone + use<'a> {
+        let (whole, _) = self.payload.as_chunks();
+        whole.iter().map(|bytes| u32::from_ne_bytes(*bytes))
+    }
+
+    /// Appends the attribute as it stood on the wire, flags included, padded.
+    ///
+    /// # Errors
+    /// [`TooLong`], only for one made with [`Attr::new`] over more than [`MAX_PAYLOAD`] bytes.
+    pub fn put(&self, out: &mut Vec<u8>) -> Result<(), TooLong> {
+        put(out, self.raw_type, self.payload)
+    }
+
+    /// The payload as a fixed array.
+    ///
+    /// # Errors
+    /// [`Reason::BadLength`] when it is of another length.
+    pub fn fixed<const N: usize>(&self, family: &'static str) -> Result<[u8; N], DecodeError> {
+        self.array().ok_or(self.error(family, Reason::BadLength))
     }
 
     /// The error to return when this attribute, read as part of `family`, is not what it should be.
