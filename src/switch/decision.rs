@@ -1,0 +1,196 @@
+//! What the switch makes of a packet: what to do with it, which other packets would be treated the same, and why.
+
+use ovsdp_proto::key::{L2, VLAN_PRESENT};
+use ovsdp_proto::nla::{self, TooLong};
+use ovsdp_proto::uapi::key;
+use ovsdp_proto::{Mac, action};
+use serde::Serialize;
+
+use super::topology::{BridgeId, PortId};
+
+/// A station: an address in a VLAN of a bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Station {
+    /// The bridge.
+    pub bridge: BridgeId,
+    /// The VLAN, 0 when untagged.
+    pub vlan: u16,
+    /// The address; never a group's.
+    pub mac: Mac,
+}
+
+/// A station the MAC table did not have behind this port. Flows that were decided without knowing so are wrong from now on:
+/// [`FlowTable::outdated`](super::FlowTable::outdated) finds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Learned {
+    /// The station.
+    pub station: Station,
+    /// The port it is behind now.
+    pub port: PortId,
+    /// Whether it was behind another port before.
+    pub moved: bool,
+}
+
+/// Why a packet is treated as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// Dropped: the key cannot be read.
+    #[default]
+    Malformed,
+    /// Dropped: the key names no port the packet came in by.
+    NoPort,
+    /// Dropped: there is no Ethernet header.
+    NoEthernet,
+    /// Dropped: it went round by a `recirc` action that is not ours.
+    Recirculated,
+    /// Dropped: the port belongs to no bridge.
+    UnknownPort,
+    /// Dropped: its VLAN tag is cut short.
+    PartialTag,
+    /// Dropped: it is for a group address that no bridge forwards.
+    Reserved,
+    /// Dropped: its destination is behind the port it came from.
+    SamePort,
+    /// Sent to the port its destination is behind.
+    Forwarded,
+    /// Sent to every other port: the destination is a group.
+    Group,
+    /// Sent to every other port: the destination's port is not known.
+    Unknown,
+}
+
+impl Reason {
+    /// The reason in words, for a person.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Malformed => "dropped: the flow key cannot be read",
+            Self::NoPort => "dropped: it came in by no port",
+            Self::NoEthernet => "dropped: it has no Ethernet header",
+            Self::Recirculated => "dropped: recirculated by a flow that is not ours",
+            Self::UnknownPort => "dropped: its port belongs to no bridge",
+            Self::PartialTag => "dropped: its VLAN tag is cut short",
+            Self::Reserved => "dropped: its destination is a reserved group that no bridge forwards",
+            Self::SamePort => "dropped: its destination is behind the port it came from",
+            Self::Forwarded => "forwarded to the port its destination is behind",
+            Self::Group => "flooded: its destination is a group",
+            Self::Unknown => "flooded: it is not known where its destination is",
+        }
+    }
+}
+
+/// Whether a decision may be installed as a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Install {
+    /// No: execute the actions on this packet only. No flow of this key could ever match it, or none is worth having.
+    #[default]
+    No,
+    /// For a few seconds, whatever its traffic: it only keeps packets that nobody wants from coming up one by one.
+    Briefly,
+    /// As long as it is used.
+    Yes,
+}
+
+/// What the switch makes of a packet. Made once and handed to each call: its memory is used again.
+#[derive(Debug, Clone, Default)]
+pub struct Decision {
+    /// The actions, as the payload of ACTIONS. Empty: drop.
+    pub actions: Vec<u8>,
+    /// The mask, as the payload of MASK. It belongs to the very key bytes the decision was asked for: FLOW_NEW takes the
+    /// upcall's KEY payload untouched, and this beside it. Empty when [`install`](Self::install) is [`Install::No`].
+    pub mask: Vec<u8>,
+    /// The bridge that decided; `None` when the port belongs to none.
+    pub bridge: Option<BridgeId>,
+    /// The port it came in by, as the bridge knows it.
+    pub port: Option<PortId>,
+    /// The station that sent it, when the decision read that and it can be a station's address.
+    pub from: Option<Station>,
+    /// The station it is for, when the decision read that and it can be a station's address.
+    pub to: Option<Station>,
+    /// What the MAC table learned from it.
+    pub learned: Option<Learned>,
+    /// The MAC table does not have the sender behind this port, and was not told: [`Switch::translate`](super::Switch::translate)
+    /// leaves it alone, where an upcall would have learned.
+    pub unlearned: bool,
+    /// Why.
+    pub reason: Reason,
+    /// Whether it may be installed.
+    pub install: Install,
+}
+
+/// Which fields beyond the port a decision read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Read {
+    pub(crate) src: bool,
+    pub(crate) dst: bool,
+    pub(crate) vid: bool,
+}
+
+impl Decision {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets what it held, keeps its memory.
+    pub(crate) fn clear(&mut self) {
+        let (mut actions, mut mask) = (core::mem::take(&mut self.actions), core::mem::take(&mut self.mask));
+        actions.clear();
+        mask.clear();
+        *self = Self { actions, mask, ..Self::default() };
+    }
+
+    /// Whether the packet is dropped.
+    pub fn is_drop(&self) -> bool {
+        self.actions.is_empty()
+    }
+
+    /// Appends sending to a datapath port.
+    pub(crate) fn output(&mut self, dp_port: u32) {
+        action::output(&mut self.actions, dp_port);
+    }
+
+    /// Settles the decision: its reason, and a mask of what was read if it may be installed.
+    pub(crate) fn settle(&mut self, l2: &L2, reason: Reason, read: Read, install: Install) {
+        self.reason = reason;
+        self.install = install;
+        // A frame that ends within a tag has no key of its own: what the kernel makes of this one's is a frame with a
+        // length field (eth_type 802.2), and a flow of that would never match it.
+        let cut_short = [l2.vlan, l2.inner_vlan].into_iter().flatten().any(|vlan| vlan.tci & VLAN_PRESENT == 0);
+        if cut_short || (install != Install::No && put_mask(&mut self.mask, l2, read).is_err()) {
+            self.install = Install::No;
+        }
+        if self.install == Install::No {
+            self.mask.clear();
+        }
+    }
+}
+
+/// Appends a mask the kernel takes for a key like this (`ovs_nla_get_match`). RECIRC_ID and IN_PORT tell passes and ports
+/// apart and are always exact, and so is ETHERTYPE, which the kernel makes exact anyhow. Of a tag the kernel demands the
+/// TPID and the present bit; a TCI not in the mask would be taken for exact, so an inner tag has its present bit there and
+/// nothing else.
+fn put_mask(out: &mut Vec<u8>, l2: &L2, read: Read) -> Result<(), TooLong> {
+    const EXACT: u16 = 0xffff;
+    let byte = |on: bool| if on { 0xff } else { 0 };
+    let (s, d) = (byte(read.src), byte(read.dst));
+    nla::put_u32(out, key::RECIRC_ID, u32::MAX);
+    nla::put_u32(out, key::IN_PORT, u32::MAX);
+    nla::put_array(out, key::ETHERNET, [s, s, s, s, s, s, d, d, d, d, d, d]);
+    nla::put_be16(out, key::ETHERTYPE, EXACT);
+    if l2.vlan.is_none() {
+        return Ok(());
+    }
+    nla::put_be16(out, key::VLAN, VLAN_PRESENT | if read.vid { 0xfff } else { 0 });
+    nla::put_nested(out, key::ENCAP, |out| {
+        nla::put_be16(out, key::ETHERTYPE, EXACT);
+        if l2.inner_vlan.is_none() {
+            return Ok(());
+        }
+        nla::put_be16(out, key::VLAN, VLAN_PRESENT);
+        nla::put_nested(out, key::ENCAP, |out| {
+            nla::put_be16(out, key::ETHERTYPE, EXACT);
+            Ok(())
+        })
+    })
+}

@@ -1,0 +1,390 @@
+//! The flows that are in the kernel because of a decision, and which stations each of them depends on.
+//!
+//! The kernel has the flows; here is what a later decision needs of them: the key to decide again with, fingerprints to
+//! tell whether the outcome differs, counters to tell what is new, and two indices, by sender and by destination. They make
+//! two promises cheap to keep: a flow *to* a station goes where the station is, and a flow *from* a station comes from
+//! where it is, so that wherever it turns up next, its first packet is an upcall and teaches the switch.
+
+use core::hash::BuildHasher;
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as Place;
+use serde::{Deserialize, Serialize};
+
+use super::chain::{Chain, Links};
+use super::core::Switch;
+use super::decision::{Decision, Install, Learned, Station};
+use super::time::Moment;
+use super::topology::{BridgeId, PortId};
+use super::ufid::{Digest, Seed, Ufid};
+
+/// The most flows there may be, unless configured otherwise.
+pub const FLOW_LIMIT: u32 = 200_000;
+
+/// One flow in the kernel.
+#[derive(Debug)]
+pub struct Flow {
+    /// Its name.
+    pub ufid: Ufid,
+    /// Its key: what FLOW_SET must repeat with new actions (the kernel checks actions against it), and what it is decided
+    /// again with.
+    pub key: Box<[u8]>,
+    /// Packets the kernel has reported.
+    pub packets: u64,
+    /// Bytes the kernel has reported.
+    pub bytes: u64,
+    /// When it was last used, or installed if it never was.
+    pub used: Moment,
+    /// When it was installed or adopted.
+    pub born: Moment,
+    /// The bridge that decided; `None` for a port of none.
+    pub bridge: Option<BridgeId>,
+    /// The switch's generation it was decided under; `None` when it must be decided again whatever the generation.
+    pub(super) generation: Option<u64>,
+    /// Whether it lives for a few seconds only.
+    pub(super) brief: bool,
+    /// The dump that showed it last.
+    pub(super) pass: u64,
+    pub(super) digest: Digest,
+    port: Option<PortId>,
+    from: Option<Station>,
+    to: Option<Station>,
+}
+
+/// What happened to a decision handed to [`FlowTable::insert`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Insert {
+    /// Install it under this name.
+    New(Ufid),
+    /// It is installed already: a packet of the same burst was decided before.
+    Same(Ufid),
+    /// A flow of this name does something else: replace its actions.
+    Replaced(Ufid),
+    /// Only execute it: the table is full, or the decision is for this packet only.
+    NotInstalled,
+}
+
+/// What happened to the flows since the agent began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FlowStats {
+    /// Flows there are.
+    pub current: u32,
+    /// The most there were at once.
+    pub peak: u32,
+    /// Flows there may be.
+    pub limit: u32,
+    /// Flows installed.
+    pub installed: u64,
+    /// Flows found in the kernel and kept.
+    pub adopted: u64,
+    /// Decisions that were only executed because there were too many flows.
+    pub refused: u64,
+    /// Upcalls of a flow that was already there.
+    pub repeated: u64,
+    /// Flows removed because a station was learned or moved.
+    pub outdated: u64,
+}
+
+/// Which flows depend on a station, in one direction.
+#[derive(Debug, Default)]
+struct ByStation {
+    heads: HashTable<(Station, Chain)>,
+    links: Links,
+}
+
+impl ByStation {
+    fn add(&mut self, hasher: &RandomState, station: Station, flow: u32) {
+        self.links.cover(flow);
+        let rehash = |(station, _): &(Station, Chain)| hasher.hash_one(station);
+        let place = self.heads.entry(hasher.hash_one(station), |(other, _)| *other == station, rehash);
+        let mut place = place.or_insert((station, Chain::EMPTY));
+        place.get_mut().1.push_back(&mut self.links, flow);
+    }
+
+    fn remove(&mut self, hasher: &RandomState, station: Station, flow: u32) {
+        let rehash = |(station, _): &(Station, Chain)| hasher.hash_one(station);
+        if let Place::Occupied(mut place) = self.heads.entry(hasher.hash_one(station), |(other, _)| *other == station, rehash) {
+            let chain = &mut place.get_mut().1;
+            chain.remove(&mut self.links, flow);
+            if chain.len() == 0 {
+                place.remove();
+            }
+        }
+    }
+
+    fn chain(&self, hasher: &RandomState, station: Station) -> Chain {
+        self.heads.find(hasher.hash_one(station), |(other, _)| *other == station).map_or(Chain::EMPTY, |(_, chain)| *chain)
+    }
+}
+
+/// Every flow that is in the kernel because of a decision.
+#[derive(Debug)]
+pub struct FlowTable {
+    seed: Seed,
+    limit: u32,
+    hasher: RandomState,
+    index: HashTable<u32>,
+    flows: Vec<Option<Flow>>,
+    free: Vec<u32>,
+    from: ByStation,
+    to: ByStation,
+    scratch: Vec<u32>,
+    /// The dump that is going on, or the last one.
+    pub(super) pass: u64,
+    stats: FlowStats,
+}
+
+impl FlowTable {
+    /// An empty table. `limit` is the most flows it takes, see [`FLOW_LIMIT`].
+    pub fn new(seed: Seed, limit: u32) -> Self {
+        Self {
+            seed,
+            limit,
+            hasher: RandomState::default(),
+            index: HashTable::new(),
+            flows: Vec::new(),
+            free: Vec::new(),
+            from: ByStation::default(),
+            to: ByStation::default(),
+            scratch: Vec::new(),
+            pass: 0,
+            stats: FlowStats::default(),
+        }
+    }
+
+    /// How many flows there are.
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.index.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// The most flows it takes now.
+    pub const fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// Changes the most flows it takes. Those above stay until the revalidator finds them.
+    pub fn set_limit(&mut self, limit: u32) {
+        self.limit = limit;
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> FlowStats {
+        FlowStats { current: self.len(), limit: self.limit, ..self.stats }
+    }
+
+    /// The flow of that name.
+    pub fn get(&self, ufid: &Ufid) -> Option<&Flow> {
+        self.flows[self.position(ufid)? as usize].as_ref()
+    }
+
+    /// Every flow, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Flow> {
+        self.flows.iter().flatten()
+    }
+
+    /// Records that `decision` about `key`, made under the switch's `generation`, is being installed; says how.
+    pub fn insert(&mut self, now: Moment, key: &[u8], decision: &Decision, generation: u64) -> Insert {
+        if decision.install == Install::No {
+            return Insert::NotInstalled;
+        }
+        let ufid = self.seed.ufid(key, &decision.mask);
+        let digest = self.digest(&decision.actions, &decision.mask);
+        if let Some(index) = self.position(&ufid)
+            && let Some(flow) = &mut self.flows[index as usize]
+        {
+            let same = flow.digest == digest;
+            self.stats.repeated += u64::from(same);
+            self.renew(index, decision, digest, generation);
+            return if same { Insert::Same(ufid) } else { Insert::Replaced(ufid) };
+        }
+        if self.len() >= self.limit {
+            self.stats.refused += 1;
+            return Insert::NotInstalled;
+        }
+        let index = self.add(now, now, ufid, key, digest);
+        self.renew(index, decision, digest, generation);
+        self.stats.installed += 1;
+        Insert::New(ufid)
+    }
+
+    /// Records a flow that was found in the kernel, under the name it has. What it does is in `digest`; it is to be decided
+    /// again at once.
+    pub(super) fn adopt(&mut self, now: Moment, used: Moment, ufid: Ufid, key: &[u8], digest: Digest) {
+        self.remove(&ufid);
+        self.add(now, used, ufid, key, digest);
+        self.stats.adopted += 1;
+    }
+
+    /// Removes the flows that are wrong because of what was learned, and hands over their names: every flow to the station,
+    /// and those from it by another port. Delete them in the kernel before the packet that taught it is executed.
+    pub fn outdated(&mut self, learned: &Learned, each: &mut dyn FnMut(Ufid)) {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        scratch.extend(self.to.chain(&self.hasher, learned.station).iter(&self.to.links));
+        let from = self.from.chain(&self.hasher, learned.station);
+        let elsewhere = |index: &u32| self.flows[*index as usize].as_ref().is_some_and(|flow| flow.port != Some(learned.port));
+        scratch.extend(from.iter(&self.from.links).filter(elsewhere));
+        for index in scratch.drain(..) {
+            // A station that talks to itself is in both.
+            if let Some(ufid) = self.flows[index as usize].as_ref().map(|flow| flow.ufid) {
+                self.remove(&ufid);
+                self.stats.outdated += 1;
+                each(ufid);
+            }
+        }
+        self.scratch = scratch;
+    }
+
+    /// Takes note of the stations the switch no longer knows. Call it after every batch of packets.
+    pub fn settle(&mut self, switch: &mut Switch) {
+        switch.forgotten().for_each(|station| self.forget(station));
+    }
+
+    /// Notes that a station is no longer known: flows to and from it are decided again when the revalidator next sees them.
+    fn forget(&mut self, station: Station) {
+        for by in [&self.from, &self.to] {
+            for index in by.chain(&self.hasher, station).iter(&by.links) {
+                if let Some(flow) = &mut self.flows[index as usize] {
+                    flow.generation = None;
+                }
+            }
+        }
+    }
+
+    /// Removes a flow because the kernel no longer has it, or is being told so. Returns it.
+    pub fn remove(&mut self, ufid: &Ufid) -> Option<Flow> {
+        let place = self.index.find_entry(self.hash(ufid), |index| is(&self.flows, *index, ufid)).ok()?;
+        let (index, _) = place.remove();
+        let flow = self.flows[index as usize].take()?;
+        self.free.push(index);
+        if let Some(station) = flow.from {
+            self.from.remove(&self.hasher, station, index);
+        }
+        if let Some(station) = flow.to {
+            self.to.remove(&self.hasher, station, index);
+        }
+        Some(flow)
+    }
+
+    /// Removes the flows that no dump has shown since `pass`: the kernel lost them, or never had them.
+    pub(super) fn drop_unseen(&mut self, pass: u64) -> u32 {
+        let mut count = 0;
+        for index in 0..self.flows.len() {
+            if let Some(flow) = &self.flows[index]
+                && flow.pass < pass
+            {
+                let ufid = flow.ufid;
+                self.remove(&ufid);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// Gives memory back when most of it lies idle.
+    pub fn trim(&mut self) {
+        if self.flows.len() < 1024 || self.index.len() > self.flows.len() / 4 {
+            return;
+        }
+        let old = core::mem::take(&mut self.flows);
+        (self.free, self.index, self.scratch) = (Vec::new(), HashTable::new(), Vec::new());
+        (self.from, self.to) = (ByStation::default(), ByStation::default());
+        for flow in old.into_iter().flatten() {
+            let (from, to) = (flow.from, flow.to);
+            let index = self.store(flow);
+            self.depend(index, from, to);
+        }
+        self.flows.shrink_to_fit();
+    }
+
+    /// Records what a flow was found to depend on and do.
+    pub(super) fn renew(&mut self, index: u32, decision: &Decision, digest: Digest, generation: u64) {
+        let Some(flow) = &mut self.flows[index as usize] else { return };
+        let before = (flow.from, flow.to);
+        flow.generation = Some(generation);
+        flow.digest = digest;
+        flow.brief = decision.install == Install::Briefly;
+        (flow.bridge, flow.port) = (decision.bridge, decision.port);
+        (flow.from, flow.to) = (decision.from, decision.to);
+        if before == (decision.from, decision.to) {
+            return;
+        }
+        if let Some(station) = before.0 {
+            self.from.remove(&self.hasher, station, index);
+        }
+        if let Some(station) = before.1 {
+            self.to.remove(&self.hasher, station, index);
+        }
+        self.depend(index, decision.from, decision.to);
+    }
+
+    pub(super) fn digest(&self, actions: &[u8], mask: &[u8]) -> Digest {
+        Digest::new(&self.hasher, actions, mask)
+    }
+
+    /// Where the flow of that name is.
+    pub(super) fn position(&self, ufid: &Ufid) -> Option<u32> {
+        self.index.find(self.hash(ufid), |index| is(&self.flows, *index, ufid)).copied()
+    }
+
+    /// The flow at a place [`position`](Self::position) gave.
+    pub(super) fn at(&mut self, index: u32) -> Option<&mut Flow> {
+        self.flows.get_mut(index as usize)?.as_mut()
+    }
+
+    fn hash(&self, ufid: &Ufid) -> u64 {
+        self.hasher.hash_one(ufid)
+    }
+
+    fn add(&mut self, now: Moment, used: Moment, ufid: Ufid, key: &[u8], digest: Digest) -> u32 {
+        let index = self.store(Flow {
+            ufid,
+            key: key.into(),
+            packets: 0,
+            bytes: 0,
+            used,
+            born: now,
+            bridge: None,
+            generation: None,
+            brief: false,
+            pass: self.pass,
+            digest,
+            port: None,
+            from: None,
+            to: None,
+        });
+        self.stats.peak = self.stats.peak.max(self.len());
+        index
+    }
+
+    fn store(&mut self, flow: Flow) -> u32 {
+        let hash = self.hash(&flow.ufid);
+        #[expect(clippy::cast_possible_truncation, reason = "the limit is a u32, and what is adopted above it fits in memory's")]
+        let index = self.free.pop().unwrap_or(self.flows.len() as u32);
+        match self.flows.get_mut(index as usize) {
+            Some(place) => *place = Some(flow),
+            None => self.flows.push(Some(flow)),
+        }
+        let (flows, hasher) = (&self.flows, &self.hasher);
+        self.index.insert_unique(hash, index, |index| flows[*index as usize].as_ref().map_or(0, |flow| hasher.hash_one(flow.ufid)));
+        index
+    }
+
+    fn depend(&mut self, index: u32, from: Option<Station>, to: Option<Station>) {
+        if let Some(station) = from {
+            self.from.add(&self.hasher, station, index);
+        }
+        if let Some(station) = to {
+            self.to.add(&self.hasher, station, index);
+        }
+    }
+}
+
+fn is(flows: &[Option<Flow>], index: u32, ufid: &Ufid) -> bool {
+    flows[index as usize].as_ref().is_some_and(|flow| flow.ufid == *ufid)
+}

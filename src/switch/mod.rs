@@ -1,0 +1,39 @@
+//! The learning switch: what a standalone Open vSwitch bridge does, as pure code with the time passed in.
+//!
+//! **Contract.** Bytes and a [`Moment`] in, values out. A packet's way through, readable top to bottom:
+//!
+//! ```text
+//! upcall's KEY ─→ Switch::upcall ─→ Decision { actions, mask, learned, … }     normal.rs, decision.rs
+//!                                     │ learned: FlowTable::outdated ─→ names of flows to delete, now
+//!                                     └ FlowTable::insert ─→ Insert: install (under which name) or only execute
+//! terse dump ───→ Revalidator::check ─→ Verdict { Keep, Delete, Modify, Stranger }          revalidate.rs, flows.rs
+//! files, links ─→ Switch::set_topology ─→ a new generation: every flow is decided again     topology.rs, core.rs
+//! restart ──────→ Switch::snapshot, restore; Revalidator::adopt                             fdb/snapshot.rs
+//! ```
+//!
+//! What holds, and what the tests check: a flow in the kernel does to every packet it matches what the switch would do with
+//! it now, as of the last time the flow table was told (`outdated` at once, `settle` and the revalidator later); no input
+//! makes it panic or grow without bound; deciding allocates nothing once it has seen its load.
+//!
+//! It depends on `proto` alone (and may on `model`): it must not know sockets, descriptors, clocks, files or the kernel.
+
+mod chain;
+mod core;
+mod decision;
+pub mod fdb;
+mod flows;
+mod normal;
+mod reserved;
+mod revalidate;
+mod time;
+mod topology;
+mod ufid;
+
+pub use core::Switch;
+pub use decision::{Decision, Install, Learned, Reason, Station};
+pub use fdb::FdbEntry;
+pub use flows::{FLOW_LIMIT, Flow, FlowStats, FlowTable, Insert};
+pub use revalidate::{Counters, Found, Pass, Policy, Revalidator, Verdict, Why};
+pub use time::Moment;
+pub use topology::{BadTopology, Bridge, BridgeId, Port, PortId, Topology};
+pub use ufid::{Seed, Ufid};

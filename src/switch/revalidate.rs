@@ -1,0 +1,271 @@
+//! Holds every flow in the kernel to what the switch would decide now, one dump entry at a time. The caller dumps tersely
+//! as often as it likes, asks about each entry and does what the verdict says.
+
+use core::time::Duration;
+
+use super::core::Switch;
+use super::decision::{Decision, Install};
+use super::flows::FlowTable;
+use super::time::{Moment, millis};
+use super::ufid::Ufid;
+
+/// How long flows stay, and how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// How long a flow may be idle (`max-idle`).
+    pub max_idle: Duration,
+    /// The most flows (`flow-limit`), however fast dumps are.
+    pub flow_limit: u32,
+}
+
+impl Default for Policy {
+    /// 10 seconds, 200,000 flows.
+    fn default() -> Self {
+        Self { max_idle: Duration::from_secs(10), flow_limit: super::flows::FLOW_LIMIT }
+    }
+}
+
+/// How long a flow may be idle while there are more than the limit.
+const CROWDED_IDLE: Duration = Duration::from_millis(100);
+/// How long a flow that is installed briefly stays.
+const BRIEF: Duration = Duration::from_secs(2);
+/// The limit never falls below.
+const LIMIT_FLOOR: u32 = 1_000;
+/// The limit begins at no more, until dumps have shown how fast they are.
+const LIMIT_START: u32 = 10_000;
+
+/// A dump entry's statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Packets so far.
+    pub packets: u64,
+    /// Bytes so far.
+    pub bytes: u64,
+    /// When it was last used; `None` when it never was.
+    pub used: Option<Moment>,
+}
+
+/// A whole flow of the kernel, for [`Revalidator::adopt`].
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'a> {
+    /// Its name.
+    pub ufid: Ufid,
+    /// The payload of KEY.
+    pub key: &'a [u8],
+    /// The payload of MASK.
+    pub mask: &'a [u8],
+    /// The payload of ACTIONS.
+    pub actions: &'a [u8],
+    /// Its statistics.
+    pub counters: Counters,
+}
+
+/// Why a flow is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// It was not used for too long.
+    Idle,
+    /// There are more than twice as many flows as the limit.
+    Crowded,
+    /// It was installed briefly and its time is over.
+    Brief,
+    /// The switch would match other packets with it, or not install it at all.
+    Mask,
+    /// Its own new packets taught that it is wrong.
+    Outdated,
+    /// Its sender is not known to be behind its port: the next packet must come up and teach the switch.
+    Unlearned,
+}
+
+/// What to do with a flow of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    Keep,
+    /// Delete it; it is no longer in the table.
+    Delete(Why),
+    /// Give it the actions of the decision that was handed in, with the key of [`FlowTable::get`].
+    Modify,
+    /// The table does not have it: read it whole and [`adopt`](Revalidator::adopt) it, or delete it.
+    Stranger,
+}
+
+/// What one pass did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pass {
+    /// Entries asked about.
+    pub seen: u32,
+    /// Of these, flows decided again.
+    pub retranslated: u32,
+    /// Of these, flows to delete.
+    pub deleted: u32,
+    /// Of these, flows given other actions.
+    pub modified: u32,
+    /// Records dropped because two dumps did not show their flow.
+    pub lost: u32,
+}
+
+/// The verdicts' state between dumps.
+#[derive(Debug)]
+pub struct Revalidator {
+    policy: Policy,
+    limit: u32,
+    pass: u64,
+    idle: Duration,
+    all: bool,
+    count: Pass,
+}
+
+impl Revalidator {
+    /// With nothing known yet about how fast dumps are.
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, limit: policy.flow_limit.min(LIMIT_START), pass: 0, idle: policy.max_idle, all: false, count: Pass::default() }
+    }
+
+    /// The policy in force.
+    pub const fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Puts another policy in force.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+        self.limit = self.limit.min(policy.flow_limit);
+    }
+
+    /// The flow limit as adapted to how fast dumps are.
+    pub const fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// Begins a dump. `flows` is how many the kernel says it has.
+    pub fn begin(&mut self, table: &mut FlowTable, flows: u32) {
+        self.pass += 1;
+        table.pass = self.pass;
+        self.count = Pass::default();
+        self.idle = if flows > self.limit { CROWDED_IDLE.min(self.policy.max_idle) } else { self.policy.max_idle };
+        self.all = flows > self.limit.saturating_mul(2);
+    }
+
+    /// Judges one dump entry. Its new packets keep their sender learned; when they teach something that makes other flows
+    /// wrong, the names of those, which are to be deleted too, go to `also`. `scratch` holds the actions of
+    /// [`Verdict::Modify`].
+    #[expect(clippy::too_many_arguments, reason = "the state is the caller's, in values it also uses apart")]
+    pub fn check(
+        &mut self,
+        now: Moment,
+        switch: &mut Switch,
+        flows: &mut FlowTable,
+        ufid: &Ufid,
+        counters: Counters,
+        scratch: &mut Decision,
+        also: &mut dyn FnMut(Ufid),
+    ) -> Verdict {
+        self.count.seen += 1;
+        let Some(index) = flows.position(ufid) else { return Verdict::Stranger };
+        let verdict = self.judge(now, switch, flows, index, counters, scratch, also);
+        match verdict {
+            Verdict::Delete(_) => {
+                flows.remove(ufid);
+                self.count.deleted += 1;
+            }
+            Verdict::Modify => self.count.modified += 1,
+            Verdict::Keep | Verdict::Stranger => {}
+        }
+        verdict
+    }
+
+    /// Takes over a flow of an earlier run, found in the kernel: kept if it does what the switch would do now.
+    pub fn adopt(
+        &mut self,
+        now: Moment,
+        switch: &mut Switch,
+        flows: &mut FlowTable,
+        found: &Found<'_>,
+        scratch: &mut Decision,
+        also: &mut dyn FnMut(Ufid),
+    ) -> Verdict {
+        let digest = flows.digest(found.actions, found.mask);
+        flows.adopt(now, found.counters.used.unwrap_or(now), found.ufid, found.key, digest);
+        self.check(now, switch, flows, &found.ufid, found.counters, scratch, also)
+    }
+
+    /// Ends a dump that took `took` and showed `flows`: adapts the limit as Open vSwitch does, and drops the records of
+    /// flows that neither this dump nor the one before showed (a dump may skip a flow while the kernel's table is rebuilt).
+    pub fn end(&mut self, table: &mut FlowTable, flows: u32, took: Duration) -> Pass {
+        let took = millis(took).max(1);
+        let limit = u64::from(self.limit);
+        let adapted = if took > 2000 {
+            limit / (took / 1000)
+        } else if took > 1300 {
+            limit * 3 / 4
+        } else if took < 1000 && limit < u64::from(flows) * 1000 / took {
+            limit + 1000
+        } else {
+            limit
+        };
+        let ceiling = self.policy.flow_limit;
+        self.limit = u32::try_from(adapted).unwrap_or(ceiling).max(LIMIT_FLOOR).min(ceiling);
+        table.set_limit(self.limit);
+        self.count.lost = table.drop_unseen(self.pass.saturating_sub(1));
+        table.trim();
+        self.count
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the state is the caller's, in four values it also uses apart")]
+    fn judge(
+        &mut self,
+        now: Moment,
+        switch: &mut Switch,
+        flows: &mut FlowTable,
+        index: u32,
+        counters: Counters,
+        scratch: &mut Decision,
+        also: &mut dyn FnMut(Ufid),
+    ) -> Verdict {
+        let Some(flow) = flows.at(index) else { return Verdict::Stranger };
+        flow.pass = self.pass;
+        // Fewer than before: the kernel made the flow anew under the same name.
+        let fresh = counters.packets.checked_sub(flow.packets).unwrap_or(counters.packets);
+        (flow.packets, flow.bytes) = (counters.packets, counters.bytes);
+        if let Some(used) = counters.used {
+            flow.used = flow.used.max(used);
+        }
+        if flow.brief && now.since(flow.born) >= BRIEF {
+            return Verdict::Delete(Why::Brief);
+        }
+        if self.all {
+            return Verdict::Delete(Why::Crowded);
+        }
+        if fresh > 0
+            && let Some(learned) = switch.credit(now, &flow.key, flow.used)
+        {
+            let ufid = flow.ufid;
+            flows.outdated(&learned, &mut |other| {
+                if other != ufid {
+                    also(other);
+                }
+            });
+        }
+        flows.settle(switch);
+        let Some(flow) = flows.at(index) else { return Verdict::Delete(Why::Outdated) };
+        if now.since(flow.used) >= self.idle {
+            return Verdict::Delete(Why::Idle);
+        }
+        if flow.generation == Some(switch.generation()) {
+            return Verdict::Keep;
+        }
+        self.count.retranslated += 1;
+        switch.translate(now, &flow.key, scratch);
+        let before = flow.digest;
+        let digest = flows.digest(&scratch.actions, &scratch.mask);
+        if scratch.install == Install::No || digest.mask != before.mask {
+            return Verdict::Delete(Why::Mask);
+        }
+        if scratch.unlearned {
+            return Verdict::Delete(Why::Unlearned);
+        }
+        flows.renew(index, scratch, digest, switch.generation());
+        if digest.actions == before.actions { Verdict::Keep } else { Verdict::Modify }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the switch has to know of the world: which bridges there are, and which datapath port belongs to which of their
+//! ports. A [`Topology`] is a plain value made by whoever watches files and kernel; it replaces the one before as a whole.
+
+use core::fmt;
+use core::time::Duration;
+
+use hashbrown::HashSet;
+use ovsdp_proto::IfName;
+use serde::{Deserialize, Serialize};
+
+use super::fdb;
+
+/// A bridge's handle: the same as long as a bridge of that name exists without interruption, then never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BridgeId(pub(crate) u32);
+
+/// A port's handle: the same as long as its bridge has a port of that name, whatever its number in the datapath becomes;
+/// then never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortId(pub(crate) u32);
+
+/// Every bridge of a datapath.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Topology {
+    /// The bridges, in any order.
+    pub bridges: Vec<Bridge>,
+}
+
+/// One learning switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bridge {
+    /// Its name, which is its local port's too.
+    pub name: IfName,
+    /// The local port's number in the datapath.
+    pub local: u32,
+    /// The other ports that are attached now, in any order. One that waits for its device is left out.
+    pub ports: Vec<Port>,
+    /// Aging time and size of its MAC table.
+    pub macs: fdb::Limits,
+}
+
+/// One attachment of a bridge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Its name.
+    pub name: IfName,
+    /// Its number in the datapath.
+    pub dp_port: u32,
+}
+
+impl Bridge {
+    /// A bridge with nothing but its local port, and a MAC table of the usual size.
+    pub fn new(name: IfName, local: u32) -> Self {
+        Self { name, local, ports: Vec::new(), macs: fdb::Limits::default() }
+    }
+
+    /// The same with one more port.
+    #[must_use]
+    pub fn port(mut self, name: IfName, dp_port: u32) -> Self {
+        self.ports.push(Port { name, dp_port });
+        self
+    }
+
+    /// The same with another aging time for MACs.
+    #[must_use]
+    pub fn aging(mut self, aging: Duration) -> Self {
+        self.macs = fdb::Limits::new(aging, self.macs.size());
+        self
+    }
+
+    /// The same with another size of its MAC table.
+    #[must_use]
+    pub fn table_size(mut self, size: u32) -> Self {
+        self.macs = fdb::Limits::new(self.macs.aging(), size);
+        self
+    }
+
+    /// Every port's name and number, the local one first.
+    pub(crate) fn all_ports(&self) -> impl Iterator<Item = (IfName, u32)> {
+        core::iter::once((self.name, self.local)).chain(self.ports.iter().map(|port| (port.name, port.dp_port)))
+    }
+}
+
+/// Why a topology cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadTopology {
+    /// Two bridges have this name.
+    BridgeTwice(IfName),
+    /// Two ports of the first bridge have the second name (its local port counts).
+    PortTwice(IfName, IfName),
+    /// Two ports have this number in the datapath.
+    NumberTwice(u32),
+}
+
+impl fmt::Display for BadTopology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BridgeTwice(name) => write!(f, "two bridges are named {name}"),
+            Self::PortTwice(bridge, port) => write!(f, "bridge {bridge} has two ports named {port}"),
+            Self::NumberTwice(number) => write!(f, "two ports have the number {number} in the datapath"),
+        }
+    }
+}
+
+impl core::error::Error for BadTopology {}
+
+impl Topology {
+    /// Checks that every name and number belongs to one thing only.
+    ///
+    /// # Errors
+    /// [`BadTopology`] names the first that does not.
+    pub fn check(&self) -> Result<(), BadTopology> {
+        let mut bridges = HashSet::<_, foldhash::quality::RandomState>::default();
+        let mut numbers = HashSet::<_, foldhash::quality::RandomState>::default();
+        let mut ports = HashSet::<_, foldhash::quality::RandomState>::default();
+        for bridge in &self.bridges {
+            if !bridges.insert(bridge.name) {
+                return Err(BadTopology::BridgeTwice(bridge.name));
+            }
+            ports.clear();
+            for (name, number) in bridge.all_ports() {
+                if !ports.insert(name) {
+                    return Err(BadTopology::PortTwice(bridge.name, name));
+                }
+                if !numbers.insert(number) {
+                    return Err(BadTopology::NumberTwice(number));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> IfName {
+        IfName::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_name_or_number_belongs_to_one_thing() {
+        let a = Bridge::new(name("a"), 1).port(name("p"), 2);
+        let check = |bridges: Vec<Bridge>| Topology { bridges }.check();
+        assert_eq!(check(vec![a.clone(), Bridge::new(name("b"), 3).port(name("p"), 4)]), Ok(()));
+        assert_eq!(check(vec![a.clone(), Bridge::new(name("a"), 3)]), Err(BadTopology::BridgeTwice(name("a"))));
+        assert_eq!(check(vec![a.clone().port(name("p"), 9)]), Err(BadTopology::PortTwice(name("a"), name("p"))));
+        assert_eq!(check(vec![a.clone().port(name("a"), 9)]), Err(BadTopology::PortTwice(name("a"), name("a"))));
+        assert_eq!(check(vec![a, Bridge::new(name("b"), 2)]), Err(BadTopology::NumberTwice(2)));
+    }
+}

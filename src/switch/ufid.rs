@@ -1,0 +1,173 @@
+//! Names and fingerprints of flows.
+//!
+//! A flow's name in the kernel (its UFID) is a keyed hash of the key under the mask, and of the mask: two handlers that
+//! decide about two packets of one megaflow give it one name. The key ([`Seed`]) keeps strangers, who choose addresses and
+//! may read the names, from making two flows share one. It may change with each run of the agent: flows found in the kernel
+//! keep the name they have.
+
+use core::hash::{BuildHasher, Hasher};
+use std::hash::DefaultHasher;
+
+use foldhash::quality::RandomState;
+use ovsdp_proto::nla::{Attr, Attrs};
+use ovsdp_proto::uapi::key;
+
+/// A flow's name in the kernel.
+pub type Ufid = [u8; 16];
+
+/// A secret number that names are made with: 16 random bytes, the same for every handler of one agent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seed(pub [u8; 16]);
+
+impl core::fmt::Debug for Seed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Seed(…)")
+    }
+}
+
+impl Seed {
+    /// The name of the flow with this key and mask. The same for every key that is equal under the mask, in whatever order
+    /// the attributes stand and whether bits outside the mask are there or zero: a key the kernel gives back has them zero.
+    pub fn ufid(&self, key: &[u8], mask: &[u8]) -> Ufid {
+        // SipHash with the secret absorbed first; a second pass with another first byte gives the other half.
+        let lane = |number: u8| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_u8(number);
+            hasher.write(&self.0);
+            let mut sum = 0u64;
+            significant(mask, &mut |path, mask| {
+                let mut leaf = hasher.clone();
+                leaf.write_u32(path);
+                leaf.write(mask);
+                let value = find(key, path);
+                for (index, bits) in mask.iter().enumerate() {
+                    leaf.write_u8(value.and_then(|value| value.get(index)).copied().unwrap_or(0) & bits);
+                }
+                sum = sum.wrapping_add(leaf.finish());
+            });
+            hasher.write_u64(sum);
+            hasher.finish().to_ne_bytes()
+        };
+        let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) = (lane(0), lane(1));
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+    }
+}
+
+/// Fingerprints of what a flow does and matches, to tell whether a decision differs from what is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Digest {
+    pub(crate) actions: u64,
+    pub(crate) mask: u64,
+}
+
+impl Digest {
+    /// Of actions and a mask. The mask's is that of its significant bits: the kernel gives a mask back with the attributes
+    /// that match anything written out, in an order of its own.
+    pub(crate) fn new(hasher: &RandomState, actions: &[u8], mask: &[u8]) -> Self {
+        let mut sum = 0u64;
+        significant(mask, &mut |path, mask| sum = sum.wrapping_add(hasher.hash_one((path, mask))));
+        Self { actions: hasher.hash_one(actions), mask: sum }
+    }
+}
+
+/// Deepest nest looked into: ENCAP within ENCAP, and one for what they hold.
+const MAX_DEPTH: u32 = 3;
+
+/// Hands over each attribute of a mask that matches anything at all: its place (the numbers of its nests and its own, a
+/// byte each) and its bytes.
+fn significant(mask: &[u8], visit: &mut dyn FnMut(u32, &[u8])) {
+    walk(mask, 0, 0, visit);
+}
+
+fn walk(mask: &[u8], path: u32, depth: u32, visit: &mut dyn FnMut(u32, &[u8])) {
+    for attr in Attrs::new(mask) {
+        let path = step(path, attr);
+        if is_nest(attr) && depth < MAX_DEPTH - 1 {
+            walk(attr.payload(), path, depth + 1, visit);
+        } else if attr.payload().iter().any(|byte| *byte != 0) {
+            visit(path, attr.payload());
+        }
+    }
+}
+
+/// The attribute of a key at a place of [`significant`].
+fn find(key: &[u8], path: u32) -> Option<&[u8]> {
+    let mut level = key;
+    for shift in [24u32, 16, 8, 0] {
+        let kind = (path >> shift) & 0xff;
+        if kind != 0 {
+            level = Attrs::new(level).find(u16::try_from(kind).ok()?)?.payload();
+        }
+    }
+    Some(level)
+}
+
+fn step(path: u32, attr: Attr<'_>) -> u32 {
+    (path << 8) | u32::from(attr.kind().min(0xff))
+}
+
+fn is_nest(attr: Attr<'_>) -> bool {
+    attr.kind() == key::ENCAP
+}
+
+#[cfg(test)]
+mod tests {
+    use ovsdp_proto::Mac;
+    use ovsdp_proto::key::KeyBuf;
+
+    use super::*;
+
+    const SEED: Seed = Seed([7; 16]);
+    const A: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    const B: Mac = Mac([2, 0, 0, 0, 0, 2]);
+    const ANY: Mac = Mac::ZERO;
+
+    fn key(port: u32, src: Mac, pcp: u16) -> KeyBuf {
+        let mut key = KeyBuf::new();
+        key.in_port(port).ethernet(src, B).eth_type(0x8100).vlan(0x1005 | pcp << 13);
+        key.encap(|key| {
+            key.eth_type(0x0800);
+        })
+        .unwrap();
+        key
+    }
+
+    fn mask(src: Mac) -> KeyBuf {
+        let mut mask = KeyBuf::new();
+        mask.in_port(u32::MAX).ethernet(src, Mac::BROADCAST).eth_type(0xffff).vlan(0x1fff);
+        mask.encap(|mask| {
+            mask.eth_type(0xffff);
+        })
+        .unwrap();
+        mask
+    }
+
+    #[test]
+    fn a_name_is_of_the_key_under_the_mask() {
+        let name = |key: &KeyBuf, mask: &KeyBuf| SEED.ufid(key.as_bytes(), mask.as_bytes());
+        let exact = mask(Mac::BROADCAST);
+        assert_eq!(name(&key(1, A, 0), &exact), name(&key(1, A, 3), &exact), "priority is not in the mask");
+        assert_ne!(name(&key(1, A, 0), &exact), name(&key(2, A, 0), &exact));
+        assert_ne!(name(&key(1, A, 0), &exact), name(&key(1, B, 0), &exact));
+        assert_eq!(name(&key(1, A, 0), &mask(ANY)), name(&key(1, B, 0), &mask(ANY)));
+        assert_ne!(name(&key(1, ANY, 0), &mask(ANY)), name(&key(1, ANY, 0), &exact), "the mask is in the name");
+        assert_ne!(name(&key(1, A, 0), &exact), Seed([8; 16]).ufid(key(1, A, 0).as_bytes(), exact.as_bytes()));
+    }
+
+    #[test]
+    fn what_the_kernel_gives_back_has_the_same_name_and_fingerprint() {
+        let ours = mask(ANY);
+        let mut theirs = KeyBuf::new();
+        theirs.priority(0).in_port(u32::MAX).skb_mark(0).ethernet(ANY, Mac::BROADCAST).vlan(0x1fff).eth_type(0xffff);
+        theirs
+            .encap(|mask| {
+                mask.dp_hash(0).eth_type(0xffff);
+            })
+            .unwrap();
+        assert_eq!(SEED.ufid(key(1, A, 0).as_bytes(), ours.as_bytes()), SEED.ufid(key(1, ANY, 0).as_bytes(), theirs.as_bytes()));
+        let hasher = RandomState::default();
+        let digest = |mask: &KeyBuf| Digest::new(&hasher, &[], mask.as_bytes());
+        assert_eq!(digest(&ours), digest(&theirs));
+        assert_ne!(digest(&ours), digest(&mask(A)));
+    }
+}
