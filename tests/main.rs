@@ -1,0 +1,3 @@
+//! What needs no kernel module: one binary, a module a room.
+
+mod dhcp;
