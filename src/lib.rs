@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod ctl;
+pub mod dhcp;
 pub mod error;
 pub mod host;
 pub mod model;
