@@ -84,7 +84,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("cargo vm: {error:?}");
+            eprintln!("cargo vm: {error:#}");
             ExitCode::FAILURE
         }
     }

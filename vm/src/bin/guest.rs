@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         ["run", name, log] => sandbox::run(name, Path::new(log)),
         ["hold", name] => sandbox::hold(name),
         _ if std::process::id() == 1 => init::run().inspect_err(|error| {
-            eprintln!("the guest's PID 1: {error:?}");
+            eprintln!("the guest's PID 1: {error:#}");
             let _ = init::power_off();
         }),
         _ => Err(anyhow::anyhow!("this is PID 1 of a guest: `cargo vm` puts it where it belongs")),
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:?}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

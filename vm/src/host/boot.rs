@@ -63,9 +63,9 @@ pub(crate) fn boot(workshop: &Workshop, boot: Boot, tally: &mut Tally) -> anyhow
 }
 
 /// Whether a boot with this accelerator reaches its end.
-pub(crate) fn proves(workshop: &Workshop, boot: &Boot, accelerator: Accelerator) -> bool {
-    let mut tally = Tally::default();
-    Session::start(workshop, boot, accelerator).is_ok_and(|session| session.listen(boot, &mut VecDeque::new(), &mut tally).is_ok())
+pub(crate) fn proves(workshop: &Workshop, boot: &Boot, accelerator: Accelerator) -> anyhow::Result<bool> {
+    let session = Session::start(workshop, boot, accelerator)?;
+    Ok(session.listen(boot, &mut VecDeque::new(), &mut Tally::default()).is_ok())
 }
 
 /// A running guest and its folder, gone together.

@@ -116,6 +116,9 @@ impl Workshop {
         let stage = folder.join(format!("stage-{}", std::process::id()));
         let unfinished = folder.join(format!("unfinished-{}", std::process::id()));
         let kernel = self.kernel(engine, version)?;
+        if stage.exists() {
+            fs::remove_dir_all(&stage).with_context(|| format!("cannot remove {}", stage.display()))?;
+        }
         // depmod looks below lib, the guest's /lib is a link to usr/lib.
         fs::create_dir_all(stage.join("usr/lib")).with_context(|| format!("cannot make {}", stage.display()))?;
         std::os::unix::fs::symlink("usr/lib", stage.join("lib")).context("cannot link lib")?;

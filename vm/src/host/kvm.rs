@@ -31,8 +31,8 @@ pub(crate) fn accelerator(workshop: &Workshop) -> anyhow::Result<Accelerator> {
     }
     println!("trying KVM");
     let trial = Boot { timeout: TRIAL, ..Boot::new(Engine::Qemu, KernelVersion::V6_12, Action::Tests(Vec::new())) };
-    let works = boot::proves(workshop, &trial, Accelerator::Kvm);
-    println!("KVM {}", if works { &good } else { &bad }.trim());
+    let works = boot::proves(workshop, &trial, Accelerator::Kvm)?;
+    println!("KVM {}", if works { &good } else { &bad });
     fs::write(&file, if works { good } else { bad }).with_context(|| format!("cannot write {}", file.display()))?;
     Ok(if works { Accelerator::Kvm } else { Accelerator::Tcg })
 }

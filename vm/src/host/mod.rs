@@ -79,7 +79,7 @@ pub(crate) fn test_all() -> anyhow::Result<bool> {
         match suites(&[], Options { kernel: None, engine: Engine::Qemu }) {
             Ok(more) => tally += more,
             Err(error) => {
-                eprintln!("cargo vm: {error:?}");
+                eprintln!("cargo vm: {error:#}");
                 tally.failed += 1;
             }
         }

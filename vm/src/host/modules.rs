@@ -41,8 +41,19 @@ pub(crate) fn install(sysroot: &Sysroot, kernel: &Kernel, image: &Path) -> anyho
     for file in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
         fs::copy(kernel.modules.join(file), target.join(file)).with_context(|| format!("cannot copy {file}"))?;
     }
+    depmod(sysroot, image, &kernel.release)
+}
+
+/// Writes the `modules.dep` of an unpacked kernel package, which installing it would have done.
+pub(crate) fn index(sysroot: &Sysroot, kernel: &Kernel) -> anyhow::Result<()> {
+    // The modules' folder is lib/modules/RELEASE below the package's root.
+    let root = kernel.modules.ancestors().nth(3).context("the kernel's modules are not where a package has them")?;
+    depmod(sysroot, root, &kernel.release)
+}
+
+fn depmod(sysroot: &Sysroot, root: &Path, release: &str) -> anyhow::Result<()> {
     // kmod is depmod when it is called so.
-    output(sysroot.command_as("depmod", "kmod")?.arg("-b").arg(image).arg(&kernel.release)).context("depmod failed")?;
+    output(sysroot.command_as("depmod", "kmod")?.arg("-b").arg(root).arg(release)).context("depmod failed")?;
     Ok(())
 }
 

@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use super::kernel::KernelVersion;
+use super::engine::Engine;
+use super::kernel::{Kernel, KernelVersion};
 use super::paths::Paths;
 use super::shell_out::is_installed;
-use super::{apt, image};
+use super::sysroot::Sysroot;
+use super::{apt, image, modules};
 
 /// Debian packages the guest's files are taken from, besides its kernels. They are unpacked, never installed.
 const GUEST_PACKAGES: &[&str] = &[
@@ -87,11 +89,13 @@ fn fetch(paths: &Paths) -> anyhow::Result<String> {
         apt::unpack(&deb, &cache.join("sysroot"))?;
         names += &format!("{}\n", deb.file_name().unwrap_or_default().display());
     }
+    let sysroot = Sysroot::new(cache.join("sysroot"));
     for version in KernelVersion::ALL {
         let package = apt::resolve(version.metapackage())?;
         println!("fetching {package}");
         let deb = apt::download(&cache.join("debs/kernels"), &package)?;
         apt::unpack(&deb, &cache.join("kernels").join(version.number()))?;
+        modules::index(&sysroot, &Kernel::find(cache, Engine::Qemu, version)?)?;
         names += &format!("{}\n", deb.file_name().unwrap_or_default().display());
     }
     // Only what was unpacked is used again.

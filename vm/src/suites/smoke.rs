@@ -38,7 +38,7 @@ fn veth_ping(world: &mut World) -> anyhow::Result<()> {
 /// The kernel calls modprobe by itself for link kinds and generic-netlink families, as on a real host.
 fn modules_load_on_demand(world: &mut World) -> anyhow::Result<()> {
     let host = world.host("h")?;
-    for link in ["bond0 type bond", "vx0 type vxlan id 7 dstport 4789 external", "ge0 type geneve external", "gre1 type gretap external"] {
+    for link in ["bond0 type bond", "vx0 type vxlan external dstport 4789", "ge0 type geneve external", "gre1 type gretap external"] {
         host.run(&format!("ip link add {link}"))?;
     }
     host.run("ip link add dummy7 type dummy && ip link add link dummy7 name dummy7.5 type vlan id 5")?;
