@@ -1,0 +1,29 @@
+//! What runs in the guest: PID 1, and started by it again, the process of each test and process 1 of each host.
+//!
+//! It must be static, and must not be started on a machine that is worth something: as PID 1 it mounts and powers off.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use ovsdp_vm::guest::{init, sandbox};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments[..] {
+        ["run", name, log] => sandbox::run(name, Path::new(log)),
+        ["hold", name] => sandbox::hold(name),
+        _ if std::process::id() == 1 => init::run().inspect_err(|error| {
+            eprintln!("the guest's PID 1: {error:#}");
+            let _ = init::power_off();
+        }),
+        _ => Err(anyhow::anyhow!("this is PID 1 of a guest: `cargo vm` puts it where it belongs")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

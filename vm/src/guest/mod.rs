@@ -1,0 +1,36 @@
+//! The API suites are written with: a clean [`World`], [`Host`]s in it, and what runs in them.
+//!
+//! Everything here drives real tools (`ip`, `ping`, `tcpdump`, `nsenter`) and records each command with its output in
+//! the test's log, which a person sees only when the test fails. It must not know ovsdp: the suites do.
+
+mod capture;
+mod command;
+mod host;
+pub mod init;
+mod klog;
+mod log;
+mod ping;
+mod process;
+pub mod sandbox;
+mod wait;
+mod world;
+
+pub use capture::Capture;
+pub use command::Output;
+pub use host::Host;
+pub use log::Log;
+pub use ping::{PingReport, PingStream};
+pub use process::Process;
+pub use wait::{eventually, uptime};
+pub use world::World;
+
+/// The environment of everything a guest runs, and all of it.
+const ENVIRONMENT: [(&str, &str); 4] =
+    [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"), ("LC_ALL", "C"), ("TERM", "linux")];
+
+/// A command with the guest's environment and nothing on its stdin.
+fn tool(program: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    command.env_clear().envs(ENVIRONMENT).stdin(std::process::Stdio::null());
+    command
+}

@@ -1,0 +1,175 @@
+//! One boot: from a plan to verdicts, bounded in time whatever the guest does.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use ovsdp_vm::protocol::{Action, Event, Plan};
+use ovsdp_vm::registry;
+
+use super::engine::{Accelerator, Engine, Launch, Machine, Said};
+use super::image::Workshop;
+use super::kernel::KernelVersion;
+use super::report::Tally;
+
+/// From the engine's start to the guest's first word. Four seconds is usual; the machine may be busy.
+const BOOT_TIMEOUT: Duration = Duration::from_secs(120);
+/// The guest enforces a test's own limit; the host gives up this much later.
+const GRACE: Duration = Duration::from_secs(30);
+/// How much of a dead guest's console is worth reading.
+const TAIL: usize = 40;
+
+/// One boot to make.
+#[derive(Debug, Clone)]
+pub(crate) struct Boot {
+    pub(crate) engine: Engine,
+    pub(crate) kernel: KernelVersion,
+    pub(crate) action: Action,
+    pub(crate) cmdline: &'static str,
+    pub(crate) without_modules: &'static [&'static str],
+    pub(crate) timeout: Duration,
+}
+
+impl Boot {
+    /// An ordinary boot.
+    pub(crate) fn new(engine: Engine, kernel: KernelVersion, action: Action) -> Boot {
+        Boot { engine, kernel, action, cmdline: "", without_modules: &[], timeout: BOOT_TIMEOUT }
+    }
+}
+
+/// Boots and judges. A guest that dies or hangs fails every test it still owed, and is no error.
+pub(crate) fn boot(workshop: &Workshop, boot: Boot, tally: &mut Tally) -> anyhow::Result<()> {
+    let accelerator = match boot.engine {
+        Engine::Qemu => workshop.accelerator()?,
+        Engine::Uml => Accelerator::Tcg,
+    };
+    let session = Session::start(workshop, &boot, accelerator)?;
+    let mut owed = match &boot.action {
+        Action::Tests(names) => names.iter().cloned().collect(),
+        Action::Program(name) => VecDeque::from([name.clone()]),
+        Action::Shell => VecDeque::new(),
+    };
+    if let Err(reason) = session.listen(&boot, &mut owed, tally) {
+        let Some(name) = owed.pop_front() else { return Err(reason) };
+        tally.failed(&name, None, &format!("{reason:#}\n{}", session.console_tail()));
+        for name in owed {
+            tally.failed(&name, None, "not run: the guest was gone");
+        }
+    }
+    Ok(())
+}
+
+/// Whether a boot with this accelerator reaches its end.
+pub(crate) fn proves(workshop: &Workshop, boot: &Boot, accelerator: Accelerator) -> anyhow::Result<bool> {
+    let session = Session::start(workshop, boot, accelerator)?;
+    Ok(session.listen(boot, &mut VecDeque::new(), &mut Tally::default()).is_ok())
+}
+
+/// A running guest and its folder, gone together.
+struct Session {
+    machine: Machine,
+    console: PathBuf,
+    folder: PathBuf,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Session {
+    fn start(workshop: &Workshop, boot: &Boot, accelerator: Accelerator) -> anyhow::Result<Session> {
+        let plan = Plan {
+            console: boot.engine.console().to_owned(),
+            results: boot.engine.results().to_owned(),
+            without_modules: boot.without_modules.iter().map(|name| (*name).to_owned()).collect(),
+            action: boot.action.clone(),
+        };
+        let folder = workshop.paths.cache.join(format!("run-{}", std::process::id()));
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let initramfs = folder.join("initramfs.cpio");
+        workshop.image(boot.engine, boot.kernel, &plan, &initramfs)?;
+        let console = workshop.paths.cache.join(format!("console-{}-{}.log", boot.engine.name(), boot.kernel.number()));
+        let kernel = workshop.kernel(boot.engine, boot.kernel)?;
+        let interactive = matches!(boot.action, Action::Shell);
+        let launch = Launch { kernel: &kernel, initramfs: &initramfs, cmdline: boot.cmdline, folder: &folder, interactive };
+        let machine = match boot.engine {
+            Engine::Qemu => Machine::qemu(&launch, accelerator, &console)?,
+            Engine::Uml => Machine::uml(&launch, &console)?,
+        };
+        Ok(Session { machine, console, folder })
+    }
+
+    /// Takes in what the guest says until it is done. What it still owes stays in `owed` when it breaks off.
+    fn listen(&self, boot: &Boot, owed: &mut VecDeque<String>, tally: &mut Tally) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let mut awaited = ("boot".to_owned(), Some(start + boot.timeout));
+        let mut noise = Vec::new();
+        loop {
+            let said = match awaited.1 {
+                Some(deadline) => self.machine.events.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+                None => self.machine.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let event = match said {
+                Ok(Said::Event(event)) => event,
+                Ok(Said::Noise(line)) => {
+                    noise.push(line);
+                    continue;
+                }
+                Err(RecvTimeoutError::Timeout) => bail!("the guest did not {} within {} s", awaited.0, start.elapsed().as_secs()),
+                Err(RecvTimeoutError::Disconnected) => bail!("the guest died waiting to {}\n{}", awaited.0, noise.join("\n")),
+            };
+            match event {
+                Event::Booted { release, uptime_ms } => {
+                    if !matches!(boot.action, Action::Program(_)) {
+                        println!("  booted {release} in {:.1} s ({:.1} s of its own)", start.elapsed().as_secs_f64(), seconds(uptime_ms));
+                    }
+                    // A person may sit in a shell for as long as they like.
+                    let deadline = (!matches!(boot.action, Action::Shell)).then(|| Instant::now() + GRACE);
+                    awaited = ("go on".to_owned(), deadline);
+                }
+                Event::Started { name } => awaited = (format!("finish {name}"), Some(Instant::now() + limit(&name) + GRACE)),
+                Event::Text { line } => println!("{line}"),
+                Event::Finished { name, passed, millis, log } => {
+                    owed.retain(|other| *other != name);
+                    match (&boot.action, passed) {
+                        (Action::Program(_), true) => {}
+                        (_, true) => tally.passed(&name, seconds(millis)),
+                        (_, false) => tally.failed(&name, Some(seconds(millis)), &log),
+                    }
+                    awaited = ("go on".to_owned(), Some(Instant::now() + GRACE));
+                }
+                Event::Done => return Ok(()),
+            }
+        }
+    }
+
+    /// The end of what the guest's console showed: a panic, often.
+    fn console_tail(&self) -> String {
+        let text = fs::read(&self.console).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let panic = lines.iter().position(|line| line.contains("Kernel panic") || line.contains("BUG:"));
+        let from = panic.map_or(lines.len().saturating_sub(TAIL), |at| at.saturating_sub(5));
+        let end = lines.len().min(from + TAIL);
+        format!("the console ({}) ends:\n{}", relative(&self.console), lines[from..end].join("\n"))
+    }
+}
+
+fn relative(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}
+
+fn limit(name: &str) -> Duration {
+    let test = registry::tests().into_iter().find(|test| test.name == name).map(|test| test.timeout);
+    let program = registry::programs().into_iter().find(|program| program.name == name).map(|program| program.timeout);
+    test.or(program).unwrap_or(Duration::from_secs(60))
+}
+
+fn seconds(millis: u64) -> f64 {
+    Duration::from_millis(millis).as_secs_f64()
+}

@@ -1,0 +1,149 @@
+//! What runs a kernel: QEMU or user-mode Linux, started so that they end with us.
+
+mod qemu;
+mod uml;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use ovsdp_vm::protocol::Event;
+
+use super::kernel::Kernel;
+
+pub(crate) use qemu::Accelerator;
+
+/// What runs the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// A whole machine with two CPUs.
+    Qemu,
+    /// Linux as a process: one CPU, kernel 6.1, no emulation.
+    Uml,
+}
+
+impl Engine {
+    /// As a person types it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Engine::Qemu => "qemu",
+            Engine::Uml => "uml",
+        }
+    }
+
+    /// The guest's terminal.
+    pub(crate) fn console(self) -> &'static str {
+        match self {
+            Engine::Qemu => "/dev/ttyS0",
+            Engine::Uml => "/dev/tty0",
+        }
+    }
+
+    /// The guest's line for events.
+    pub(crate) fn results(self) -> &'static str {
+        match self {
+            Engine::Qemu => "/dev/ttyS1",
+            Engine::Uml => "/dev/ttyS0",
+        }
+    }
+}
+
+/// What to run.
+#[derive(Debug)]
+pub(crate) struct Launch<'a> {
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) initramfs: &'a Path,
+    /// Added to the kernel's command line.
+    pub(crate) cmdline: &'a str,
+    /// Where an engine may leave files.
+    pub(crate) folder: &'a Path,
+    /// Whether a person sits at the console.
+    pub(crate) interactive: bool,
+}
+
+/// A running guest. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    child: Child,
+    /// What the guest says. Disconnected when the guest is gone.
+    pub(crate) events: Receiver<Said>,
+}
+
+/// A line from the guest or its engine.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// The guest reports.
+    Event(Event),
+    /// The engine complains.
+    Noise(String),
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Machine {
+    /// Starts QEMU.
+    pub(crate) fn qemu(launch: &Launch<'_>, accelerator: Accelerator, console: &Path) -> anyhow::Result<Machine> {
+        Machine::start(qemu::command(launch, accelerator), launch.interactive, console)
+    }
+
+    /// Starts user-mode Linux.
+    pub(crate) fn uml(launch: &Launch<'_>, console: &Path) -> anyhow::Result<Machine> {
+        Machine::start(uml::command(launch), launch.interactive, console)
+    }
+
+    /// The console goes to the person or into a file, events come from the engine's stderr.
+    fn start(mut command: Command, interactive: bool, console: &Path) -> anyhow::Result<Machine> {
+        command.stderr(Stdio::piped());
+        if interactive {
+            command.stdin(Stdio::inherit()).stdout(Stdio::inherit());
+        } else {
+            let file = File::create(console).with_context(|| format!("cannot write {}", console.display()))?;
+            command.stdin(Stdio::null()).stdout(Stdio::piped());
+            let mut child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
+            if let Some(stdout) = child.stdout.take() {
+                thread::spawn(move || keep(stdout, file));
+            }
+            return Ok(Machine::listen(child));
+        }
+        Ok(Machine::listen(command.spawn().with_context(|| format!("cannot run {command:?}"))?))
+    }
+
+    fn listen(mut child: Child) -> Machine {
+        let (sender, events) = mpsc::channel();
+        if let Some(stderr) = child.stderr.take() {
+            thread::spawn(move || {
+                let mut lines = BufReader::new(stderr);
+                let mut bytes = Vec::new();
+                while matches!(lines.read_until(b'\n', &mut bytes), Ok(length) if length > 0) {
+                    let line = String::from_utf8_lossy(&bytes);
+                    let said = Event::from_line(&line).map_or_else(|| Said::Noise(line.trim_end().to_owned()), Said::Event);
+                    if sender.send(said).is_err() {
+                        break;
+                    }
+                    bytes.clear();
+                }
+            });
+        }
+        Machine { child, events }
+    }
+}
+
+/// Copies the console into a file as it comes.
+fn keep(mut console: impl Read, mut file: File) {
+    let mut buffer = [0_u8; 4096];
+    while let Ok(length) = console.read(&mut buffer) {
+        if length == 0 || file.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! QEMU's command line.
+
+use std::process::Command;
+
+use super::Launch;
+
+/// What QEMU computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accelerator {
+    /// The processor itself.
+    Kvm,
+    /// Emulation.
+    Tcg,
+}
+
+impl Accelerator {
+    /// For a heading.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Accelerator::Kvm => "QEMU with KVM",
+            Accelerator::Tcg => "QEMU",
+        }
+    }
+}
+
+pub(super) fn command(launch: &Launch<'_>, accelerator: Accelerator) -> Command {
+    // Whatever ends us, a signal nobody can catch included, ends QEMU.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot"]);
+    command.args(["-machine", "pc", "-smp", "2", "-m", "1024", "-display", "none"]);
+    match accelerator {
+        Accelerator::Kvm => command.args(["-accel", "kvm", "-cpu", "host"]),
+        // QEMU 7.2's emulation of cmpxchg16b is not atomic between two CPUs.
+        Accelerator::Tcg => command.args(["-accel", "tcg,thread=multi", "-cpu", "Nehalem,cx16=off"]),
+    };
+    // The console is ours to break (a shell's Ctrl-C belongs to the guest); events leave through stderr.
+    let signal = if launch.interactive { "signal=off" } else { "signal=on" };
+    command.args(["-chardev", &format!("stdio,id=console,{signal}"), "-serial", "chardev:console"]);
+    command.args(["-chardev", "file,id=results,path=/dev/stderr", "-serial", "chardev:results"]);
+    // Entropy at once: without it some programs wait for the kernel to collect it.
+    command.args(["-device", "virtio-rng-pci"]);
+    command.arg("-kernel").arg(&launch.kernel.image).arg("-initrd").arg(launch.initramfs);
+    command.arg("-append").arg(format!("console=ttyS0 panic=-1 oops=panic loglevel=4 mitigations=off {}", launch.cmdline));
+    command
+}

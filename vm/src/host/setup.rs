@@ -1,0 +1,104 @@
+//! `cargo vm setup`: everything a boot needs, fetched once.
+
+use std::fs;
+use std::time::Instant;
+
+use anyhow::Context;
+
+use super::engine::Engine;
+use super::kernel::{Kernel, KernelVersion};
+use super::paths::Paths;
+use super::shell_out::is_installed;
+use super::sysroot::Sysroot;
+use super::{apt, image, modules};
+
+/// Debian packages the guest's files are taken from, besides its kernels. They are unpacked, never installed.
+const GUEST_PACKAGES: &[&str] = &[
+    "bash",
+    "busybox-static",
+    "dash",
+    "dnsmasq-base",
+    "ethtool",
+    "iproute2",
+    "iputils-arping",
+    "iputils-ping",
+    "isc-dhcp-client",
+    "kmod",
+    "netcat-openbsd",
+    "openvswitch-switch",
+    "tcpdump",
+    "user-mode-linux",
+    "util-linux",
+    "xz-utils",
+];
+
+/// Makes sure all is there, and says what it does. The second time it does nothing.
+pub(crate) fn ensure(paths: &Paths) -> anyhow::Result<()> {
+    let stamp = paths.cache.join("setup.stamp");
+    let wanted = format!("{GUEST_PACKAGES:?} {:?}\n", KernelVersion::ALL.map(KernelVersion::metapackage));
+    let fetched = fs::read_to_string(&stamp).is_ok_and(|text| text.starts_with(&wanted));
+    let qemu = is_installed("qemu-system-x86_64");
+    if fetched && qemu {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let known = GUEST_PACKAGES.iter().copied().chain(KernelVersion::ALL.map(KernelVersion::metapackage)).chain(["qemu-system-x86"]);
+    let mut updated = false;
+    if !known.into_iter().all(apt::knows) {
+        apt::update()?;
+        updated = true;
+    }
+    let attempt = (|| {
+        if !qemu {
+            apt::install("qemu-system-x86")?;
+        }
+        if fetched { Ok(String::new()) } else { fetch(paths) }
+    })();
+    let packages = match attempt {
+        // Lists from last month name files the archive has since replaced.
+        Err(error) if !updated => {
+            eprintln!("that failed: {error:#}");
+            apt::update()?;
+            if !qemu {
+                apt::install("qemu-system-x86")?;
+            }
+            fetch(paths)?
+        }
+        other => other?,
+    };
+    if !fetched {
+        fs::write(&stamp, wanted + &packages).with_context(|| format!("cannot write {}", stamp.display()))?;
+    }
+    println!("target/vm is ready ({:.0} s)", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Downloads and unpacks, and returns the packages' names.
+fn fetch(paths: &Paths) -> anyhow::Result<String> {
+    let cache = &paths.cache;
+    for stale in ["sysroot", "kernels", "debs"] {
+        let folder = cache.join(stale);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+    }
+    image::forget(paths)?;
+    let mut names = String::new();
+    println!("fetching the guest's tools");
+    for deb in apt::download_closure(&cache.join("debs"), GUEST_PACKAGES)? {
+        apt::unpack(&deb, &cache.join("sysroot"))?;
+        names += &format!("{}\n", deb.file_name().unwrap_or_default().display());
+    }
+    let sysroot = Sysroot::new(cache.join("sysroot"));
+    for version in KernelVersion::ALL {
+        let package = apt::resolve(version.metapackage())?;
+        println!("fetching {package}");
+        let deb = apt::download(&cache.join("debs/kernels"), &package)?;
+        apt::unpack(&deb, &cache.join("kernels").join(version.number()))?;
+        modules::index(&sysroot, &Kernel::find(cache, Engine::Qemu, version)?)?;
+        names += &format!("{}\n", deb.file_name().unwrap_or_default().display());
+    }
+    // Only what was unpacked is used again.
+    fs::remove_dir_all(cache.join("debs")).context("cannot remove the downloaded packages")?;
+    Ok(names)
+}

@@ -1,0 +1,9 @@
+//! Other people's programs a test stands ovsdp beside: Debian's Open vSwitch, dnsmasq, dhclient.
+
+mod dhclient;
+mod dnsmasq;
+mod openvswitch;
+
+pub use dhclient::Dhclient;
+pub use dnsmasq::Dnsmasq;
+pub use openvswitch::OpenVswitch;

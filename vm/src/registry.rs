@@ -1,0 +1,114 @@
+//! What there is to run: tests, and the programs behind `cargo vm demo` and `cargo vm bench`.
+//!
+//! A suite is a file in `src/suites/` with a `TESTS` table; the host reads names and needs from it, the guest runs it.
+
+use std::time::Duration;
+
+use crate::guest::World;
+use crate::suites;
+
+/// The body of a test or program. It promises something about the world, or says what is wrong.
+pub type Run = fn(&mut World) -> anyhow::Result<()>;
+
+/// One test of a suite.
+#[derive(Debug, Clone, Copy)]
+pub struct Test {
+    /// `suite::what_it_proves`.
+    pub name: &'static str,
+    /// The body, called in the guest with a clean world.
+    pub run: Run,
+    /// What boot it wants.
+    pub needs: Needs,
+    /// The guest kills the test after this long.
+    pub timeout: Duration,
+}
+
+/// What boot a test wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// A world of its own in a boot shared with other tests.
+    SharedBoot,
+    /// A kernel nobody else has touched.
+    FreshBoot {
+        /// Added to the kernel's command line.
+        cmdline: &'static str,
+        /// Kernel modules that are not there on this boot, by name, and all that depend on them.
+        without_modules: &'static [&'static str],
+    },
+}
+
+impl Test {
+    /// A test that takes at most a minute in a shared boot.
+    #[must_use]
+    pub const fn new(name: &'static str, run: Run) -> Test {
+        Test { name, run, needs: Needs::SharedBoot, timeout: Duration::from_secs(60) }
+    }
+
+    /// The same test, allowed this many seconds.
+    #[must_use]
+    pub const fn seconds(self, seconds: u64) -> Test {
+        Test { timeout: Duration::from_secs(seconds), ..self }
+    }
+
+    /// The same test, in a boot of its own.
+    #[must_use]
+    pub const fn fresh_boot(self) -> Test {
+        self.fresh_boot_with("", &[])
+    }
+
+    /// The same test, in a boot of its own with these words on the kernel's command line and without these modules.
+    #[must_use]
+    pub const fn fresh_boot_with(self, cmdline: &'static str, without_modules: &'static [&'static str]) -> Test {
+        Test { needs: Needs::FreshBoot { cmdline, without_modules }, ..self }
+    }
+}
+
+/// What a program is for, and so which command plays it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `cargo vm demo`.
+    Demo,
+    /// `cargo vm bench`.
+    Bench,
+}
+
+/// Something to watch or to measure. What it prints on stdout is what the person sees.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// What the person types.
+    pub name: &'static str,
+    /// Which command plays it.
+    pub kind: Kind,
+    /// One line for the list.
+    pub summary: &'static str,
+    /// The body, called in the guest with a clean world.
+    pub run: Run,
+    /// The guest kills the program after this long.
+    pub timeout: Duration,
+}
+
+/// All tests, suite by suite.
+#[must_use]
+pub fn tests() -> Vec<Test> {
+    [suites::smoke::TESTS].concat()
+}
+
+/// All programs. Each is written in a file of its own in `src/suites/` and listed here when it exists.
+#[must_use]
+pub fn programs() -> Vec<Program> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_say_their_suite() {
+        let mut seen = HashSet::new();
+        for test in super::tests() {
+            assert!(seen.insert(test.name), "{} is there twice", test.name);
+            assert!(test.name.split_once("::").is_some(), "{} names no suite", test.name);
+        }
+    }
+}
