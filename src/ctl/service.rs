@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::stream::{BoxStream, StreamExt, unfold};
 use tokio::sync::{mpsc, oneshot};
+use zlink::tokio::unix::Listener;
 use zlink::{Reply, Server};
 
 use super::api::{AgentStatus, ApiError, Fdb, Progress, Stage};
@@ -154,18 +155,30 @@ mod interface {
     }
 }
 
-/// Listens on `path` and answers until the listener fails. A socket left behind by an agent that was killed is replaced:
-/// the caller holds the lock that says it is the only agent.
+fn fail(what: &str, path: &Path, error: &dyn fmt::Display) -> Error {
+    Error::new(Kind::Failed, format!("cannot {what} the control socket {}: {error}", path.display()))
+}
+
+/// Listens on `path`. A socket left behind by an agent that was killed is replaced: the caller holds the lock that says it is
+/// the only agent.
 ///
 /// # Errors
-/// The socket cannot be made or the listener failed.
-pub async fn serve(path: &Path, inbox: Box<dyn Inbox>) -> Result<(), Error> {
-    let fail = |what: &str, error: &dyn fmt::Display| Error::new(Kind::Failed, format!("{what} {}: {error}", path.display()));
+/// The socket cannot be made.
+pub fn bind(path: &Path) -> Result<Listener, Error> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail("cannot replace the socket", &error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail("replace", path, &error)),
         _ => {}
     }
-    let listener = zlink::tokio::unix::bind(path).map_err(|error| fail("cannot listen on", &error))?;
-    std::fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(|error| fail("cannot set the mode of", &error))?;
-    Server::new(listener, Service { inbox }).run().await.map_err(|error| fail("the control socket failed:", &error))
+    let listener = zlink::tokio::unix::bind(path).map_err(|error| fail("listen on", path, &error))?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(|error| fail("set the mode of", path, &error))?;
+    Ok(listener)
+}
+
+/// Answers whoever connects, until the listener fails.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve(listener: Listener, inbox: Box<dyn Inbox>) -> Result<(), Error> {
+    let served = Server::new(listener, Service { inbox }).run().await;
+    served.map_err(|error| Error::new(Kind::Failed, format!("the control socket failed: {error}")))
 }

@@ -4,7 +4,12 @@
 //! It reads; whoever changes the host is the agent.
 
 pub mod clients;
+pub mod convert;
+mod fault;
 pub mod machine;
+pub mod observe;
 pub mod paths;
 pub mod resolver;
 pub mod store;
+
+pub use fault::of_step;

@@ -1,0 +1,430 @@
+//! What the plan's steps are done with: the kernel, the resolver's file, other programs' DHCP clients, and the agent's own
+//! memory and leases.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use ovsdp_proto::IfName;
+use ovsdp_proto::uapi::vport::kind as vport_kind;
+use ovsdp_proto::vport::{New, Which};
+
+use super::inbox::{Order, Orders};
+use super::leases::{self, Asker, Leases};
+use super::log;
+use super::shared::{Shared, now};
+use super::topology::{self, Places};
+use crate::dhcp;
+use crate::dp::{Datapath, Dispatch, Dp};
+use crate::error::{Error, Kind};
+use crate::host::observe::{observe, system};
+use crate::host::paths::{RESOLV_CONF, Run};
+use crate::host::{clients, convert, resolver, store};
+use crate::model;
+use crate::nl;
+use crate::plan::{self, DhcpClient, ErrorKind, Executor, Journal, Lease, Memory, Observed, Step, StepError};
+use crate::rtnl::{LinkChange, Mode, Rtnl};
+
+/// Where upcalls are to go.
+#[derive(Debug, Clone)]
+pub(super) struct Upcalls {
+    /// The handlers' sockets.
+    pub(super) pids: Vec<u32>,
+    /// How the kernel is asked to choose among them.
+    pub(super) dispatch: Dispatch,
+}
+
+/// The executor of plans.
+#[derive(Debug)]
+pub(super) struct Hands {
+    pub(super) run: Run,
+    pub(super) rtnl: Rtnl,
+    pub(super) dp: Dp,
+    pub(super) upcalls: Upcalls,
+    pub(super) shared: Arc<Shared>,
+    pub(super) leases: Leases,
+    pub(super) orders: Orders,
+    /// Orders that came while a lease was waited for.
+    pub(super) pending: Vec<Order>,
+    /// Which bridge each vport belongs to, changes under way included.
+    pub(super) places: Places,
+}
+
+/// Whether a step is done as planned, or taken back as far as it was ever done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Strict,
+    Lenient,
+}
+
+/// Why a step was not done, before it is known which.
+enum Why {
+    Kernel(Error, nl::Kind),
+    Other(Error),
+}
+
+impl<T: Into<Error> + Kinded> From<T> for Why {
+    fn from(error: T) -> Self {
+        let kind = error.kernel();
+        Self::Kernel(error.into(), kind)
+    }
+}
+
+/// Errors that know what kind of thing the kernel said.
+trait Kinded {
+    fn kernel(&self) -> nl::Kind;
+}
+
+impl Kinded for nl::Failure {
+    fn kernel(&self) -> nl::Kind {
+        self.kind()
+    }
+}
+
+impl Kinded for crate::dp::Error {
+    fn kernel(&self) -> nl::Kind {
+        self.kind()
+    }
+}
+
+impl Why {
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self::Other(Error::new(kind, message))
+    }
+}
+
+/// The object is there already.
+const THERE: &[nl::Kind] = &[nl::Kind::Exists];
+/// The object is gone already. An address that is gone is EADDRNOTAVAIL, which has no kind of its own.
+const GONE: &[nl::Kind] = &[nl::Kind::NotFound, nl::Kind::NoDevice, nl::Kind::Other];
+
+/// Takes what the kernel says for success where it means that it is so already.
+fn forgive(result: Result<(), Why>, forgiven: &[nl::Kind]) -> Result<(), Why> {
+    match result {
+        Err(Why::Kernel(_, kind)) if forgiven.contains(&kind) => Ok(()),
+        other => other,
+    }
+}
+
+impl Hands {
+    /// Which datapath there is.
+    fn datapath(&mut self) -> Result<Datapath, Why> {
+        let system = system().map_err(Why::Other)?;
+        self.dp.datapath(&system)?.ok_or_else(|| Why::new(Kind::Failed, format!("there is no datapath {system}")))
+    }
+
+    fn index(&mut self, name: IfName) -> Result<u32, Why> {
+        let missing = || {
+            let error = nl::Error::Kernel { errno: nix::errno::Errno::ENODEV, message: None, attr: None };
+            Why::from(error.on("find", name))
+        };
+        Ok(self.rtnl.link(&name)?.ok_or_else(missing)?.index)
+    }
+
+    /// Puts the topology that kernel and places make in force, and says which datapath there is. To be called whenever either
+    /// may have changed.
+    ///
+    /// # Errors
+    /// The kernel did not answer.
+    pub(super) fn refresh(&mut self) -> Result<(), Error> {
+        let found = match self.dp.datapath(&system()?)? {
+            Some(datapath) => Some((datapath.index, datapath.dispatch(), self.dp.vports(datapath.index)?)),
+            None => None,
+        };
+        self.shared.set_datapath(found.as_ref().map(|(index, dispatch, _)| (*index, *dispatch)));
+        let vports = found.map(|(_, _, vports)| vports).unwrap_or_default();
+        let changed = self.shared.core().switch.set_topology(now(), topology::topology(&self.places, &vports));
+        match changed {
+            Ok(true) => self.shared.ring(),
+            Ok(false) => {}
+            // The kernel numbers and names ports uniquely; this would be a bug here, and the old topology goes on.
+            Err(error) => log::say(format_args!("the topology stays as it was: {error}")),
+        }
+        Ok(())
+    }
+
+    /// Has the kernel send every upcall of `datapath` to the handlers.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub(super) fn direct_upcalls(&mut self, datapath: &Datapath) -> Result<(), Error> {
+        let Upcalls { pids, dispatch } = self.upcalls.clone();
+        let datapath = self.dp.set_upcall_pids(datapath, &pids, dispatch)?;
+        if datapath.dispatch() == Dispatch::PerVport {
+            for vport in self.dp.vports(datapath.index)? {
+                self.dp.set_vport_upcall_pids(datapath.index, Which::Number(vport.number), &pids)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes what is remembered, and keeps it.
+    ///
+    /// # Errors
+    /// It could not be written down.
+    pub(super) fn remember(&mut self, change: impl FnOnce(&mut Memory)) -> Result<(), Error> {
+        let mut memory = self.shared.memory();
+        change(&mut memory);
+        let path = self.run.memory();
+        store::save(&path, &*memory).map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", path.display())))
+    }
+
+    fn perform(&mut self, step: &Step, way: Way) -> Result<(), Why> {
+        match step {
+            Step::CreateDatapath => self.create_datapath(way),
+            Step::DeleteDatapath => self.delete_datapath(way),
+            Step::CreateInternal { bridge, name, port_no } => self.attach(*bridge, *name, model::Kind::Internal, *port_no, way),
+            Step::AttachSystem { bridge, name, port_no } => self.attach(*bridge, *name, model::Kind::System, *port_no, way),
+            Step::DetachVport { name, .. } => self.detach(*name, way),
+            Step::SetMac { name, to, .. } => self.set_link(*name, LinkChange { mac: Some(*to), ..LinkChange::default() }),
+            Step::SetMtu { name, to, .. } => self.set_link(*name, LinkChange { mtu: Some(*to), ..LinkChange::default() }),
+            Step::SetUp { name } => self.set_link(*name, LinkChange { up: Some(true), ..LinkChange::default() }),
+            Step::SetDown { name } => {
+                let result = self.set_link(*name, LinkChange { up: Some(false), ..LinkChange::default() });
+                if way == Way::Lenient { forgive(result, GONE) } else { result }
+            }
+            Step::AddAddress { address, .. } => self.add_address(address),
+            Step::ChangeAddress { to, .. } => self.add_address(to),
+            Step::RemoveAddress { address } => {
+                let result = self.index(address.ifname).and_then(|index| Ok(self.rtnl.delete_address(&convert::to_address(address, index))?));
+                if way == Way::Lenient { forgive(result, GONE) } else { result }
+            }
+            Step::AddRoute { route, .. } => {
+                let result = self.index(route.ifname).and_then(|index| Ok(self.rtnl.add_route(&convert::to_route(route, index), Mode::Append)?));
+                // An equal one that is there already is what was wanted.
+                forgive(result, THERE)
+            }
+            Step::RemoveRoute { route } => {
+                let result = self.index(route.ifname).and_then(|index| Ok(self.rtnl.delete_route(&convert::to_route(route, index))?));
+                // The kernel takes a route away with the address it prefers or the device that goes down.
+                forgive(result, &[nl::Kind::NotFound, nl::Kind::NoDevice])
+            }
+            Step::WriteResolver { to, .. } => resolver::write(Path::new(RESOLV_CONF), to.as_deref())
+                .map_err(|error| Why::new(Kind::Failed, format!("{RESOLV_CONF}: {error}"))),
+            Step::PauseDhcpClient { client } => signal(client, Signal::SIGSTOP),
+            Step::ResumeDhcpClient { client } => signal(client, Signal::SIGCONT),
+            Step::ObtainLease { bridge, ifname, request } => self.obtain(*bridge, *ifname, *request),
+            Step::AdoptLease { bridge, ifname, lease } => self.adopt(*bridge, *ifname, lease),
+            Step::ReleaseLease { bridge, ifname, lease, unless } => self.release(*bridge, *ifname, lease.as_ref(), *unless),
+            Step::Remember { bridge, to, .. } => {
+                let (bridge, to) = (*bridge, (**to).clone());
+                self.remember(|memory| {
+                    let leases = memory.bridges.get(&bridge).map(|old| old.leases.clone());
+                    let leases = leases.unwrap_or_else(|| to.leases.clone());
+                    memory.bridges.insert(bridge, plan::Remembered { leases, ..to });
+                })
+                .map_err(Why::Other)
+            }
+            Step::Forget { bridge, .. } => {
+                let bridge = *bridge;
+                self.remember(|memory| drop(memory.bridges.remove(&bridge))).map_err(Why::Other)
+            }
+        }
+    }
+
+    fn create_datapath(&mut self, way: Way) -> Result<(), Why> {
+        let name = system().map_err(Why::Other)?;
+        if way == Way::Lenient && self.dp.datapath(&name)?.is_some() {
+            return Ok(());
+        }
+        let Upcalls { pids, dispatch } = self.upcalls.clone();
+        self.dp.create_datapath(&name, &pids, dispatch)?;
+        self.refresh().map_err(Why::Other)
+    }
+
+    fn delete_datapath(&mut self, way: Way) -> Result<(), Why> {
+        let name = system().map_err(Why::Other)?;
+        let result = self.dp.delete_datapath(&name).map_err(Why::from);
+        if way == Way::Lenient { forgive(result, GONE)? } else { result? }
+        self.refresh().map_err(Why::Other)
+    }
+
+    fn attach(&mut self, bridge: IfName, name: IfName, kind: model::Kind, port_no: Option<u32>, way: Way) -> Result<(), Why> {
+        let datapath = self.datapath()?;
+        // Before its first packet comes up the switch must know where it belongs.
+        self.places.insert(name, bridge);
+        if way == Way::Lenient && self.dp.vport(datapath.index, Which::Name(&name))?.is_some() {
+            return self.refresh().map_err(Why::Other);
+        }
+        let kind = match kind {
+            model::Kind::Internal => vport_kind::INTERNAL,
+            model::Kind::System => vport_kind::NETDEV,
+        };
+        let pids: &[u32] = if datapath.dispatch() == Dispatch::PerVport { &self.upcalls.pids } else { &[] };
+        let new = New { dp_ifindex: datapath.index, name: &name, kind, upcall_pids: pids, port_no, ifindex: None, tunnel: None };
+        let mut made = self.dp.add_vport(&new);
+        // Somebody else's port has the number meanwhile: any other does, flows are decided anew.
+        if port_no.is_some() && made.as_ref().is_err_and(|error| matches!(error.kind(), nl::Kind::Busy | nl::Kind::Exists)) {
+            made = self.dp.add_vport(&New { port_no: None, ..new });
+        }
+        made?;
+        self.refresh().map_err(Why::Other)
+    }
+
+    fn detach(&mut self, name: IfName, way: Way) -> Result<(), Why> {
+        let datapath = match self.datapath() {
+            Err(Why::Other(_)) if way == Way::Lenient => return Ok(()),
+            other => other?,
+        };
+        let result = self.dp.delete_vport(datapath.index, Which::Name(&name)).map_err(Why::from);
+        if way == Way::Lenient { forgive(result, GONE)? } else { result? }
+        self.places.remove(&name);
+        self.refresh().map_err(Why::Other)
+    }
+
+    fn set_link(&mut self, name: IfName, change: LinkChange) -> Result<(), Why> {
+        let index = self.index(name)?;
+        Ok(self.rtnl.set_link(index, &change)?)
+    }
+
+    /// Adds an address, or gives the one that is there these lifetimes. A lease's is valid for as long as the lease is now.
+    fn add_address(&mut self, address: &plan::Address) -> Result<(), Why> {
+        let index = self.index(address.ifname)?;
+        let mut wanted = convert::to_address(address, index);
+        if let (IpAddr::V4(ip), Some(_)) = (wanted.ip, wanted.valid_lft)
+            && let Some(left) = self.leases.remaining(ip)
+        {
+            (wanted.valid_lft, wanted.preferred_lft) = (Some(left), Some(left));
+        }
+        Ok(self.rtnl.add_address(&wanted, Mode::Replace)?)
+    }
+
+    fn asker(&mut self, ifname: IfName) -> Result<Asker, Why> {
+        let link = self.rtnl.link(&ifname)?.ok_or_else(|| Why::new(Kind::Failed, "there is no such device"))?;
+        let mac = link.mac.ok_or_else(|| Why::new(Kind::Failed, "it has no Ethernet address to ask with"))?;
+        Ok(Asker { ifname, ifindex: link.index, mac })
+    }
+
+    fn obtain(&mut self, bridge: IfName, ifname: IfName, request: Option<Ipv4Addr>) -> Result<(), Why> {
+        let asker = self.asker(ifname)?;
+        self.leases.ask(asker, request);
+        let lease = loop {
+            // The client itself gives up in time; the margin only guards against one that does not.
+            match self.orders.wait(leases::TIMEOUT * 2) {
+                Some(Order::Lease(of, dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease))) if of == ifname => break leases::to_plan(&lease),
+                Some(Order::Lease(of, dhcp::Event::Failed(error))) if of == ifname => {
+                    self.leases.stop(ifname);
+                    let kind = match error.cause {
+                        dhcp::Cause::Silence | dhcp::Cause::Unfinished(_) => Kind::TimedOut,
+                        dhcp::Cause::NotPermitted => Kind::NotPermitted,
+                        dhcp::Cause::Refused | dhcp::Cause::Io(_) => Kind::Failed,
+                    };
+                    return Err(Why::Other(Error::new(kind, error.to_string()).advise(error.hint())));
+                }
+                Some(Order::Lease(of, dhcp::Event::Lost { .. })) if of == ifname => {}
+                Some(other) => self.pending.push(other),
+                None => {
+                    self.leases.stop(ifname);
+                    return Err(Why::new(Kind::TimedOut, "the DHCP client said nothing in its time"));
+                }
+            }
+        };
+        self.keep(bridge, ifname, Some(lease)).map_err(Why::Other)
+    }
+
+    fn adopt(&mut self, bridge: IfName, ifname: IfName, lease: &Lease) -> Result<(), Why> {
+        let asker = self.asker(ifname)?;
+        self.leases.resume(asker, lease);
+        self.keep(bridge, ifname, Some(lease.clone())).map_err(Why::Other)
+    }
+
+    fn release(&mut self, bridge: IfName, ifname: IfName, lease: Option<&Lease>, unless: Option<Ipv4Addr>) -> Result<(), Why> {
+        let held = self.shared.memory().bridges.get(&bridge).and_then(|remembered| remembered.leases.get(&ifname).cloned());
+        match lease.or(held.as_ref()) {
+            Some(lease) if unless != Some(lease.address.addr()) => self.leases.release(ifname),
+            _ => self.leases.stop(ifname),
+        }
+        self.keep(bridge, ifname, None).map_err(Why::Other)
+    }
+
+    /// Puts a lease into the memory of its bridge, or takes it out.
+    ///
+    /// # Errors
+    /// It could not be written down.
+    pub(super) fn keep(&mut self, bridge: IfName, ifname: IfName, lease: Option<Lease>) -> Result<(), Error> {
+        if let Some(lease) = &lease {
+            self.leases.note(lease);
+        }
+        self.remember(|memory| {
+            let Some(remembered) = memory.bridges.get_mut(&bridge) else { return };
+            match lease {
+                Some(lease) => drop(remembered.leases.insert(ifname, lease)),
+                None => drop(remembered.leases.remove(&ifname)),
+            }
+        })
+    }
+}
+
+/// Stops or continues another program's DHCP client, if it is still the same process.
+fn signal(client: &DhcpClient, signal: Signal) -> Result<(), Why> {
+    let Ok(pid) = i32::try_from(client.pid) else { return Ok(()) };
+    if !clients::is_there(client.pid, client.start_time) {
+        return Ok(());
+    }
+    match kill(Pid::from_raw(pid), signal) {
+        Ok(()) | Err(nix::errno::Errno::ESRCH) => Ok(()),
+        Err(errno) => Err(Why::new(Kind::NotPermitted, format!("{} (process {pid}): {}", client.name, errno.desc()))),
+    }
+}
+
+/// What went wrong, as an error of this step.
+fn step_error(step: &Step, why: Why) -> StepError {
+    let (Why::Kernel(error, _) | Why::Other(error)) = why;
+    let Error { kind, message, advice } = error;
+    StepError { what: "failed".into(), object: step.to_string(), reason: message, advice, kind: class(kind) }
+}
+
+const fn class(kind: Kind) -> ErrorKind {
+    match kind {
+        Kind::Failed | Kind::Usage => ErrorKind::Failed,
+        Kind::BadConfiguration => ErrorKind::BadConfiguration,
+        Kind::NoSuch => ErrorKind::NotFound,
+        Kind::NotPermitted => ErrorKind::NotPermitted,
+        Kind::KernelLacks => ErrorKind::Unsupported,
+        Kind::OtherSwitch => ErrorKind::OtherSwitch,
+        Kind::TimedOut => ErrorKind::TimedOut,
+    }
+}
+
+fn file_error(what: &str, path: &Path, error: &std::io::Error) -> StepError {
+    StepError {
+        what: what.into(),
+        object: path.display().to_string(),
+        reason: error.to_string(),
+        advice: Some("see that the run directory can be written".into()),
+        kind: ErrorKind::Failed,
+    }
+}
+
+impl Executor for Hands {
+    fn observe(&mut self) -> Result<Observed, StepError> {
+        let memory = self.shared.memory().clone();
+        observe(&mut self.rtnl, Some(&mut self.dp), memory).map_err(|Error { kind, message, advice }| StepError {
+            what: "reading".into(),
+            object: "the host's network".into(),
+            reason: message,
+            advice,
+            kind: class(kind),
+        })
+    }
+
+    fn execute(&mut self, step: &Step) -> Result<(), StepError> {
+        self.perform(step, Way::Strict).map_err(|why| step_error(step, why))
+    }
+
+    fn undo(&mut self, step: &Step) -> Result<(), StepError> {
+        self.perform(step, Way::Lenient).map_err(|why| step_error(step, why))
+    }
+
+    fn record(&mut self, journal: &Journal) -> Result<(), StepError> {
+        let path = self.run.journal();
+        store::save(&path, journal).map_err(|error| file_error("writing the journal", &path, &error))
+    }
+
+    fn clear_journal(&mut self) -> Result<(), StepError> {
+        let path = self.run.journal();
+        store::remove(&path).map_err(|error| file_error("removing the journal", &path, &error))
+    }
+}

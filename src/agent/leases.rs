@@ -1,0 +1,137 @@
+//! The leases the agent keeps: a client for each interface on the main thread's runtime, started, stopped and listened to
+//! by the worker.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ovsdp_proto::{IfName, Mac};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use super::inbox::{Order, Queue};
+use crate::dhcp::{self, Ask, Client};
+use crate::host::machine;
+use crate::plan;
+
+/// How long a first lease may take. dhclient's own patience is 60 s; a server that is there answers within two tries.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Every lease client of the agent.
+#[derive(Debug)]
+pub(super) struct Leases {
+    runtime: Handle,
+    events: UnboundedSender<(IfName, dhcp::Event)>,
+    clients: BTreeMap<IfName, Client>,
+    /// When each lease that was ever held ends, in seconds since 1970: what `down` gives back is valid until then.
+    ends: BTreeMap<Ipv4Addr, u64>,
+}
+
+/// Who asks for a lease.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker {
+    pub(super) ifname: IfName,
+    pub(super) ifindex: u32,
+    pub(super) mac: Mac,
+}
+
+impl Leases {
+    /// None yet. What becomes of leases is put into `queue`.
+    pub(super) fn new(runtime: Handle, queue: Queue) -> Self {
+        let (events, mut receiver) = unbounded_channel();
+        runtime.spawn(async move {
+            while let Some((ifname, event)) = receiver.recv().await {
+                if queue.put(Order::Lease(ifname, event)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { runtime, events, clients: BTreeMap::new(), ends: BTreeMap::new() }
+    }
+
+    /// Asks for a lease, of `request` if that can be had. The answer comes as an order.
+    pub(super) fn ask(&mut self, asker: Asker, request: Option<Ipv4Addr>) {
+        self.start(asker, request, None);
+    }
+
+    /// Goes on with a lease that was held before.
+    pub(super) fn resume(&mut self, asker: Asker, lease: &plan::Lease) {
+        self.note(lease);
+        self.start(asker, Some(lease.address.addr()), Some(to_dhcp(lease)));
+    }
+
+    fn start(&mut self, Asker { ifname, ifindex, mac }: Asker, request: Option<Ipv4Addr>, resume: Option<dhcp::Lease>) {
+        self.stop(ifname);
+        let hostname = dhcp::host_name(&machine::host_name());
+        let ask = Ask { ifname, ifindex, mac, hostname, request, resume, timeout: TIMEOUT };
+        self.clients.insert(ifname, dhcp::start(ask, &self.runtime, self.events.clone()));
+    }
+
+    /// Takes note of when a lease ends.
+    pub(super) fn note(&mut self, lease: &plan::Lease) {
+        self.ends.insert(lease.address.addr(), lease.obtained.saturating_add(lease.lease_secs.into()));
+    }
+
+    /// Seconds a lease's address is still valid; `None` when it is not one of a lease with an end.
+    pub(super) fn remaining(&self, address: Ipv4Addr) -> Option<u32> {
+        let end = *self.ends.get(&address)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        Some(u32::try_from(end.saturating_sub(now)).unwrap_or(u32::MAX))
+    }
+
+    /// Stops keeping the lease of `ifname`, and keeps it.
+    pub(super) fn stop(&mut self, ifname: IfName) {
+        if let Some(client) = self.clients.remove(&ifname) {
+            self.runtime.block_on(client.stop());
+        }
+    }
+
+    /// Stops keeping the lease of `ifname` and gives it back to the server.
+    pub(super) fn release(&mut self, ifname: IfName) {
+        if let Some(client) = self.clients.remove(&ifname) {
+            self.runtime.block_on(client.release());
+        }
+    }
+
+    /// Whether somebody keeps the lease of `ifname`.
+    pub(super) fn has(&self, ifname: IfName) -> bool {
+        self.clients.contains_key(&ifname)
+    }
+}
+
+/// A lease as the plan knows it.
+pub(super) fn to_plan(lease: &dhcp::Lease) -> plan::Lease {
+    plan::Lease {
+        address: lease.address,
+        routers: lease.routers.clone(),
+        classless: lease.routes.iter().map(|(dst, via)| plan::ClasslessRoute { dst: *dst, via: *via }).collect(),
+        dns: lease.dns.clone(),
+        domain: lease.domain.clone(),
+        mtu: lease.mtu,
+        server: lease.server,
+        lease_secs: lease.lease_secs,
+        renew_secs: Some(lease.renew_secs),
+        rebind_secs: Some(lease.rebind_secs),
+        obtained: lease.obtained,
+    }
+}
+
+fn to_dhcp(lease: &plan::Lease) -> dhcp::Lease {
+    let net = lease.address;
+    dhcp::Lease {
+        address: net,
+        broadcast: (net.prefix_len() < 31).then(|| net.broadcast()),
+        routers: lease.routers.clone(),
+        routes: lease.classless.iter().map(|route| (route.dst, route.via)).collect(),
+        dns: lease.dns.clone(),
+        domain: lease.domain.clone(),
+        search: Vec::new(),
+        mtu: lease.mtu,
+        server: lease.server,
+        obtained: lease.obtained,
+        lease_secs: lease.lease_secs,
+        // RFC 2131 4.4.5: half and seven eighths of the lease where the server did not say.
+        renew_secs: lease.renew_secs.unwrap_or(lease.lease_secs / 2),
+        rebind_secs: lease.rebind_secs.unwrap_or(lease.lease_secs / 8 * 7),
+    }
+}

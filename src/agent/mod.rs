@@ -1,0 +1,134 @@
+//! The agent: the switch itself, and the only one that changes the host.
+//!
+//! It puts the other rooms together: handlers answer upcalls, the revalidator ages flows, the worker carries out changes
+//! and follows devices and leases, the main thread serves the control socket. Nothing may import it.
+
+mod adopt;
+mod counters;
+mod daemon;
+mod handler;
+mod hands;
+mod inbox;
+mod leases;
+mod log;
+mod revalidator;
+mod shared;
+mod status;
+mod topology;
+mod worker;
+
+use std::sync::Arc;
+
+use crate::dp::{self, Dispatch, Dp, UpcallSocket};
+use crate::error::{Error, Kind};
+use crate::host::observe::system;
+use crate::host::paths::Run;
+
+use shared::Shared;
+
+/// How many threads answer upcalls at most, whatever the number of CPUs and ports: a third gains nothing while flow
+/// installation is one lock in the kernel (`ovs_mutex`).
+const HANDLERS: usize = 2;
+
+/// How the agent is to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Detach from whoever started it, and log to the run directory.
+    pub background: bool,
+    /// Have the kernel send upcalls to a socket a vport, as kernels before 5.15 do.
+    pub per_vport: bool,
+}
+
+/// Runs the agent until it is told to stop.
+///
+/// # Errors
+/// It cannot start, or what it serves failed. Bridges and flows stay as they are in the kernel either way.
+pub fn run(options: &Options) -> Result<(), Error> {
+    start(options).inspect_err(|error| {
+        if options.background {
+            daemon::failed(error);
+        }
+    })
+}
+
+fn start(options: &Options) -> Result<(), Error> {
+    let run = Run::from_env();
+    let _only = daemon::only(&run)?;
+    let families = dp::family::resolve()?;
+    let mut kernel = Dp::new(families)?;
+    refuse_other_switch(&mut kernel)?;
+    if options.background {
+        daemon::detach(&run)?;
+    }
+
+    let count = std::thread::available_parallelism().map_or(1, usize::from).min(HANDLERS);
+    let sockets = (0..count).map(|_| UpcallSocket::open(families)).collect::<Result<Vec<_>, _>>()?;
+    let dispatch = if options.per_vport { Dispatch::PerVport } else { Dispatch::PerCpu };
+    let upcalls = hands::Upcalls { pids: sockets.iter().map(UpcallSocket::portid).collect(), dispatch };
+    let shared = Arc::new(Shared::new(count));
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(Kind::Failed, format!("cannot start the runtime: {error}")))?;
+    let (queue, orders) = inbox::queue()?;
+    let leases = leases::Leases::new(runtime.handle().clone(), queue.clone());
+    let mut worker = worker::Worker::new(run.clone(), kernel, upcalls, Arc::clone(&shared), leases, orders)?;
+
+    for socket in sockets {
+        handler::spawn(socket, Dp::new(families)?, Arc::clone(&shared))?;
+    }
+    // Before anybody may ask for a change: what the agent before this one left is taken over, or back.
+    runtime.block_on(async {
+        // The worker blocks on leases that this runtime drives, so it gets its own thread for this too.
+        let (done, adopted) = tokio::sync::oneshot::channel();
+        let thread = std::thread::Builder::new().name("worker".into()).spawn(move || {
+            let result = worker.take_over();
+            let failed = result.is_err();
+            if done.send(result).is_ok() && !failed {
+                worker.run();
+            }
+        });
+        thread.map_err(|error| Error::new(Kind::Failed, format!("cannot start a thread: {error}")))?;
+        adopted.await.map_err(|_| Error::new(Kind::Failed, "the worker ended before it began"))?
+    })?;
+    revalidator::spawn(run.clone(), Dp::new(families)?, Dp::new(families)?, Arc::clone(&shared))?;
+    let result = runtime.block_on(serve(&run, Box::new(inbox::Front::new(queue, Arc::clone(&shared))), options.background));
+    revalidator::save(&run, &shared);
+    result
+}
+
+/// Serves the control socket until the process is told to stop.
+async fn serve(run: &Run, inbox: Box<dyn crate::ctl::service::Inbox>, background: bool) -> Result<(), Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let fail = |error: std::io::Error| Error::new(Kind::Failed, format!("cannot listen for signals: {error}"));
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate()).map_err(fail)?, signal(SignalKind::interrupt()).map_err(fail)?);
+    let listener = crate::ctl::service::bind(&run.socket())?;
+    daemon::ready(background);
+    log::say("ready");
+    tokio::select! {
+        result = crate::ctl::service::serve(listener, inbox) => result,
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}
+
+/// One datapath, one switch: refuses when another program answers for it.
+fn refuse_other_switch(kernel: &mut Dp) -> Result<(), Error> {
+    let refuse = |who: String| {
+        Error::new(Kind::OtherSwitch, format!("{who} owns the datapath {}", dp::SYSTEM))
+            .advise("stop it first (`systemctl disable --now openvswitch` or `ovs-ctl stop`): two switches would undo each other's flows")
+    };
+    if let Some(process) = dp::owner::vswitchd() {
+        return Err(refuse(process.to_string()));
+    }
+    let Some(datapath) = kernel.datapath(&system()?)? else { return Ok(()) };
+    let vports = kernel.vports(datapath.index)?;
+    let owner = dp::owner::owner(&datapath, &vports, &[])
+        .map_err(|error| Error::new(Kind::Failed, format!("cannot tell who owns the datapath {}: {error}", dp::SYSTEM)))?;
+    match owner {
+        dp::owner::Owner::Other { process: Some(process), .. } => Err(refuse(process.to_string())),
+        dp::owner::Owner::Other { portid, process: None } => Err(refuse(format!("another program (netlink port {portid})"))),
+        dp::owner::Owner::Nobody | dp::owner::Owner::Us => Ok(()),
+    }
+}

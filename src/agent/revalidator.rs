@@ -1,0 +1,197 @@
+//! The thread that holds the kernel's flows to what the switch would decide now: it dumps them tersely twice a second while
+//! there are any, and writes the MAC tables down.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ovsdp_proto::flow::{Flow, Put, Which};
+
+use super::log;
+use super::shared::{Core, Shared, now};
+use crate::dp::{Dp, Parts, Requests};
+use crate::error::{Error, Kind};
+use crate::host::paths::Run;
+use crate::host::store;
+use crate::switch::{Counters, Decision, Moment, Ufid, Verdict};
+
+/// How often flows are looked at (`max-revalidator`).
+const PERIOD: Duration = Duration::from_millis(500);
+/// How many flows are judged under one hold of the lock.
+const BATCH: usize = 64;
+/// The MAC tables are written down at most this often.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// A dumped flow, as far as it is judged by. The kernel names one that was installed without a name by its key.
+enum Entry {
+    Named(Ufid, Counters),
+    Nameless(Box<[u8]>),
+}
+
+/// Starts the revalidator. It needs a socket to dump with and one to act with meanwhile.
+///
+/// # Errors
+/// There is no room for a thread.
+pub(super) fn spawn(run: Run, dump: Dp, act: Dp, shared: Arc<Shared>) -> Result<(), Error> {
+    let requests = Requests::new(act.families());
+    let revalidator = Revalidator { run, dump, act, shared, requests, decision: Decision::new(), saved: None };
+    std::thread::Builder::new()
+        .name("revalidator".into())
+        .spawn(move || revalidator.run())
+        .map(drop)
+        .map_err(|error| Error::new(Kind::Failed, format!("cannot start the revalidator: {error}")))
+}
+
+struct Revalidator {
+    run: Run,
+    dump: Dp,
+    act: Dp,
+    shared: Arc<Shared>,
+    requests: Requests,
+    decision: Decision,
+    /// When the MAC tables were last written down, and what their counters were then.
+    saved: Option<(Instant, u64)>,
+}
+
+impl Revalidator {
+    fn run(mut self) {
+        loop {
+            let idle = self.shared.core().flows.is_empty() && self.is_saved();
+            self.shared.wait_for_bell((!idle).then_some(PERIOD));
+            if let Some(datapath) = self.shared.datapath()
+                && let Err(error) = self.pass(datapath)
+            {
+                log::say(format_args!("flows could not be looked at: {error}"));
+            }
+            self.save_if_due();
+        }
+    }
+
+    fn pass(&mut self, datapath: u32) -> Result<(), Error> {
+        let began = Instant::now();
+        let shared = Arc::clone(&self.shared);
+        {
+            let mut core = shared.core();
+            let Core { flows, revalidator, switch, .. } = &mut *core;
+            switch.expire(now());
+            flows.settle(switch);
+            let count = flows.len();
+            revalidator.begin(flows, count);
+        }
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut seen = 0_u32;
+        let Self { dump, act, requests, decision, .. } = self;
+        let mut actor = Actor { act, requests, decision, shared: &shared, datapath };
+        let result = dump.flows(datapath, Parts::Terse, |flow| {
+            let Some(flow) = flow else {
+                // From the beginning again: what was judged is judged once more, which does no harm.
+                seen = 0;
+                return batch.clear();
+            };
+            seen = seen.saturating_add(1);
+            batch.extend(entry(flow));
+            if batch.len() >= BATCH {
+                actor.judge(&mut batch);
+            }
+        });
+        actor.judge(&mut batch);
+        let mut core = shared.core();
+        let Core { flows, revalidator, .. } = &mut *core;
+        revalidator.end(flows, seen, began.elapsed());
+        Ok(result?)
+    }
+
+    /// What changes whenever a MAC table does.
+    fn version(&self) -> u64 {
+        let core = self.shared.core();
+        let bridges = &core.switch.topology().bridges;
+        let stats = bridges.iter().filter_map(|bridge| core.switch.fdb_stats(bridge.name.as_str()));
+        stats.map(|stats| stats.learned + stats.expired + stats.evicted + stats.moved + u64::from(stats.current)).sum()
+    }
+
+    fn is_saved(&self) -> bool {
+        self.saved.is_some_and(|(_, version)| version == self.version())
+    }
+
+    fn save_if_due(&mut self) {
+        if self.is_saved() || self.saved.is_some_and(|(when, _)| when.elapsed() < SAVE_EVERY) {
+            return;
+        }
+        let version = self.version();
+        save(&self.run, &self.shared);
+        self.saved = Some((Instant::now(), version));
+    }
+}
+
+/// Writes the MAC tables down, for the next agent.
+pub(super) fn save(run: &Run, shared: &Shared) {
+    let snapshot = shared.core().switch.snapshot(now());
+    if let Err(error) = store::save(&run.fdb(), &snapshot) {
+        log::say(format_args!("cannot write {}: {error}", run.fdb().display()));
+    }
+}
+
+fn entry(flow: &Flow<'_>) -> Option<Entry> {
+    match flow.ufid {
+        Some(ufid) => {
+            let counters = Counters { packets: flow.stats.packets, bytes: flow.stats.bytes, used: flow.used.map(Moment) };
+            Some(Entry::Named(ufid, counters))
+        }
+        None => flow.key.map(|key| Entry::Nameless(key.into())),
+    }
+}
+
+/// Judges entries and does what the verdicts say, on another socket than the one that dumps.
+struct Actor<'a> {
+    act: &'a mut Dp,
+    requests: &'a mut Requests,
+    decision: &'a mut Decision,
+    shared: &'a Shared,
+    datapath: u32,
+}
+
+impl Actor<'_> {
+    fn judge(&mut self, batch: &mut Vec<Entry>) {
+        let Self { act, requests, decision, shared, datapath } = self;
+        let dp_ifindex = *datapath;
+        let mut core = shared.core();
+        let Core { switch, flows, revalidator } = &mut *core;
+        let at = now();
+        // What does not fit a message stays until the next time.
+        for entry in batch.drain(..) {
+            let (ufid, counters) = match entry {
+                Entry::Named(ufid, counters) => (ufid, counters),
+                Entry::Nameless(key) => {
+                    let _ = requests.delete_flow(dp_ifindex, Which::Key(&key), false);
+                    continue;
+                }
+            };
+            let verdict = revalidator.check(at, switch, flows, &ufid, counters, decision, &mut |other| {
+                drop(requests.delete_flow(dp_ifindex, Which::Ufid(other), false));
+            });
+            let _ = match verdict {
+                Verdict::Keep => continue,
+                // A flow nobody here decided: its actions may lead anywhere, across bridges too.
+                Verdict::Delete(_) | Verdict::Stranger => requests.delete_flow(dp_ifindex, Which::Ufid(ufid), false),
+                Verdict::Modify => {
+                    let Some(flow) = flows.get(&ufid) else { continue };
+                    requests.set_flow(&Put {
+                        dp_ifindex,
+                        ufid: Some(ufid),
+                        key: Some(&flow.key),
+                        mask: Some(&decision.mask),
+                        actions: Some(&decision.actions),
+                        clear: false,
+                        probe: false,
+                    })
+                }
+            };
+        }
+        if !requests.is_empty() {
+            // One that is gone already, or whose port is, needs nothing more.
+            if let Err(error) = act.fire(requests, |_, _| {}) {
+                log::say(format_args!("some flows could not be changed: {error}"));
+            }
+            requests.clear();
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What the agent's threads share: the switch behind one lock, what is remembered, and the revalidator's bell.
+//!
+//! The lock is held while a decision's requests are sent: decisions must reach the kernel in the order they were made, and
+//! the kernel takes its own lock for each flow anyway.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+use super::counters::Counters;
+use crate::dp::Dispatch;
+use crate::plan::Memory;
+use crate::switch::{FLOW_LIMIT, FlowTable, Moment, Policy, Revalidator, Seed, Switch};
+
+/// The switch's state.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) switch: Switch,
+    pub(super) flows: FlowTable,
+    pub(super) revalidator: Revalidator,
+}
+
+/// What the agent's threads share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    core: Mutex<Core>,
+    memory: Mutex<Memory>,
+    bell: (Mutex<bool>, Condvar),
+    /// The datapath by its local port's index; 0 while there is none.
+    datapath: AtomicU32,
+    per_vport: AtomicBool,
+    /// Whether a change is being carried out.
+    pub(super) busy: AtomicBool,
+    pub(super) counters: Counters,
+    pub(super) handlers: usize,
+}
+
+/// A poisoned lock is one whose holder panicked, which a release build does not survive; in others its data are still the
+/// best there are.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(super) fn new(handlers: usize) -> Self {
+        Self {
+            core: Mutex::new(Core {
+                switch: Switch::new(),
+                flows: FlowTable::new(Seed::random(), FLOW_LIMIT),
+                revalidator: Revalidator::new(Policy::default()),
+            }),
+            memory: Mutex::default(),
+            bell: (Mutex::new(false), Condvar::new()),
+            datapath: AtomicU32::new(0),
+            per_vport: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            counters: Counters::default(),
+            handlers,
+        }
+    }
+
+    /// The switch, for as long as the guard lives.
+    pub(super) fn core(&self) -> MutexGuard<'_, Core> {
+        lock(&self.core)
+    }
+
+    /// What is remembered. The worker alone changes it.
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        lock(&self.memory)
+    }
+
+    /// The datapath by its local port's index, when there is one.
+    pub(super) fn datapath(&self) -> Option<u32> {
+        Some(self.datapath.load(Ordering::Acquire)).filter(|index| *index != 0)
+    }
+
+    /// Says which datapath there is now, and where its upcalls go.
+    pub(super) fn set_datapath(&self, datapath: Option<(u32, Dispatch)>) {
+        self.per_vport.store(matches!(datapath, Some((_, Dispatch::PerVport))), Ordering::Relaxed);
+        self.datapath.store(datapath.map_or(0, |(index, _)| index), Ordering::Release);
+    }
+
+    /// Where upcalls go.
+    pub(super) fn dispatch(&self) -> Dispatch {
+        if self.per_vport.load(Ordering::Relaxed) { Dispatch::PerVport } else { Dispatch::PerCpu }
+    }
+
+    /// Wakes the revalidator: there are flows to look after, or to look at again.
+    pub(super) fn ring(&self) {
+        *lock(&self.bell.0) = true;
+        self.bell.1.notify_one();
+    }
+
+    /// Waits for the bell, at most `timeout`; for ever without one, because then there is nothing to do before it rings.
+    pub(super) fn wait_for_bell(&self, timeout: Option<Duration>) {
+        let (rung, bell) = &self.bell;
+        let mut rung = match timeout {
+            Some(timeout) => bell.wait_timeout_while(lock(rung), timeout, |rung| !*rung).unwrap_or_else(PoisonError::into_inner).0,
+            None => bell.wait_while(lock(rung), |rung| !*rung).unwrap_or_else(PoisonError::into_inner),
+        };
+        *rung = false;
+    }
+}
+
+/// Now, on the clock the kernel stamps flows with (`CLOCK_MONOTONIC`).
+pub(super) fn now() -> Moment {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
+    Moment(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,34 @@
+//! Which datapath port belongs to which bridge: what the kernel has, seen through what is remembered.
+
+use std::collections::BTreeMap;
+
+use ovsdp_proto::IfName;
+
+use crate::dp::Vport;
+use crate::plan::Memory;
+use crate::switch::{Bridge, Topology};
+
+/// The bridge each vport belongs to, by name; a bridge's local port belongs to itself.
+pub(super) type Places = BTreeMap<IfName, IfName>;
+
+/// The places of everything remembered.
+pub(super) fn places(memory: &Memory) -> Places {
+    let mut places = Places::new();
+    for (name, remembered) in &memory.bridges {
+        places.insert(*name, *name);
+        let ports = remembered.intent.ports.values().flat_map(|port| &port.interfaces).map(|interface| interface.name);
+        places.extend(ports.chain(remembered.members.keys().copied()).map(|port| (port, *name)));
+    }
+    places
+}
+
+/// The switch's view. A bridge without its local port is not there; a vport without a place is somebody else's.
+pub(super) fn topology(places: &Places, vports: &[Vport]) -> Topology {
+    let place = |vport: &Vport| places.get(&vport.name).copied();
+    let locals = vports.iter().filter(|vport| place(vport) == Some(vport.name));
+    let bridges = locals.map(|local| {
+        let ports = vports.iter().filter(|vport| vport.name != local.name && place(vport) == Some(local.name));
+        ports.fold(Bridge::new(local.name, local.number), |bridge, vport| bridge.port(vport.name, vport.number))
+    });
+    Topology { bridges: bridges.collect() }
+}

@@ -1,0 +1,356 @@
+//! The one thread that changes things: clients' changes, devices that come and go, what becomes of leases. One after the
+//! other, so that nothing is ever planned on a state that another change is just changing.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use ovsdp_proto::IfName;
+
+use super::hands::{Hands, Upcalls};
+use super::inbox::{Order, Orders};
+use super::leases::{self, Asker, Leases};
+use super::shared::Shared;
+use super::{adopt, log, topology};
+use crate::ctl::api::{Progress, Stage};
+use crate::ctl::service::{Change, Lines, Request};
+use crate::dhcp;
+use crate::dp::{self, Dispatch, Dp};
+use crate::error::{Error, Kind};
+use crate::host::observe::system;
+use crate::host::paths::Run;
+use crate::host::{of_step, store};
+use crate::ifcfg;
+use crate::model::Intent;
+use crate::plan::{self, Cause, Executor, Journal, Memory, Outcome, Report, Target};
+use crate::rtnl::{self, Rtnl};
+
+/// The worker.
+#[derive(Debug)]
+pub(super) struct Worker {
+    hands: Hands,
+    links: rtnl::Events,
+    datapaths: dp::Events,
+}
+
+impl Worker {
+    /// Subscribes to the kernel's events, before anything is read.
+    ///
+    /// # Errors
+    /// There is no room for a socket.
+    pub(super) fn new(run: Run, dp: Dp, upcalls: Upcalls, shared: Arc<Shared>, leases: Leases, orders: Orders) -> Result<Self, Error> {
+        let (links, datapaths) = (rtnl::Events::open()?, dp::Events::open(dp.families())?);
+        let rtnl = Rtnl::open()?;
+        let hands = Hands { run, rtnl, dp, upcalls, shared, leases, orders, pending: Vec::new(), places: topology::Places::new() };
+        Ok(Self { hands, links, datapaths })
+    }
+
+    /// Takes over from the agent before: its memory, an unfinished change (which is undone), ports, flows, MAC tables and
+    /// leases.
+    ///
+    /// # Errors
+    /// What was left cannot be read, or the kernel refused.
+    pub(super) fn take_over(&mut self) -> Result<(), Error> {
+        let hands = &mut self.hands;
+        let unreadable = |path: std::path::PathBuf, error: std::io::Error| {
+            Error::new(Kind::Failed, format!("cannot read {}: {error}", path.display()))
+                .advise("it holds what the ports had before they were ports; move it away to start without it")
+        };
+        let memory = store::load::<Memory>(&hands.run.memory()).map_err(|error| unreadable(hands.run.memory(), error))?;
+        let journal = store::load::<Journal>(&hands.run.journal()).map_err(|error| unreadable(hands.run.journal(), error))?;
+        *hands.shared.memory() = memory.unwrap_or_default();
+        for lease in hands.shared.memory().clone().bridges.values().flat_map(|bridge| bridge.leases.values()) {
+            hands.leases.note(lease);
+        }
+        hands.places = topology::places(&hands.shared.memory());
+        let datapath = hands.dp.datapath(&system()?)?;
+        hands.refresh()?;
+
+        if let Some(journal) = journal {
+            log::say(format_args!("an unfinished change of {} steps is undone", journal.done.len()));
+            let undone = plan::rollback(hands, journal, &mut |event| {
+                if let plan::Event::UndoFailed(step, error) = event {
+                    log::say(format_args!("not undone: {step}: {error}"));
+                }
+            });
+            if undone.is_err() {
+                log::say("the rest of the undo is kept; `ovsdp up` or `ovsdp down` of the bridge repairs what differs");
+            }
+            hands.places = topology::places(&hands.shared.memory());
+            hands.refresh()?;
+        }
+
+        if let Some(datapath) = datapath
+            && hands.shared.datapath() == Some(datapath.index)
+        {
+            // Flows first: what the kernel sends up from now on must find them known.
+            let families = hands.dp.families();
+            let mut act = Dp::new(families)?;
+            let adopted = adopt::adopt(&hands.run, &mut hands.dp, &mut act, &hands.shared, datapath.index)?;
+            hands.direct_upcalls(&datapath)?;
+            hands.refresh()?;
+            hands.shared.ring();
+            if adopted.flows > 0 || adopted.macs > 0 {
+                log::say(format_args!("took over {} flows and {} addresses", adopted.flows, adopted.macs));
+            }
+        }
+        self.resume_leases();
+        Ok(())
+    }
+
+    fn resume_leases(&mut self) {
+        let memory = self.hands.shared.memory().clone();
+        for (ifname, lease) in memory.bridges.values().flat_map(|bridge| &bridge.leases) {
+            match self.hands.rtnl.link(ifname) {
+                Ok(Some(rtnl::Link { index, mac: Some(mac), .. })) => {
+                    self.hands.leases.resume(Asker { ifname: *ifname, ifindex: index, mac }, lease);
+                }
+                Ok(_) => log::say(format_args!("the lease of {} is not renewed: {ifname} is gone", lease.address)),
+                Err(error) => log::say(format_args!("the lease of {} is not renewed: {error}", lease.address)),
+            }
+        }
+    }
+
+    /// Works until the process ends.
+    pub(super) fn run(mut self) {
+        loop {
+            let pending = std::mem::take(&mut self.hands.pending);
+            pending.into_iter().for_each(|order| self.carry_out(order));
+            self.hands.orders.heard();
+            while let Some(order) = self.hands.orders.next() {
+                self.carry_out(order);
+            }
+            self.follow();
+            if !self.hands.pending.is_empty() {
+                continue;
+            }
+            let mut fds = [self.hands.orders.as_fd(), self.links.as_fd(), self.datapaths.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(errno) => return log::say(format_args!("the worker stops: poll: {}", errno.desc())),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Request(Request::Change { change, dir, lines }) => {
+                self.hands.shared.busy.store(true, Ordering::Release);
+                let result = self.change(&change, &dir, &lines);
+                self.hands.shared.busy.store(false, Ordering::Release);
+                let last = result.map(|changed| Progress { stage: Stage::Done, text: String::new(), changed: Some(changed) });
+                // A client that went away does not hear how it ended; the log does not need it either.
+                let _ = lines.send(last);
+            }
+            Order::Request(Request::Status(_) | Request::Fdb(..)) => {}
+            Order::Lease(ifname, event) => self.lease(ifname, event),
+        }
+    }
+
+    /// Carries out a client's change; returns how many steps changed something.
+    fn change(&mut self, change: &Change, dir: &std::path::Path, lines: &Lines) -> Result<u32, Error> {
+        let report = match change {
+            Change::Up(names) => {
+                let intent = read(dir)?;
+                let names = ifnames(names)?;
+                self.apply(&Target::Up { intent: &intent, names: &names }, Some(lines))
+            }
+            Change::Down(names) => {
+                let names = ifnames(names)?;
+                self.apply(&Target::Down { names: &names }, Some(lines))
+            }
+        };
+        let changed = report.steps.iter().filter(|step| !step.is_quiet()).count();
+        outcome(report.outcome).map(|()| u32::try_from(changed).unwrap_or(u32::MAX))
+    }
+
+    fn apply(&mut self, target: &Target<'_>, lines: Option<&Lines>) -> Report {
+        let report = plan::apply(&mut self.hands, target, &mut |event| {
+            let (stage, step) = match event {
+                plan::Event::Started(step) => (Stage::Begin, step),
+                plan::Event::Done(step) => (Stage::Ok, step),
+                plan::Event::Failed(step, _) => (Stage::Failed, step),
+                plan::Event::Undoing(_) => return,
+                plan::Event::Undone(step) => (Stage::Undone, step),
+                plan::Event::UndoFailed(step, error) => {
+                    log::say(format_args!("not undone: {step}: {error}"));
+                    (Stage::Stuck, step)
+                }
+            };
+            match lines {
+                Some(_) if step.is_quiet() => {}
+                Some(lines) => drop(lines.send(Ok(Progress { stage, text: step.to_string(), changed: None }))),
+                None if stage == Stage::Begin => {}
+                None => log::say(format_args!("{step}: {stage:?}")),
+            }
+        });
+        for note in &report.notes {
+            match lines {
+                Some(lines) => drop(lines.send(Ok(Progress { stage: Stage::Note, text: note.clone(), changed: None }))),
+                None => log::say(note),
+            }
+        }
+        // What a plan placed and took back again is as the memory has it.
+        self.hands.places = topology::places(&self.hands.shared.memory());
+        if let Err(error) = self.hands.refresh() {
+            log::say(format_args!("cannot see the datapath: {error}"));
+        }
+        report
+    }
+
+    /// Makes a bridge what it was last asked to be, after something outside changed.
+    fn restore(&mut self, bridge: IfName) {
+        let Some(remembered) = self.hands.shared.memory().bridges.get(&bridge).cloned() else { return };
+        let intent = Intent { bridges: [(bridge, remembered.intent)].into() };
+        let report = self.apply(&Target::Up { intent: &intent, names: &[bridge] }, None);
+        if let Err(error) = outcome(report.outcome) {
+            log::say(format_args!("{bridge} is not as it should be: {error}"));
+        }
+    }
+
+    fn lease(&mut self, ifname: IfName, event: dhcp::Event) {
+        let memory = self.hands.shared.memory().clone();
+        let Some(bridge) = memory.bridges.iter().find(|(name, remembered)| **name == ifname || remembered.holds(ifname)).map(|(name, _)| *name) else {
+            return;
+        };
+        match event {
+            dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease) => {
+                let lease = leases::to_plan(&lease);
+                if memory.bridges.get(&bridge).and_then(|remembered| remembered.leases.get(&ifname)) == Some(&lease) {
+                    return;
+                }
+                log::say(format_args!("{ifname} has {} from {} for {} s", lease.address, lease.server, lease.lease_secs));
+                if let Err(error) = self.hands.keep(bridge, ifname, Some(lease)) {
+                    log::say(error);
+                }
+                self.restore(bridge);
+            }
+            dhcp::Event::Lost { reason } => {
+                log::say(format_args!("the lease of {ifname} is lost: {reason}; asking for another"));
+                self.give_up_address(bridge, ifname);
+                if let Err(error) = self.hands.keep(bridge, ifname, None) {
+                    log::say(error);
+                }
+            }
+            dhcp::Event::Failed(error) => log::say(error),
+        }
+    }
+
+    /// An address whose lease ended must not be used (RFC 2131 4.4.5).
+    fn give_up_address(&mut self, bridge: IfName, ifname: IfName) {
+        let lease = self.hands.shared.memory().bridges.get(&bridge).and_then(|remembered| remembered.leases.get(&ifname).cloned());
+        let Some(lease) = lease else { return };
+        let result = self.hands.observe().map(|observed| {
+            observed.addresses.into_iter().find(|address| address.ifname == ifname && address.address == lease.address.into())
+        });
+        match result {
+            Ok(Some(address)) => {
+                if let Err(error) = self.hands.undo(&plan::Step::RemoveAddress { address }) {
+                    log::say(error);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => log::say(error),
+        }
+    }
+
+    /// Follows what happened to devices and datapaths.
+    fn follow(&mut self) {
+        let mut appeared = Vec::new();
+        let mut ports = false;
+        let mut redirect = false;
+        let links = self.links.drain(|event| match event {
+            rtnl::Event::Link(link) => appeared.push(link.name),
+            rtnl::Event::LinkGone { .. } => ports = true,
+            rtnl::Event::Resync => {
+                appeared.clear();
+                ports = true;
+            }
+            _ => {}
+        });
+        let datapaths = self.datapaths.drain(|event| {
+            ports = true;
+            redirect |= matches!(event, dp::Event::Datapath(_) | dp::Event::Resync);
+        });
+        for error in [links.err().map(Error::from), datapaths.err().map(Error::from)].into_iter().flatten() {
+            log::say(format_args!("events were lost: {error}"));
+            ports = true;
+        }
+        if ports && let Err(error) = self.hands.refresh() {
+            log::say(format_args!("cannot see the datapath: {error}"));
+        }
+        if redirect {
+            self.keep_upcalls();
+        }
+        if ports || !appeared.is_empty() {
+            self.reattach();
+        }
+    }
+
+    /// Other tools rewrite a datapath's features by looking at it; upcalls must go on coming here.
+    fn keep_upcalls(&mut self) {
+        let Upcalls { dispatch, .. } = self.hands.upcalls;
+        let result = system().and_then(|name| match self.hands.dp.datapath(&name)? {
+            Some(datapath) => {
+                let ours = datapath.per_cpu_pids.iter().all(|pid| self.hands.upcalls.pids.contains(pid));
+                if datapath.dispatch() == dispatch && (dispatch == Dispatch::PerVport || ours) {
+                    return Ok(());
+                }
+                self.hands.direct_upcalls(&datapath)
+            }
+            None => Ok(()),
+        });
+        if let Err(error) = result {
+            log::say(format_args!("upcalls may go elsewhere: {error}"));
+        }
+    }
+
+    /// A device that is back by its name becomes the port again that it was.
+    fn reattach(&mut self) {
+        let memory = self.hands.shared.memory().clone();
+        if memory.bridges.values().all(|remembered| remembered.members.is_empty()) {
+            return;
+        }
+        let Ok(observed) = self.hands.observe() else { return };
+        for (bridge, remembered) in &memory.bridges {
+            let back = |name: &IfName| observed.links.contains_key(name) && !observed.vports.contains_key(name);
+            if let Some(name) = remembered.members.keys().find(|name| back(name)) {
+                log::say(format_args!("{name} is back"));
+                self.restore(*bridge);
+            }
+        }
+    }
+}
+
+/// The intent of a folder.
+fn read(dir: &std::path::Path) -> Result<Intent, Error> {
+    ifcfg::read(dir).map(|(intent, _)| intent)
+}
+
+/// Names from the control socket, which anyone in its group may write to.
+fn ifnames(names: &[String]) -> Result<Vec<IfName>, Error> {
+    names.iter().map(|name| IfName::new(name).map_err(|error| Error::new(Kind::NoSuch, format!("{name:?}: {error}")))).collect()
+}
+
+/// How a report ends for whoever asked.
+fn outcome(outcome: Outcome) -> Result<(), Error> {
+    let (cause, left) = match outcome {
+        Outcome::Unchanged | Outcome::Applied => return Ok(()),
+        Outcome::Refused(cause) => (cause, "nothing was changed"),
+        Outcome::RolledBack(cause) => (cause, "everything is as it was before"),
+        Outcome::Stuck { cause, .. } => (cause, "not everything could be undone: the lines marked [STUCK ] say what"),
+    };
+    let mut error = match cause {
+        Cause::Plan(error) => error.into(),
+        Cause::Executor(error) => error.into(),
+        Cause::Step { error, .. } => {
+            let mut end = Error::new(of_step(error.kind), format!("{}: {}", error.object, error.reason));
+            end.advice = error.advice;
+            end
+        }
+        other @ Cause::NotConverged { .. } => Error::new(Kind::Failed, other.to_string()),
+    };
+    error.message = format!("{}; {left}", error.message);
+    Err(error)
+}
