@@ -5,6 +5,7 @@
 //! an upcall → `dp` → `switch` (a decision: actions, mask, what was learned) → `dp` → kernel.
 //! `docs/architecture.md` is the map; `tests/arrows.rs` holds the rooms to it.
 
+pub mod agent;
 pub mod cli;
 pub mod ctl;
 pub mod dhcp;
