@@ -9,15 +9,23 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+pub mod datapath;
 pub mod error;
+mod family;
+pub mod flow;
 pub mod genl;
 pub mod ifname;
 pub mod key;
 pub mod mac;
 pub mod nla;
+pub mod nlctrl;
 pub mod nlmsg;
+pub mod packet;
+pub mod text;
 pub mod uapi;
+pub mod vport;
 
 pub use error::{DecodeError, Reason};
+pub use family::Request;
 pub use ifname::IfName;
 pub use mac::Mac;

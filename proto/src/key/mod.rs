@@ -6,12 +6,14 @@
 
 mod build;
 mod field;
+pub(crate) mod fmt;
 mod l2;
 mod tunnel;
 mod view;
 
 pub use build::KeyBuf;
 pub use field::{Arp, CtTuple4, CtTuple6, Ethernet, Field, Icmp, Ipv4, Ipv6, Lse, Nd, NdExtensions, Ports};
+pub use fmt::fmt_key;
 pub use l2::{ETH_P_802_2, L2, VLAN_PRESENT, Vlan};
 pub use tunnel::{GeneveOpt, GeneveOpts, NshBase, NshField, TunnelField, nsh_fields, tunnel_fields};
 pub use view::{Fields, Key, fields};
