@@ -101,9 +101,7 @@ fn translate(name: &'static str, error: GenetlinkError) -> Error {
             Errno::ENOENT => return Error::NoFamily(name),
             errno => nl::Error::Kernel { errno, message: None, attr: None },
         },
-        GenetlinkError::AttributeNotFound(_) => {
-            nl::Error::Decode(DecodeError::new("nlctrl", uapi::ctrl::attr::FAMILY_ID, 0, Reason::Missing))
-        }
+        GenetlinkError::AttributeNotFound(_) => nl::Error::Decode(DecodeError::new("nlctrl", uapi::ctrl::attr::FAMILY_ID, 0, Reason::Missing)),
         GenetlinkError::DecodeError(_) => nl::Error::Decode(DecodeError::new("nlctrl", 0, 0, Reason::BadValue)),
         GenetlinkError::ProtocolError(_) | GenetlinkError::NoMessageReceived => nl::Error::Lost,
     };

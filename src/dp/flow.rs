@@ -37,19 +37,22 @@ impl Dp {
     pub fn flows(&mut self, datapath: u32, parts: Parts, mut visit: impl FnMut(Option<&Flow<'_>>)) -> Result<(), Error> {
         let request = Request::new(self.families.flow, 0, 0);
         let mut unreadable = 0;
-        let result = self.socket.dump(|batch| batch.append(|out| flow::dump(out, request, datapath, parts.omit())), |dumped| {
-            match dumped {
-                Dumped::Start => {
-                    unreadable = 0;
-                    visit(None);
+        let result = self.socket.dump(
+            |batch| batch.append(|out| flow::dump(out, request, datapath, parts.omit())),
+            |dumped| {
+                match dumped {
+                    Dumped::Start => {
+                        unreadable = 0;
+                        visit(None);
+                    }
+                    Dumped::Object(message) => match Flow::parse(message.payload) {
+                        Ok(flow) => visit(Some(&flow)),
+                        Err(_) => unreadable += 1,
+                    },
                 }
-                Dumped::Object(message) => match Flow::parse(message.payload) {
-                    Ok(flow) => visit(Some(&flow)),
-                    Err(_) => unreadable += 1,
-                },
-            }
-            Ok::<(), nl::Error>(())
-        });
+                Ok::<(), nl::Error>(())
+            },
+        );
         self.socket.count_unreadable(unreadable);
         result.map_err(|error| error.on("list", "flows").into())
     }
@@ -114,8 +117,7 @@ impl Dp {
     /// [`Kind::NoDevice`], [`Kind::Invalid`] for actions the kernel does not take, [`Kind::NotPermitted`].
     pub fn execute(&mut self, execute: &Execute<'_>) -> Result<(), Error> {
         let request = Request::new(self.families.packet, 0, 0);
-        self.done(|batch| batch.append(|out| ovsdp_proto::packet::execute(out, request, execute)))
-            .map_err(|error| error.on("send", "packet").into())
+        self.done(|batch| batch.append(|out| ovsdp_proto::packet::execute(out, request, execute))).map_err(|error| error.on("send", "packet").into())
     }
 
     /// Whether the kernel takes these actions: a flow that no packet can match is installed and removed.

@@ -23,11 +23,11 @@ impl Naming for Ovs {
             [number] if kind == families.vport => (uapi::vport::attr::ALL, *number),
             [uapi::vport::attr::OPTIONS, number] if kind == families.vport => (uapi::vport::tunnel::ALL, *number),
             [number] if kind == families.flow => (uapi::flow::attr::ALL, *number),
-            [uapi::flow::attr::KEY | uapi::flow::attr::MASK, number] if kind == families.flow => (uapi::key::attr::ALL, *number),
-            [uapi::flow::attr::ACTIONS, number] if kind == families.flow => (uapi::action::attr::ALL, *number),
+            [uapi::flow::attr::KEY | uapi::flow::attr::MASK, number] if kind == families.flow => (uapi::key::ALL, *number),
+            [uapi::flow::attr::ACTIONS, number] if kind == families.flow => (uapi::action::ALL, *number),
             [number] if kind == families.packet => (uapi::packet::attr::ALL, *number),
-            [uapi::packet::attr::KEY, number] if kind == families.packet => (uapi::key::attr::ALL, *number),
-            [uapi::packet::attr::ACTIONS, number] if kind == families.packet => (uapi::action::attr::ALL, *number),
+            [uapi::packet::attr::KEY, number] if kind == families.packet => (uapi::key::ALL, *number),
+            [uapi::packet::attr::ACTIONS, number] if kind == families.packet => (uapi::action::ALL, *number),
             _ => return None,
         };
         table.iter().find(|(_, of)| *of == number).map(|(name, _)| *name)

@@ -144,8 +144,7 @@ impl Dp {
     /// [`nl::Kind::NoDevice`] when there is none, [`nl::Kind::Invalid`] for the local port, [`nl::Kind::NotPermitted`].
     pub fn delete_vport(&mut self, datapath: u32, which: Which<'_>) -> Result<(), Error> {
         let request = Request::new(self.families.vport, 0, 0);
-        self.done(|batch| batch.append(|out| vport::del(out, request, datapath, which)))
-            .map_err(|error| error.on("detach", describe(&which)).into())
+        self.done(|batch| batch.append(|out| vport::del(out, request, datapath, which))).map_err(|error| error.on("detach", describe(&which)).into())
     }
 
     /// One port; `None` when there is none. By name, `datapath` may be 0: any of the network namespace.

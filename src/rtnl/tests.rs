@@ -103,12 +103,19 @@ fn what_the_kernel_refuses_is_said_in_words() {
         assert_eq!(rtnl.add_address(&gone, Mode::Create).unwrap_err().kind(), Kind::NoDevice);
 
         let route = Route::new("192.0.2.0/24".parse().unwrap(), Some(IpAddr::from([10, 9, 9, 9])), Some(v0.index), 4);
-        let down = rtnl.add_route(&route, Mode::Create).unwrap_err();
-        assert_eq!(down.errno(), Some(Errno::ENETDOWN), "{down}");
         ip("link set v0 up");
         let nowhere = rtnl.add_route(&route, Mode::Create).unwrap_err();
         assert_eq!(nowhere.errno(), Some(Errno::ENETUNREACH));
-        assert!(nowhere.to_string().contains("192.0.2.0/24 via 10.9.9.9 dev v0") && nowhere.to_string().contains("Nexthop has invalid gateway"), "{nowhere}");
+        assert!(
+            nowhere.to_string().contains("192.0.2.0/24 via 10.9.9.9 dev v0") && nowhere.to_string().contains("Nexthop has invalid gateway"),
+            "{nowhere}"
+        );
+
+        // Two bytes are wanted: the kernel points at the attribute.
+        let mut cut = route;
+        cut.extra.push(Raw { kind: 21, bytes: vec![1] });
+        let cut = rtnl.add_route(&cut, Mode::Create).unwrap_err();
+        assert!(cut.to_string().ends_with("the kernel says \"Attribute failed policy validation\" (at RTA_ENCAP_TYPE, ERANGE)"), "{cut}");
     });
 }
 
