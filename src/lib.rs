@@ -9,6 +9,7 @@ pub mod agent;
 pub mod cli;
 pub mod ctl;
 pub mod dhcp;
+pub mod dp;
 pub mod error;
 pub mod host;
 pub mod model;

@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn sealing_numbers_the_chosen_requests_only() {
         let mut batch = filled(&[1, 2, 3]);
-        let all: Vec<_> = nlmsg::Messages::new(batch.seal(1, 3, u32::MAX, true)).map(Result::unwrap).map(|m| (m.seq, m.flags, m.payload.len())).collect();
+        let all: Vec<_> =
+            nlmsg::Messages::new(batch.seal(1, 3, u32::MAX, true)).map(Result::unwrap).map(|m| (m.seq, m.flags, m.payload.len())).collect();
         let flags = flag::REQUEST | flag::ACK | flag::CREATE;
         assert_eq!(all, [(u32::MAX, flags, 2), (0, flags, 3)]);
         let first = nlmsg::Message::parse(batch.request(0)).unwrap().0;

@@ -30,3 +30,6 @@ pub use mcast::{Event, Multicast};
 pub use names::{Nameless, Names, Naming};
 pub use receiver::Receiver;
 pub use sock::{DEFAULT_TIMEOUT, Protocol, RECV_BUFFER, Socket};
+
+#[cfg(test)]
+mod tests;

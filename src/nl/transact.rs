@@ -198,3 +198,79 @@ impl Socket {
         if lost { Err(Error::Overrun) } else { Ok(failed) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nl::Nameless;
+    use std::sync::Arc;
+
+    use nix::errno::Errno;
+    use ovsdp_proto::nlmsg::{self, flag};
+
+    fn message(out: &mut Vec<u8>, of: u16, seq: u32, payload: &[u8]) {
+        nlmsg::put::<()>(out, of, flag::CAPPED, seq, |out| {
+            out.extend_from_slice(payload);
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    fn ack(out: &mut Vec<u8>, seq: u32, code: i32) {
+        message(out, kind::ERROR, seq, &[code.to_ne_bytes().as_slice(), &[0; 16]].concat());
+    }
+
+    fn three() -> Batch {
+        let mut batch = Batch::new();
+        for _ in 0..3 {
+            batch.push::<()>(20, 0, |_| Ok(())).unwrap();
+        }
+        batch
+    }
+
+    #[test]
+    fn answers_find_their_requests_in_any_order_and_packing() {
+        let batch = three();
+        let names: Names = Arc::new(Nameless);
+        let mut pending = Pending::new(&batch, &names, 0, 3, u32::MAX - 1);
+        let mut answers = Vec::new();
+        let mut datagram = Vec::new();
+        ack(&mut datagram, 0, -17);
+        message(&mut datagram, 16, u32::MAX, b"object");
+        message(&mut datagram, kind::NOOP, u32::MAX, b"");
+        // One of an earlier request, one of nobody's, and one that was answered already.
+        ack(&mut datagram, u32::MAX - 2, 0);
+        ack(&mut datagram, 1, 0);
+        ack(&mut datagram, 0, 0);
+        let mut reply = |place: usize, message: Message<'_>| {
+            answers.push((place, message.payload.to_vec()));
+            if place == 1 { Err(Error::Lost) } else { Ok(()) }
+        };
+        assert_eq!(pending.feed(&datagram, &mut reply), Ok(3));
+        assert_eq!(pending.open, 2);
+        let mut datagram = Vec::new();
+        ack(&mut datagram, u32::MAX - 1, 0);
+        ack(&mut datagram, u32::MAX, 0);
+        assert_eq!(pending.feed(&datagram, &mut reply), Ok(0));
+        assert_eq!(pending.open, 0);
+        let exists = Error::Kernel { errno: Errno::EEXIST, message: None, attr: None };
+        assert_eq!(pending.results, [Some(Ok(())), Some(Err(Error::Lost)), Some(Err(exists))]);
+        assert_eq!(answers, [(1, b"object".to_vec())]);
+    }
+
+    #[test]
+    fn an_overrun_and_a_cut_datagram_are_told() {
+        let batch = three();
+        let names: Names = Arc::new(Nameless);
+        let mut pending = Pending::new(&batch, &names, 0, 3, 5);
+        let mut datagram = Vec::new();
+        ack(&mut datagram, 5, 0);
+        message(&mut datagram, kind::OVERRUN, 6, &[0; 4]);
+        assert_eq!(pending.feed(&datagram, &mut |_, _| Ok(())), Err(Error::Overrun));
+        let mut datagram = Vec::new();
+        ack(&mut datagram, 7, 0);
+        datagram.extend_from_slice(&[99, 0, 0, 0, 2]);
+        assert!(matches!(pending.feed(&datagram, &mut |_, _| Ok(())), Err(Error::Decode(_))));
+        assert_eq!(pending.results, [Some(Ok(())), None, Some(Ok(()))]);
+    }
+}

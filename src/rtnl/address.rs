@@ -195,19 +195,22 @@ impl Rtnl {
         let mut addresses = Vec::new();
         let mut unreadable = 0;
         self.socket
-            .dump(|batch| batch.push(rtm::GETADDR, flag::DUMP, |out| emit(out, &AddressMessage::default())), |dumped| {
-                match dumped {
-                    Dumped::Start => {
-                        addresses.clear();
-                        unreadable = 0;
+            .dump(
+                |batch| batch.push(rtm::GETADDR, flag::DUMP, |out| emit(out, &AddressMessage::default())),
+                |dumped| {
+                    match dumped {
+                        Dumped::Start => {
+                            addresses.clear();
+                            unreadable = 0;
+                        }
+                        Dumped::Object(object) => match Address::parse(object.payload) {
+                            Ok(address) => addresses.extend(address),
+                            Err(_) => unreadable += 1,
+                        },
                     }
-                    Dumped::Object(object) => match Address::parse(object.payload) {
-                        Ok(address) => addresses.extend(address),
-                        Err(_) => unreadable += 1,
-                    },
-                }
-                Ok::<(), nl::Error>(())
-            })
+                    Ok::<(), nl::Error>(())
+                },
+            )
             .map_err(|error| error.on("list", "addresses"))?;
         self.socket.count_unreadable(unreadable);
         Ok(addresses)

@@ -159,20 +159,23 @@ impl Rtnl {
         let mut links = Vec::new();
         let mut unreadable = 0;
         self.socket
-            .dump(|batch| batch.push(rtm::GETLINK, flag::DUMP, |out| emit(out, &message(0, vec![brief()]))), |dumped| {
-                match dumped {
-                    Dumped::Start => {
-                        links.clear();
-                        unreadable = 0;
+            .dump(
+                |batch| batch.push(rtm::GETLINK, flag::DUMP, |out| emit(out, &message(0, vec![brief()]))),
+                |dumped| {
+                    match dumped {
+                        Dumped::Start => {
+                            links.clear();
+                            unreadable = 0;
+                        }
+                        Dumped::Object(object) => match Link::parse(object.payload) {
+                            Ok(Seen::Link(link)) => links.push(link),
+                            Ok(Seen::Aside) => {}
+                            Err(_) => unreadable += 1,
+                        },
                     }
-                    Dumped::Object(object) => match Link::parse(object.payload) {
-                        Ok(Seen::Link(link)) => links.push(link),
-                        Ok(Seen::Aside) => {}
-                        Err(_) => unreadable += 1,
-                    },
-                }
-                Ok::<(), nl::Error>(())
-            })
+                    Ok::<(), nl::Error>(())
+                },
+            )
             .map_err(|error| error.on("list", "links"))?;
         self.socket.count_unreadable(unreadable);
         Ok(links)

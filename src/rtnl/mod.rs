@@ -91,3 +91,6 @@ fn emit(out: &mut Vec<u8>, body: &impl Emitable) -> Result<(), nl::Error> {
     body.emit(out.get_mut(start..).unwrap_or(&mut []));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

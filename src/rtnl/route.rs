@@ -335,19 +335,22 @@ impl Rtnl {
         let mut unreadable = 0;
         let mut request = RouteMessage::default();
         request.header.address_family = family;
-        let result = self.socket.dump(|batch| batch.push(rtm::GETROUTE, flag::DUMP, |out| emit(out, &request)), |dumped| {
-            match dumped {
-                Dumped::Start => {
-                    routes.clear();
-                    unreadable = 0;
+        let result = self.socket.dump(
+            |batch| batch.push(rtm::GETROUTE, flag::DUMP, |out| emit(out, &request)),
+            |dumped| {
+                match dumped {
+                    Dumped::Start => {
+                        routes.clear();
+                        unreadable = 0;
+                    }
+                    Dumped::Object(object) => match Route::parse(object.payload) {
+                        Ok(route) => routes.extend(route),
+                        Err(_) => unreadable += 1,
+                    },
                 }
-                Dumped::Object(object) => match Route::parse(object.payload) {
-                    Ok(route) => routes.extend(route),
-                    Err(_) => unreadable += 1,
-                },
-            }
-            Ok::<(), nl::Error>(())
-        });
+                Ok::<(), nl::Error>(())
+            },
+        );
         match result {
             // A kernel without IPv6 has no such routes.
             Err(error) if family == AddressFamily::Inet6 && error.kind() == nl::Kind::NotSupported => return Ok(Vec::new()),

@@ -1,0 +1,51 @@
+//! Why something about the datapath failed.
+
+use core::fmt;
+
+use crate::nl::{Failure, Kind};
+
+/// Why something about the datapath failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The kernel has no family of this name, even after it was given the occasion to load the module.
+    NoFamily(&'static str),
+    /// A request failed.
+    Failed(Failure),
+}
+
+impl Error {
+    /// What kind of failure it is; a missing family is [`Kind::NotSupported`].
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::NoFamily(_) => Kind::NotSupported,
+            Self::Failed(failure) => failure.kind(),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFamily(name) => {
+                write!(f, "the kernel has no generic netlink family {name}: the openvswitch module is not loaded and could not be")
+            }
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::NoFamily(_) => None,
+            Self::Failed(failure) => Some(failure),
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}

@@ -1,0 +1,84 @@
+//! Flow and packet requests collected for one `sendmsg`. Bytes only, so that any thread can collect them.
+
+use ovsdp_proto::flow::{self, Put, Which};
+use ovsdp_proto::nlmsg::flag;
+use ovsdp_proto::packet::{self, Execute};
+use ovsdp_proto::{Request, uapi};
+
+use super::family::Families;
+use crate::nl::{Batch, Error};
+
+/// Requests in the order the kernel will carry them out. Reuse it ([`Requests::clear`]): its memory is kept. What each
+/// method returns is the request's place, which is its place among the results.
+///
+/// Carrying one out twice does no harm, except that a packet is sent twice: hand packets to [`super::Dp::fire`].
+#[derive(Debug)]
+pub struct Requests {
+    pub(super) batch: Batch,
+    families: Families,
+}
+
+impl Requests {
+    /// None yet.
+    pub const fn new(families: Families) -> Self {
+        Self { batch: Batch::repeatable(), families }
+    }
+
+    /// Forgets them, keeps the memory.
+    pub fn clear(&mut self) {
+        self.batch.clear();
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// How many bytes they take on the wire.
+    pub fn wire_len(&self) -> usize {
+        self.batch.wire_len()
+    }
+
+    /// Installs a flow, or gives the one that matches the same packets these actions.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`].
+    pub fn put_flow(&mut self, put: &Put<'_>) -> Result<usize, Error> {
+        let request = Request::new(self.families.flow, 0, flag::CREATE);
+        self.batch.append(|out| flow::new(out, request, put))
+    }
+
+    /// Changes a flow, which must exist (`ENOENT`).
+    ///
+    /// # Errors
+    /// [`Error::TooLong`].
+    pub fn set_flow(&mut self, put: &Put<'_>) -> Result<usize, Error> {
+        let request = Request::new(self.families.flow, 0, 0);
+        self.batch.append(|out| flow::set(out, request, put))
+    }
+
+    /// Removes a flow; with `last_counters` the answer has them, and nothing but them and the identifier.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`].
+    pub fn delete_flow(&mut self, datapath: u32, which: Which<'_>, last_counters: bool) -> Result<usize, Error> {
+        use uapi::flow::ufid::{OMIT_ACTIONS, OMIT_KEY, OMIT_MASK};
+        let flags = if last_counters { flag::ECHO } else { 0 };
+        let request = Request::new(self.families.flow, 0, flags);
+        self.batch.append(|out| flow::del(out, request, datapath, which, OMIT_KEY | OMIT_MASK | OMIT_ACTIONS))
+    }
+
+    /// Runs actions on a packet.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`].
+    pub fn execute(&mut self, execute: &Execute<'_>) -> Result<usize, Error> {
+        let request = Request::new(self.families.packet, 0, 0);
+        self.batch.append(|out| packet::execute(out, request, execute))
+    }
+}
