@@ -6,3 +6,4 @@
 //! `docs/architecture.md` is the map; `tests/arrows.rs` holds the rooms to it.
 
 pub mod model;
+pub mod plan;
