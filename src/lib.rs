@@ -14,5 +14,6 @@ pub mod error;
 pub mod host;
 pub mod model;
 pub mod nl;
+pub mod plan;
 pub mod rtnl;
 pub mod switch;

@@ -1,0 +1,263 @@
+//! Makes a target true: observe, plan, do, and again until nothing differs; on any failure everything is taken back.
+
+use ovsdp_proto::IfName;
+use serde::{Deserialize, Serialize};
+
+use super::error::{PlanError, StepError};
+use super::executor::Executor;
+use super::journal::Journal;
+use super::observed::Observed;
+use super::order::{self, Plan};
+use super::step::Step;
+use crate::model::Intent;
+
+/// How often a plan may follow on a plan: the move, what the lease says, what the kernel did meanwhile, and one in reserve.
+const ROUNDS: usize = 4;
+
+/// What is to become true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// What the files ask for.
+    Up {
+        /// What the files ask for.
+        intent: &'a Intent,
+        /// Which bridges and ports; all `ONBOOT` when empty.
+        names: &'a [IfName],
+    },
+    /// What was before.
+    Down {
+        /// Which bridges and ports; all when empty.
+        names: &'a [IfName],
+    },
+}
+
+impl Target<'_> {
+    /// The plan from `observed` to this.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn plan(&self, observed: &Observed) -> Result<Plan, PlanError> {
+        match self {
+            Self::Up { intent, names } => order::up(intent, names, observed),
+            Self::Down { names } => order::down(names, observed),
+        }
+    }
+}
+
+/// What happens while a plan is applied.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A step begins.
+    Started(&'a Step),
+    /// It is done.
+    Done(&'a Step),
+    /// It failed; the rollback begins.
+    Failed(&'a Step, &'a StepError),
+    /// A step of the rollback begins.
+    Undoing(&'a Step),
+    /// It is done.
+    Undone(&'a Step),
+    /// It failed; the rollback goes on.
+    UndoFailed(&'a Step, &'a StepError),
+}
+
+/// Why something was not applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// There is no plan.
+    #[error(transparent)]
+    Plan(PlanError),
+    /// What is there could not be read, or the journal not be kept.
+    #[error(transparent)]
+    Executor(StepError),
+    /// A step failed.
+    #[error("{step}: {error}")]
+    Step {
+        /// The step.
+        step: Box<Step>,
+        /// Why.
+        error: StepError,
+    },
+    /// After all steps something still differs.
+    #[error("after {ROUNDS} rounds something still differs:\n{}", remaining.render())]
+    NotConverged {
+        /// What differs.
+        remaining: Plan,
+    },
+}
+
+impl Cause {
+    /// The command's exit code.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Plan(error) => error.kind().exit_code(),
+            Self::Executor(error) | Self::Step { error, .. } => error.kind.exit_code(),
+            Self::NotConverged { .. } => super::ErrorKind::Failed.exit_code(),
+        }
+    }
+}
+
+/// A step of a rollback that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoFailure {
+    /// The step that could not be taken back; `None` when the journal could not be kept.
+    pub step: Option<Step>,
+    /// Why.
+    pub error: StepError,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Nothing differed.
+    Unchanged,
+    /// Everything is as it should be: read again and compared.
+    Applied,
+    /// It failed before anything was changed.
+    Refused(Cause),
+    /// It failed, and everything is as it was.
+    RolledBack(Cause),
+    /// It failed, and not everything could be taken back; what could not stays in the journal.
+    Stuck {
+        /// Why it failed.
+        cause: Cause,
+        /// What could not be taken back.
+        left: Vec<UndoFailure>,
+    },
+}
+
+/// What was done and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The steps done, in order; after a failure they have been taken back.
+    pub steps: Vec<Step>,
+    /// What people should be told besides, once each.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// The command's exit code.
+    pub const fn exit_code(&self) -> u8 {
+        match &self.outcome {
+            Outcome::Unchanged | Outcome::Applied => 0,
+            Outcome::Refused(cause) | Outcome::RolledBack(cause) | Outcome::Stuck { cause, .. } => cause.exit_code(),
+        }
+    }
+}
+
+/// Makes `target` true for good. The journal is to be empty at the beginning (see [`rollback`]) and is at the end.
+pub fn apply<E: Executor + ?Sized>(executor: &mut E, target: &Target<'_>, progress: &mut dyn FnMut(Event<'_>)) -> Report {
+    let (mut report, journal) = run(executor, target, progress);
+    if report.outcome == Outcome::Applied {
+        // What is applied but still in the journal would be taken back by the agent's successor.
+        if let Err(error) = executor.clear_journal() {
+            report.outcome = fail(executor, journal, Cause::Executor(error), progress);
+        }
+    }
+    report
+}
+
+/// Makes `target` true and leaves the journal as it is: until [`Executor::clear_journal`] everything can be taken back with
+/// [`rollback`], and will be by the successor of an agent that is killed.
+pub fn apply_unconfirmed<E: Executor + ?Sized>(executor: &mut E, target: &Target<'_>, progress: &mut dyn FnMut(Event<'_>)) -> (Report, Journal) {
+    run(executor, target, progress)
+}
+
+/// Takes back everything in `journal`, going on past errors, and clears it; what could not be taken back stays in it.
+/// An agent calls this at its start with the journal it finds.
+///
+/// # Errors
+/// All of them, in order.
+pub fn rollback<E: Executor + ?Sized>(executor: &mut E, mut journal: Journal, progress: &mut dyn FnMut(Event<'_>)) -> Result<(), Vec<UndoFailure>> {
+    let mut failures = Vec::new();
+    let mut left = Vec::new();
+    while let Some(step) = journal.done.pop() {
+        let mut failed = false;
+        for undo in step.undo() {
+            progress(Event::Undoing(&undo));
+            match executor.undo(&undo) {
+                Ok(()) => progress(Event::Undone(&undo)),
+                Err(error) => {
+                    progress(Event::UndoFailed(&undo, &error));
+                    failures.push(UndoFailure { step: Some(undo), error });
+                    failed = true;
+                }
+            }
+        }
+        if failed {
+            left.push(step);
+        }
+        // What failed is still owed, and after everything that is not yet tried.
+        let owed = Journal { done: journal.done.iter().chain(left.iter().rev()).cloned().collect() };
+        let kept = if owed.is_empty() { executor.clear_journal() } else { executor.record(&owed) };
+        if let Err(error) = kept {
+            failures.push(UndoFailure { step: None, error });
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures) }
+}
+
+fn run<E: Executor + ?Sized>(executor: &mut E, target: &Target<'_>, progress: &mut dyn FnMut(Event<'_>)) -> (Report, Journal) {
+    let mut journal = Journal::default();
+    let mut report = Report { outcome: Outcome::Unchanged, steps: Vec::new(), notes: Vec::new() };
+    match rounds(executor, target, &mut journal, &mut report, progress) {
+        Ok(()) if journal.is_empty() => {}
+        Ok(()) => report.outcome = Outcome::Applied,
+        Err(cause) => {
+            report.outcome = fail(executor, journal, cause, progress);
+            journal = Journal::default();
+        }
+    }
+    (report, journal)
+}
+
+fn rounds<E: Executor + ?Sized>(
+    executor: &mut E,
+    target: &Target<'_>,
+    journal: &mut Journal,
+    report: &mut Report,
+    progress: &mut dyn FnMut(Event<'_>),
+) -> Result<(), Cause> {
+    for round in 0..=ROUNDS {
+        let observed = executor.observe().map_err(Cause::Executor)?;
+        let plan = target.plan(&observed).map_err(Cause::Plan)?;
+        for note in &plan.notes {
+            // What a later round says follows from what the earlier ones did.
+            if round == 0 && !report.notes.contains(note) {
+                report.notes.push(note.clone());
+            }
+        }
+        if plan.is_empty() {
+            return Ok(());
+        }
+        if round == ROUNDS {
+            return Err(Cause::NotConverged { remaining: plan });
+        }
+        for step in plan.steps {
+            journal.record(&step);
+            executor.record(journal).map_err(Cause::Executor)?;
+            progress(Event::Started(&step));
+            if let Err(error) = executor.execute(&step) {
+                progress(Event::Failed(&step, &error));
+                return Err(Cause::Step { step: Box::new(step), error });
+            }
+            progress(Event::Done(&step));
+            report.steps.push(step);
+        }
+    }
+    Ok(())
+}
+
+fn fail<E: Executor + ?Sized>(executor: &mut E, journal: Journal, cause: Cause, progress: &mut dyn FnMut(Event<'_>)) -> Outcome {
+    if journal.is_empty() {
+        return Outcome::Refused(cause);
+    }
+    match rollback(executor, journal, progress) {
+        Ok(()) => Outcome::RolledBack(cause),
+        Err(left) => Outcome::Stuck { cause, left },
+    }
+}

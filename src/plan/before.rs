@@ -1,0 +1,106 @@
+//! What a port had before it became one: taken down when it is attached, given back when it is detached.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use ovsdp_proto::IfName;
+
+use super::memory::Before;
+use super::observed::{ADDRESS_NODAD, Address, DhcpClient, Observed, ROUTE_ONLINK, Route, is_link_local};
+
+/// The addresses a port must not keep: every IPv4 one, and IPv6's except the link-local ones.
+pub(super) fn addresses_to_leave(observed: &Observed, port: IfName) -> impl DoubleEndedIterator<Item = &Address> {
+    observed.addresses_on(port).filter(|address| !address.is_link_local_v6())
+}
+
+/// What `port` has now; `pausing` are the DHCP clients the plan stops.
+pub(super) fn capture(observed: &Observed, port: IfName, pausing: Vec<DhcpClient>) -> Before {
+    let link = observed.links.get(&port);
+    Before {
+        up: link.is_some_and(|link| link.up),
+        mtu: link.map_or(1500, |link| link.mtu),
+        mac: link.and_then(|link| link.mac),
+        addresses: addresses_to_leave(observed, port).map(|address| Address { label: address.label.clone(), ..address.settable() }).collect(),
+        routes: observed.routes_on(port).cloned().collect(),
+        paused_clients: pausing,
+    }
+}
+
+/// What `port` is to get back: its addresses, but for those that `keeps` says stay with the bridge, and the routes these
+/// addresses carry.
+pub(super) fn to_give_back(
+    observed: &Observed,
+    port: IfName,
+    before: &Before,
+    bridge: IfName,
+    keeps: &dyn Fn(&Address) -> bool,
+) -> (Vec<Address>, Vec<Route>) {
+    let mut addresses = Vec::new();
+    for address in before.addresses.iter().filter(|address| !keeps(address)) {
+        let mut address = address.clone();
+        if address.valid_lft.is_some() {
+            // The kernel has counted the time that passed, on whichever device the address is.
+            match lifetimes(observed, &[port, bridge], address.address) {
+                Some((valid, preferred)) => (address.valid_lft, address.preferred_lft) = (valid, preferred),
+                None if matches!(address.address, IpNet::V6(_)) => continue,
+                None => {}
+            }
+        }
+        if matches!(address.address, IpNet::V6(_)) {
+            address.flags |= ADDRESS_NODAD;
+        }
+        addresses.push(address);
+    }
+    let routes =
+        carried_by(&before.routes, &addresses).into_iter().filter(|route| !route.is_transient() || is_somewhere(observed, route, &[port, bridge]));
+    let routes = routes.collect();
+    (addresses, routes)
+}
+
+/// The lifetimes the kernel reports for `address` on the first of `devices` that has it.
+pub(super) fn lifetimes(observed: &Observed, devices: &[IfName], address: IpNet) -> Option<(Option<u32>, Option<u32>)> {
+    let there = |device: &IfName| observed.addresses_on(*device).find(|there| there.address == address);
+    devices.iter().find_map(there).map(|there| (there.valid_lft, there.preferred_lft))
+}
+
+/// Whether one of `devices` has `route`, but for its device.
+pub(super) fn is_somewhere(observed: &Observed, route: &Route, devices: &[IfName]) -> bool {
+    devices.iter().any(|device| {
+        let wanted = Route { ifname: *device, ..route.clone() };
+        observed.routes_on(*device).any(|there| wanted.is_met_by(there))
+    })
+}
+
+/// Those of `routes` the kernel would take on a device with `addresses` and nothing else, in an order it takes them: what
+/// is on the link, then what has a gateway, the default routes last. A preferred source that is not there is dropped.
+pub(super) fn carried_by(routes: &[Route], addresses: &[Address]) -> Vec<Route> {
+    let mut carried: Vec<Route> = Vec::new();
+    let mut sorted: Vec<&Route> = routes.iter().collect();
+    sorted.sort_by_key(|route| rank(route));
+    for route in sorted {
+        let family_is_there = route.is_ipv6() || addresses.iter().any(|address| matches!(address.address, IpNet::V4(_)));
+        let reachable = route.via.is_none_or(|via| route.flags & ROUTE_ONLINK != 0 || is_on_link(via, addresses, &carried));
+        if family_is_there && reachable {
+            let mut route = route.clone();
+            route.prefsrc = route.prefsrc.filter(|source| addresses.iter().any(|address| address.address.addr() == *source));
+            carried.push(route);
+        }
+    }
+    carried
+}
+
+/// The order in which routes are added; they are removed in the opposite one.
+pub(super) fn rank(route: &Route) -> (bool, bool) {
+    (route.via.is_some(), route.is_default())
+}
+
+fn is_on_link(gateway: IpAddr, addresses: &[Address], on_link: &[Route]) -> bool {
+    if matches!(gateway, IpAddr::V6(v6) if is_link_local(v6)) {
+        return true;
+    }
+    let connected = |address: &Address| {
+        let net = address.peer.and_then(|peer| IpNet::new(peer, address.address.prefix_len()).ok()).unwrap_or(address.address);
+        address.flags & super::observed::ADDRESS_NOPREFIXROUTE == 0 && net.contains(&gateway)
+    };
+    addresses.iter().any(connected) || on_link.iter().any(|route| route.via.is_none() && route.dst.contains(&gateway))
+}

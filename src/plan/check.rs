@@ -1,0 +1,56 @@
+//! What must hold before anything is changed.
+
+use ovsdp_proto::IfName;
+
+use super::error::PlanError;
+use super::observed::Observed;
+use crate::model::{Bridge, Interface, Kind};
+
+/// Checks every interface of `bridge`. `Ok(false)` when it has to wait for a port that another one of `targets` gives up.
+pub(super) fn bridge(observed: &Observed, bridge: &Bridge, targets: &[(IfName, Option<Bridge>)]) -> Result<bool, PlanError> {
+    let mut ready = true;
+    for interface in bridge.interfaces() {
+        match interface.kind {
+            Kind::Internal => internal(observed, interface)?,
+            Kind::System => system(observed, interface, bridge.name())?,
+        }
+        let (name, bridge) = (interface.name, bridge.name());
+        if let Some(other) = observed.memory.bridge_of(name).filter(|other| *other != bridge) {
+            let gives_up = |target: &Bridge| !target.interfaces().any(|interface| interface.name == name);
+            if !targets.iter().any(|(known, target)| *known == other && target.as_ref().is_none_or(gives_up)) {
+                return Err(PlanError::InOtherBridge { name, bridge, other });
+            }
+            ready = false;
+        }
+    }
+    Ok(ready)
+}
+
+fn internal(observed: &Observed, interface: &Interface) -> Result<(), PlanError> {
+    let name = interface.name;
+    match (observed.vports.get(&name), observed.links.get(&name)) {
+        (Some(vport), _) if vport.kind == Kind::Internal && vport.port_no != 0 => Ok(()),
+        (Some(vport), _) if vport.port_no == 0 => Err(PlanError::NameTaken { name, what: "the datapath's own".to_owned() }),
+        (Some(_), _) => Err(PlanError::NameTaken { name, what: "a system device attached as a port".to_owned() }),
+        (None, Some(link)) => {
+            Err(PlanError::NameTaken { name, what: link.kind.as_deref().map_or_else(|| "hardware".to_owned(), |kind| format!("of kind `{kind}`")) })
+        }
+        (None, None) => Ok(()),
+    }
+}
+
+fn system(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<(), PlanError> {
+    let name = interface.name;
+    let link = observed.links.get(&name).ok_or(PlanError::NoDevice { name, bridge })?;
+    if link.loopback {
+        return Err(PlanError::Loopback { name, bridge });
+    }
+    if !link.ethernet {
+        return Err(PlanError::NotEthernet { name, bridge });
+    }
+    match observed.vports.get(&name) {
+        Some(vport) if vport.kind == Kind::Internal => Err(PlanError::NameTaken { name, what: "an internal port of the datapath".to_owned() }),
+        Some(_) => Ok(()),
+        None => link.master.map_or(Ok(()), |master| Err(PlanError::Enslaved { name, bridge, master })),
+    }
+}

@@ -1,0 +1,165 @@
+//! The difference between what one interface carries and what it is to carry, as steps.
+//!
+//! The kernel takes more away than it is told to: an address's subnet goes with it, so do the addresses that followed it
+//! there and the routes that preferred it as their source, and with the last IPv4 address go all routes. Whatever would
+//! vanish that way is removed by a step of its own first, so that its undo brings it back.
+
+use ipnet::IpNet;
+use ovsdp_proto::IfName;
+
+use super::before::rank;
+use super::goal::Goal;
+use super::memory::OwnAddress;
+use super::observed::{ADDRESS_SECONDARY, Address, Observed, Route};
+use super::step::Step;
+
+/// The steps for one interface.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    /// To be removed before anything is added: what cannot stand beside its successor.
+    pub(super) first: Vec<Step>,
+    /// To be added.
+    pub(super) add: Vec<Step>,
+    /// To be removed when everything is added, on this interface and all others.
+    pub(super) remove: Vec<Step>,
+}
+
+/// What is ours on an interface so far.
+pub(super) struct Own<'a> {
+    pub(super) addresses: &'a [OwnAddress],
+    pub(super) routes: &'a [Route],
+}
+
+/// From what `me` carries to `goal`. Of what is there and not in the goal only what is ours goes. `renewed`: the address
+/// whose lifetimes the kernel is to be told anew.
+pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_>, renewed: Option<IpNet>) -> Change {
+    let there: Vec<&Address> = observed.addresses_on(me).collect();
+    let routes_there: Vec<&Route> = observed.routes_on(me).collect();
+    let is_wanted = |address: &Address| goal.addresses.iter().any(|wanted| wanted.is_same(address));
+    let route_is_wanted = |route: &Route| goal.routes.iter().any(|wanted| wanted.is_met_by(route));
+    let (going, staying): (Vec<&Address>, Vec<&Address>) =
+        there.iter().partition(|address| own.addresses.iter().any(|ours| ours.is(address)) && !is_wanted(address));
+    let arriving: Vec<&Address> = goal.addresses.iter().filter(|wanted| !there.iter().any(|there| wanted.is_same(there))).collect();
+
+    let mut change = Change::default();
+    let displaces = |old: &&Address| {
+        let follows = |other: &&Address| other.shares_subnet(old);
+        old.flags & ADDRESS_SECONDARY == 0 && (staying.iter().any(|other| follows(other)) || arriving.iter().any(|other| follows(other)))
+    };
+    if going.iter().any(displaces) {
+        // Its successor would be made to follow the old one and vanish with it: everything of IPv4 is laid anew.
+        let v4 = |address: &&&Address| matches!(address.address, IpNet::V4(_));
+        change.first.extend(removed_routes(routes_there.iter().filter(|route| !route.is_ipv6()).copied()));
+        change.first.extend(there.iter().rev().filter(v4).map(|address| removed(address)));
+        let anew = goal.addresses.iter().filter(|address| matches!(address.address, IpNet::V4(_))).cloned();
+        let foreign = staying.iter().filter(v4).filter(|address| !is_wanted(address)).map(|address| address.settable());
+        let after: Vec<Address> = anew.chain(foreign).collect();
+        change.add.extend(after.iter().map(|address| added(address, goal)));
+        let foreign_routes = routes_there.iter().filter(|route| !route.is_ipv6() && !route_is_wanted(route));
+        let foreign_routes = foreign_routes.filter(|route| !is_ours(route, own) && source_is_there(route, &after)).map(|route| (*route).clone());
+        let routes: Vec<Route> = goal.routes.iter().filter(|route| !route.is_ipv6()).cloned().chain(foreign_routes).collect();
+        change.add.extend(added_routes(&routes, goal));
+    }
+    let relaid = !change.first.is_empty();
+    let untouched = |v6: bool| v6 || !relaid;
+
+    for wanted in arriving.iter().filter(|address| untouched(matches!(address.address, IpNet::V6(_)))) {
+        change.add.push(added(wanted, goal));
+    }
+    for wanted in goal.addresses.iter().filter(|address| untouched(matches!(address.address, IpNet::V6(_)))) {
+        let changed = there.iter().find(|there| wanted.is_same(there)).filter(|there| differs(there, wanted, renewed == Some(wanted.address)));
+        change.add.extend(changed.map(|there| Step::ChangeAddress { from: (*there).clone(), to: in_place(there, wanted) }));
+    }
+    let missing: Vec<Route> = goal.routes.iter().filter(|wanted| !routes_there.iter().any(|there| wanted.is_met_by(there))).cloned().collect();
+    let missing: Vec<Route> = missing.into_iter().filter(|route| untouched(route.is_ipv6())).collect();
+    change.add.extend(added_routes(&missing, goal));
+
+    let v4_ends = !going.is_empty() && !staying.iter().chain(&arriving).any(|address| matches!(address.address, IpNet::V4(_)));
+    let after: Vec<Address> = staying.iter().chain(&arriving).map(|address| (*address).clone()).collect();
+    let doomed = |route: &&&Route| {
+        let ours = is_ours(route, own) && !route_is_wanted(route);
+        let falls = !route.is_ipv6() && (v4_ends || (route.prefsrc.is_some() && !source_is_there(route, &after) && came_with(route, &going)));
+        untouched(route.is_ipv6()) && (ours || falls)
+    };
+    change.remove.extend(removed_routes(routes_there.iter().filter(doomed).copied()));
+    let gone = going.iter().rev().filter(|address| untouched(matches!(address.address, IpNet::V6(_))));
+    change.remove.extend(gone.map(|address| removed(address)));
+    change
+}
+
+/// Takes everything off `me` that somebody put there, which is what removing the device or making it a port means.
+pub(super) fn strip(observed: &Observed, me: IfName) -> Vec<Step> {
+    let leaving: Vec<&Address> = super::before::addresses_to_leave(observed, me).collect();
+    let routes = removed_routes(observed.routes_on(me));
+    routes.into_iter().chain(leaving.iter().rev().map(|address| removed(address))).collect()
+}
+
+/// Adds what is missing of a port's former addresses and routes; removes nothing.
+pub(super) fn give_back(observed: &Observed, port: IfName, from: IfName, addresses: &[Address], routes: &[Route]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let source = |there: bool| there.then_some(from);
+    for address in addresses {
+        match observed.addresses_on(port).find(|there| address.is_same(there)) {
+            None => {
+                let moves = observed.addresses_on(from).any(|there| there.address == address.address);
+                steps.push(Step::AddAddress { address: address.clone(), from: source(moves) });
+            }
+            Some(there) if differs(there, address, false) => {
+                steps.push(Step::ChangeAddress { from: there.clone(), to: in_place(there, address) });
+            }
+            Some(_) => {}
+        }
+    }
+    for route in routes.iter().filter(|route| !observed.routes_on(port).any(|there| route.is_met_by(there))) {
+        let moves = observed.routes_on(from).any(|there| Route { ifname: from, ..route.clone() }.is_met_by(there));
+        steps.push(Step::AddRoute { route: route.clone(), from: source(moves) });
+    }
+    steps
+}
+
+/// Whether an address must be told anew: for ever against limited, or another metric. That time passes is no difference.
+fn differs(there: &Address, wanted: &Address, renewed: bool) -> bool {
+    let metric = wanted.metric.is_some() && wanted.metric.unwrap_or(0) != there.metric.unwrap_or(0);
+    there.valid_lft.is_some() != wanted.valid_lft.is_some() || metric || (renewed && wanted.valid_lft.is_some())
+}
+
+fn in_place(there: &Address, wanted: &Address) -> Address {
+    let metric = wanted.metric.or(there.metric);
+    Address { valid_lft: wanted.valid_lft, preferred_lft: wanted.preferred_lft, metric, ..there.clone() }
+}
+
+fn is_ours(route: &Route, own: &Own<'_>) -> bool {
+    own.routes.iter().any(|ours| ours.is_met_by(route))
+}
+
+fn source_is_there(route: &Route, addresses: &[Address]) -> bool {
+    route.prefsrc.is_none_or(|source| addresses.iter().any(|address| address.address.addr() == source))
+}
+
+fn came_with(route: &Route, going: &[&Address]) -> bool {
+    going.iter().any(|address| Some(address.address.addr()) == route.prefsrc)
+}
+
+fn added(address: &Address, goal: &Goal) -> Step {
+    let from = goal.sources.iter().find(|(_, nets)| nets.contains(&address.address)).map(|(port, _)| *port);
+    Step::AddAddress { address: address.clone(), from }
+}
+
+fn added_routes(routes: &[Route], goal: &Goal) -> Vec<Step> {
+    let mut routes: Vec<&Route> = routes.iter().collect();
+    routes.sort_by_key(|route| rank(route));
+    let from =
+        |route: &Route| goal.route_sources.iter().find(|(known, _)| known.competes_with(route) && known.via == route.via).map(|(_, port)| *port);
+    routes.into_iter().map(|route| Step::AddRoute { route: route.clone(), from: from(route) }).collect()
+}
+
+fn removed(address: &Address) -> Step {
+    Step::RemoveAddress { address: address.clone() }
+}
+
+fn removed_routes<'a>(routes: impl Iterator<Item = &'a Route>) -> Vec<Step> {
+    let mut routes: Vec<&Route> = routes.collect();
+    // Added again in the opposite order, routes find their gateways and keep their places in the kernel's list.
+    routes.sort_by_key(|route| rank(route));
+    routes.into_iter().rev().map(|route| Step::RemoveRoute { route: route.clone() }).collect()
+}

@@ -1,0 +1,152 @@
+//! Why something cannot be planned, or was not done.
+
+use std::fmt;
+
+use ovsdp_proto::IfName;
+use serde::{Deserialize, Serialize};
+
+/// What class an error is of; each has its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// Nothing more particular.
+    Failed,
+    /// The files ask for something that cannot be.
+    BadConfiguration,
+    /// Nothing by that name.
+    NotFound,
+    /// Not permitted.
+    NotPermitted,
+    /// The kernel lacks what is needed.
+    Unsupported,
+    /// Another switch owns the datapath.
+    OtherSwitch,
+    /// No answer in time.
+    TimedOut,
+}
+
+impl ErrorKind {
+    /// The command's exit code.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::BadConfiguration => 3,
+            Self::NotFound => 4,
+            Self::NotPermitted => 5,
+            Self::Unsupported => 6,
+            Self::OtherSwitch => 7,
+            Self::TimedOut => 8,
+        }
+    }
+}
+
+/// Why a step, or something else asked of an executor, was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepError {
+    /// What was tried, as `adding the address`.
+    pub what: String,
+    /// On what, as `172.16.3.140/24 on ovsbr0`.
+    pub object: String,
+    /// Why not, in the kernel's words where it has some.
+    pub reason: String,
+    /// What to do about it.
+    pub advice: Option<String>,
+    /// Its class.
+    pub kind: ErrorKind,
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.what, self.object, self.reason)
+    }
+}
+
+impl std::error::Error for StepError {}
+
+/// Why there is no plan. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanError {
+    /// The files know nothing by that name.
+    #[error("{name}: no bridge or port by that name in the files")]
+    NoSuch {
+        /// The name asked for.
+        name: IfName,
+    },
+    /// A port's device does not exist.
+    #[error("{name}, a port of {bridge}: there is no such device")]
+    NoDevice {
+        /// The device.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+    },
+    /// A port's device is the loopback device.
+    #[error("{name}, a port of {bridge}: the loopback device cannot be a port")]
+    Loopback {
+        /// The device.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+    },
+    /// A port's device does not speak Ethernet.
+    #[error("{name}, a port of {bridge}: not an Ethernet device")]
+    NotEthernet {
+        /// The device.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+    },
+    /// A port's device belongs to a Linux bridge, a bond or the like.
+    #[error("{name}, a port of {bridge}: it is enslaved to {master}")]
+    Enslaved {
+        /// The device.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+        /// What it is enslaved to.
+        master: IfName,
+    },
+    /// A port is attached to another bridge.
+    #[error("{name}, a port of {bridge}: it is attached to {other}")]
+    InOtherBridge {
+        /// The port.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+        /// The bridge that has it.
+        other: IfName,
+    },
+    /// A device of that name exists and is of another kind.
+    #[error("{name}: a device of that name exists already and is {what}")]
+    NameTaken {
+        /// The name.
+        name: IfName,
+        /// What the device is.
+        what: String,
+    },
+}
+
+impl PlanError {
+    /// Its class.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoSuch { .. } | Self::NoDevice { .. } => ErrorKind::NotFound,
+            _ => ErrorKind::BadConfiguration,
+        }
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::NoSuch { name } => format!("write ifcfg-{name}, or see `ovsdp show` for what is up"),
+            Self::NoDevice { name, bridge } => format!("plug it in or load its driver, or take {name} out of {bridge} in ifcfg-{name}"),
+            Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => format!("take ifcfg-{name} away or name another device in it"),
+            Self::Enslaved { name, master, .. } => format!("take {name} out of {master} first: `ip link set {name} nomaster`"),
+            Self::InOtherBridge { name, other, .. } => {
+                format!("take {name} out of {other} first: `ovsdp up {other}` when its file no longer names {other}")
+            }
+            Self::NameTaken { name, .. } => format!("give the bridge or port another name, or remove the device: `ip link delete {name}`"),
+        }
+    }
+}

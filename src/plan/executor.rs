@@ -1,0 +1,44 @@
+//! What this room asks of whoever holds the sockets and the files.
+
+use super::error::StepError;
+use super::journal::Journal;
+use super::observed::Observed;
+use super::step::Step;
+
+/// Does what a plan says.
+pub trait Executor {
+    /// Reads everything a plan depends on.
+    ///
+    /// # Errors
+    /// Whatever could not be read.
+    fn observe(&mut self) -> Result<Observed, StepError>;
+
+    /// Does one step of a plan, strictly: what it adds was not there (or is exactly equal, which is success), what it
+    /// removes was. It returns when the kernel's answer is there; [`Step::ObtainLease`] when the lease is in the memory
+    /// [`Self::observe`] returns. It never does half a step: on an error nothing is changed.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    fn execute(&mut self, step: &Step) -> Result<(), StepError>;
+
+    /// Does one step of a rollback, leniently: the step it takes back may never have been done, or been taken back
+    /// already. What is to be added and exists (EEXIST), what is to be removed and does not (ENOENT, ENODEV, ESRCH,
+    /// EADDRNOTAVAIL), a process that is gone, a setting that is right already: all are success.
+    ///
+    /// # Errors
+    /// Why the old state is not there again; the rollback goes on with the next step.
+    fn undo(&mut self, step: &Step) -> Result<(), StepError>;
+
+    /// Keeps the journal where a killed agent's successor finds it, replacing the former one in one instant. Called
+    /// before every step is done, and after every step taken back.
+    ///
+    /// # Errors
+    /// Why it is not kept; the step is then not done.
+    fn record(&mut self, journal: &Journal) -> Result<(), StepError>;
+
+    /// Forgets the journal: everything in it is for good, or taken back.
+    ///
+    /// # Errors
+    /// Why it is still there.
+    fn clear_journal(&mut self) -> Result<(), StepError>;
+}

@@ -1,0 +1,199 @@
+//! What one of a bridge's own interfaces is to carry: addresses and routes, from the files, from a lease, or from the
+//! ports whose place it takes.
+//!
+//! It must not know steps or their order.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+use ovsdp_proto::IfName;
+
+use super::before::{carried_by, is_somewhere, lifetimes};
+use super::memory::{Before, Lease, OwnAddress};
+use super::observed::{Address, Observed, PROTOCOL_DHCP, PROTOCOL_STATIC, Route, TABLE_MAIN};
+use crate::model::{Addressing, Interface, Static};
+
+/// What an interface is to carry.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Goal {
+    pub(super) addresses: Vec<Address>,
+    pub(super) routes: Vec<Route>,
+    /// What is ours on it: the above, and what ends by itself and may have.
+    pub(super) own_addresses: Vec<OwnAddress>,
+    pub(super) own_routes: Vec<Route>,
+    /// The ports that have these addresses now.
+    pub(super) sources: BTreeMap<IfName, Vec<IpNet>>,
+    /// The routes that go through a port now, and through which one.
+    pub(super) route_sources: Vec<(Route, IfName)>,
+}
+
+/// What an interface carries of ours already.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kept {
+    pub(super) addresses: Vec<Address>,
+    pub(super) routes: Vec<Route>,
+}
+
+/// What the ports whose place an interface takes had, relabelled for it.
+struct Inherited {
+    addresses: Vec<Address>,
+    routes: Vec<Route>,
+}
+
+/// What `interface` is to carry, when its bridge's ports had `befores` (empty for an internal port, which takes nobody's
+/// place) and `lease` is held for it. `kept` stays until a lease says otherwise.
+pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<IfName, Before>, lease: Option<&Lease>, kept: &Kept) -> Goal {
+    let me = interface.name;
+    let (mut addresses, mut routes) = (Vec::new(), Vec::new());
+    let inherited = inherit(me, befores);
+    let v6_inherited = |addresses: &mut Vec<Address>| {
+        addresses.extend(inherited.addresses.iter().filter(|address| matches!(address.address, IpNet::V6(_))).cloned());
+    };
+    match &interface.addressing {
+        // The files give the interface no address: its ports' stay remembered, to be given back.
+        Addressing::None => return Goal::default(),
+        Addressing::Static(fixed) => {
+            addresses.extend(fixed.addresses.iter().map(|address| Address::lasting(me, *address)));
+            if !fixed.addresses.iter().any(|address| matches!(address, IpNet::V6(_))) {
+                v6_inherited(&mut addresses);
+            }
+            routes.extend(gateway(me, fixed));
+            inherit_routes(&mut routes, &inherited.routes, |_| true);
+        }
+        Addressing::Dhcp(_) => {
+            match lease {
+                Some(lease) => {
+                    addresses.push(leased(me, lease));
+                    routes.extend(lease_routes(me, lease));
+                    v6_inherited(&mut addresses);
+                    inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
+                }
+                // Until a server answers, everything goes on as it is.
+                None if kept.addresses.iter().any(|address| matches!(address.address, IpNet::V4(_))) => {
+                    addresses.extend(kept.addresses.iter().map(Address::settable));
+                    v6_inherited(&mut addresses);
+                    routes.extend(kept.routes.iter().cloned());
+                    inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
+                }
+                None => {
+                    addresses.extend(inherited.addresses.iter().cloned());
+                    routes.extend(inherited.routes.iter().cloned());
+                }
+            }
+        }
+    }
+    dedup(&mut addresses);
+    let routes = carried_by(&routes, &addresses);
+    settle(observed, me, befores, addresses, routes)
+}
+
+/// Leaves out what has ended by itself, and takes the remaining lifetimes from the kernel.
+fn settle(observed: &Observed, me: IfName, befores: &BTreeMap<IfName, Before>, addresses: Vec<Address>, routes: Vec<Route>) -> Goal {
+    let mut devices = vec![me];
+    devices.extend(befores.keys());
+    let mut goal = Goal { own_addresses: addresses.iter().map(OwnAddress::from).collect(), own_routes: routes.clone(), ..Goal::default() };
+    for mut address in addresses {
+        let inherited = befores.iter().find(|(_, before)| before.addresses.iter().any(|old| old.address == address.address));
+        if let Some((port, before)) = inherited {
+            if observed.addresses_on(*port).any(|there| there.address == address.address) {
+                goal.sources.entry(*port).or_default().push(address.address);
+            }
+            let was_limited = before.addresses.iter().any(|old| old.address == address.address && old.valid_lft == address.valid_lft);
+            if address.valid_lft.is_some() && was_limited {
+                let Some((valid, preferred)) = lifetimes(observed, &devices, address.address) else { continue };
+                (address.valid_lft, address.preferred_lft) = (valid, preferred);
+            }
+        }
+        goal.addresses.push(address);
+    }
+    goal.route_sources = befores.keys().flat_map(|port| observed.routes_on(*port).map(|route| (route.clone(), *port))).collect();
+    goal.routes = routes.into_iter().filter(|route| !route.is_transient() || is_somewhere(observed, route, &devices)).collect();
+    goal
+}
+
+fn inherit(me: IfName, befores: &BTreeMap<IfName, Before>) -> Inherited {
+    let mut addresses: Vec<Address> = befores.values().flat_map(|before| &before.addresses).map(|address| address.moved_to(me)).collect();
+    dedup(&mut addresses);
+    let mut routes: Vec<Route> = Vec::new();
+    for route in befores.values().flat_map(|before| &before.routes) {
+        let moved = Route { ifname: me, ..route.clone() };
+        if !routes.iter().any(|known| known.competes_with(&moved)) {
+            routes.push(moved);
+        }
+    }
+    Inherited { addresses, routes }
+}
+
+/// Takes over the ports' routes that nothing asked for says otherwise about.
+fn inherit_routes(routes: &mut Vec<Route>, inherited: &[Route], wanted: impl Fn(&Route) -> bool) {
+    let has_default =
+        |routes: &[Route], v6: bool| routes.iter().any(|route| route.is_default() && route.is_ipv6() == v6 && route.table == TABLE_MAIN);
+    let asked = routes.clone();
+    for route in inherited.iter().filter(|route| wanted(route)) {
+        let other_default = route.is_default() && route.table == TABLE_MAIN && has_default(&asked, route.is_ipv6());
+        if !other_default && !asked.iter().any(|known| known.competes_with(route)) {
+            routes.push(route.clone());
+        }
+    }
+}
+
+fn dedup(addresses: &mut Vec<Address>) {
+    let mut seen: Vec<OwnAddress> = Vec::new();
+    addresses.retain(|address| {
+        let new = !seen.iter().any(|known| known.is(address));
+        seen.push(OwnAddress::from(address));
+        new
+    });
+}
+
+fn gateway(me: IfName, fixed: &Static) -> Vec<Route> {
+    let Some(gateway) = fixed.gateway else { return Vec::new() };
+    let on_link = fixed.addresses.iter().any(|address| address.contains(&IpAddr::V4(gateway)));
+    let mut routes = Vec::new();
+    if !on_link {
+        routes.push(Route::main(me, host(gateway), None, PROTOCOL_STATIC));
+    }
+    routes.push(Route::main(me, everywhere(), Some(IpAddr::V4(gateway)), PROTOCOL_STATIC));
+    routes
+}
+
+fn leased(me: IfName, lease: &Lease) -> Address {
+    let secs = (lease.lease_secs != u32::MAX).then_some(lease.lease_secs);
+    Address { valid_lft: secs, preferred_lft: secs, ..Address::lasting(me, IpNet::V4(lease.address)) }
+}
+
+fn lease_routes(me: IfName, lease: &Lease) -> Vec<Route> {
+    let mut routes: Vec<Route> = Vec::new();
+    let mut add = |route: Route| {
+        if !routes.iter().any(|known| known.competes_with(&route)) {
+            routes.push(route);
+        }
+    };
+    let through = |dst: IpNet, via: Ipv4Addr| Route::main(me, dst, Some(IpAddr::V4(via)), PROTOCOL_DHCP);
+    // A server may give a gateway outside the address's own subnet (/32 in some clouds): it is then on the link.
+    let far = |via: Ipv4Addr| !lease.address.contains(&via);
+    for route in lease.classless.iter().filter(|route| route.via.is_unspecified()) {
+        add(Route::main(me, IpNet::V4(route.dst.trunc()), None, PROTOCOL_DHCP));
+    }
+    let gateways: Vec<(IpNet, Ipv4Addr)> = match lease.classless.is_empty() {
+        true => lease.routers.first().map(|router| (everywhere(), *router)).into_iter().collect(),
+        false => lease.classless.iter().filter(|route| !route.via.is_unspecified()).map(|route| (IpNet::V4(route.dst.trunc()), route.via)).collect(),
+    };
+    for (dst, via) in gateways {
+        let listed = lease.classless.iter().any(|route| route.via.is_unspecified() && route.dst.contains(&via));
+        if far(via) && !listed {
+            add(Route::main(me, host(via), None, PROTOCOL_DHCP));
+        }
+        add(through(dst, via));
+    }
+    routes
+}
+
+fn everywhere() -> IpNet {
+    IpNet::V4(Ipv4Net::default())
+}
+
+fn host(address: Ipv4Addr) -> IpNet {
+    IpNet::V4(Ipv4Net::from(address))
+}

@@ -1,0 +1,36 @@
+//! Intent × observed → ordered steps with their undo, and what applies them through a trait.
+//!
+//! One way leads through this room: [`Observed`] and the intent give each interface's goal (`goal`), the difference
+//! between the two gives steps (`diff`, `bridge`, `order`), [`apply`] has an [`Executor`] do them with a [`Journal`] and
+//! takes them back when one fails. [`up`] applied twice gives an empty plan the second time.
+//!
+//! It must not know sockets, files or clocks: an executor reads and does, and lifetimes are what the kernel reports.
+
+mod apply;
+mod before;
+mod bridge;
+mod check;
+mod diff;
+mod error;
+mod executor;
+mod goal;
+mod journal;
+mod mac;
+mod memory;
+mod observed;
+mod order;
+mod render;
+mod resolver;
+mod step;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use apply::{Cause, Event, Outcome, Report, Target, UndoFailure, apply, apply_unconfirmed, rollback};
+pub use error::{ErrorKind, PlanError, StepError};
+pub use executor::Executor;
+pub use journal::Journal;
+pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, Remembered, ResolverBefore};
+pub use observed::*;
+pub use order::{Plan, bridges_of, down, up};
+pub use step::Step;

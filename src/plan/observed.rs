@@ -1,0 +1,356 @@
+//! What is there: the kernel's devices, addresses and routes, the resolver's file, other programs' DHCP clients, and
+//! what the agent remembers. Values only; whoever holds the sockets fills them in.
+//!
+//! It must not know what is wanted: that is `goal`'s.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use ovsdp_proto::{IfName, Mac};
+use serde::{Deserialize, Serialize};
+
+use super::memory::Memory;
+use crate::model::Kind;
+
+/// The kernel's main routing table.
+pub const TABLE_MAIN: u32 = 254;
+/// The table of the host's own addresses, which the kernel keeps.
+pub const TABLE_LOCAL: u32 = 255;
+/// Routes the kernel makes by itself, with an address or a redirect (`RTPROT_REDIRECT`, `RTPROT_KERNEL`).
+pub const PROTOCOL_REDIRECT: u8 = 1;
+/// See [`PROTOCOL_REDIRECT`].
+pub const PROTOCOL_KERNEL: u8 = 2;
+/// A route an administrator's configuration asked for (`RTPROT_STATIC`).
+pub const PROTOCOL_STATIC: u8 = 4;
+/// A route from a router advertisement (`RTPROT_RA`).
+pub const PROTOCOL_RA: u8 = 9;
+/// A route from a DHCP lease (`RTPROT_DHCP`).
+pub const PROTOCOL_DHCP: u8 = 16;
+/// Reaches everywhere (`RT_SCOPE_UNIVERSE`).
+pub const SCOPE_UNIVERSE: u8 = 0;
+/// Reaches the attached link only (`RT_SCOPE_LINK`).
+pub const SCOPE_LINK: u8 = 253;
+/// An ordinary route (`RTN_UNICAST`).
+pub const KIND_UNICAST: u8 = 1;
+/// The gateway needs no route of its own (`RTNH_F_ONLINK`).
+pub const ROUTE_ONLINK: u32 = 4;
+/// The address follows another one of its subnet and goes with it (`IFA_F_SECONDARY`; IPv6: a temporary address).
+pub const ADDRESS_SECONDARY: u32 = 0x01;
+/// No duplicate address detection (`IFA_F_NODAD`).
+pub const ADDRESS_NODAD: u32 = 0x02;
+/// Duplicate address detection has not ended yet (`IFA_F_TENTATIVE`).
+pub const ADDRESS_TENTATIVE: u32 = 0x40;
+/// The kernel makes no connected route for it (`IFA_F_NOPREFIXROUTE`).
+pub const ADDRESS_NOPREFIXROUTE: u32 = 0x200;
+/// The flags somebody may set; the others are the kernel's own report: NODAD, HOMEADDRESS, NOPREFIXROUTE, MCAUTOJOIN.
+const ADDRESS_SETTABLE: u32 = ADDRESS_NODAD | 0x10 | ADDRESS_NOPREFIXROUTE | 0x400;
+/// What the kernel takes as an IPv6 route's metric when none is given.
+const METRIC_IPV6: u32 = 1024;
+
+/// Everything a plan depends on besides the intent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Observed {
+    /// Whether the shared datapath exists.
+    pub datapath: bool,
+    /// The datapath's ports by name, its own local port (number 0) among them.
+    pub vports: BTreeMap<IfName, Vport>,
+    /// Every network device.
+    pub links: BTreeMap<IfName, Link>,
+    /// Every address, in the kernel's order: of one subnet, the primary one first.
+    pub addresses: Vec<Address>,
+    /// Every route with a single next hop, in the kernel's order.
+    pub routes: Vec<Route>,
+    /// The resolver's file.
+    pub resolver: Resolver,
+    /// DHCP clients of other programs.
+    pub dhcp_clients: Vec<DhcpClient>,
+    /// What the agent remembers.
+    pub memory: Memory,
+    /// The machine's id, from which invented MACs are derived.
+    pub machine: [u8; 16],
+}
+
+/// One port of the datapath.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vport {
+    /// Its number; 0 is the datapath's own.
+    pub port_no: u32,
+    /// What it attaches.
+    pub kind: Kind,
+}
+
+/// One network device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The kernel's index.
+    pub index: u32,
+    /// Its Ethernet address, when it has one.
+    pub mac: Option<Mac>,
+    /// Its MTU in bytes.
+    pub mtu: u32,
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// The kernel's word for its kind (`veth`, `bridge`, `openvswitch`); `None` for hardware.
+    pub kind: Option<String>,
+    /// Whether it speaks Ethernet (`ARPHRD_ETHER`).
+    pub ethernet: bool,
+    /// Whether it is the loopback device.
+    pub loopback: bool,
+    /// The device it is enslaved to: a Linux bridge, a bond, or `ovs-system` for a datapath's port.
+    pub master: Option<IfName>,
+}
+
+/// One address on one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// The device.
+    pub ifname: IfName,
+    /// The address itself (host bits kept) with its prefix length.
+    pub address: IpNet,
+    /// The other end, when it differs from the address itself.
+    pub peer: Option<IpAddr>,
+    /// The broadcast address.
+    pub broadcast: Option<Ipv4Addr>,
+    /// IPv4's label, such as `eth0:1`.
+    pub label: Option<String>,
+    /// How far it reaches (`RT_SCOPE_*`).
+    pub scope: u8,
+    /// `IFA_F_*`, as the kernel reports them.
+    pub flags: u32,
+    /// Seconds it stays valid, `None` for ever.
+    pub valid_lft: Option<u32>,
+    /// Seconds it stays preferred, `None` for ever.
+    pub preferred_lft: Option<u32>,
+    /// The metric of its connected route.
+    pub metric: Option<u32>,
+}
+
+/// One route with one next hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Where to; its family is the route's.
+    pub dst: IpNet,
+    /// The gateway.
+    pub via: Option<IpAddr>,
+    /// The device, always explicit.
+    pub ifname: IfName,
+    /// The table.
+    pub table: u32,
+    /// Who made it (`RTPROT_*`).
+    pub protocol: u8,
+    /// `RT_SCOPE_*`.
+    pub scope: u8,
+    /// `RTN_*`.
+    pub kind: u8,
+    /// Its metric; the kernel's default when absent.
+    pub metric: Option<u32>,
+    /// The source address it prefers.
+    pub prefsrc: Option<IpAddr>,
+    /// Type of service.
+    pub tos: u8,
+    /// `RTNH_F_*`; only [`ROUTE_ONLINK`] is wanted of it.
+    pub flags: u32,
+    /// Attributes this room does not read, to be put back as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<u8>,
+}
+
+/// The resolver's file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Resolver {
+    /// Its text, `None` when there is no file.
+    pub content: Option<String>,
+    /// False when it is a symbolic link: then another program keeps it.
+    pub ours_to_write: bool,
+}
+
+/// A DHCP client of another program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DhcpClient {
+    /// Its process.
+    pub pid: u32,
+    /// When that process started, in the kernel's ticks: with `pid` it names one process for good.
+    pub start_time: u64,
+    /// The program's name.
+    pub name: String,
+    /// The device it serves.
+    pub ifname: IfName,
+    /// Whether it is stopped.
+    pub paused: bool,
+}
+
+impl Observed {
+    /// The addresses of one device, in the kernel's order.
+    pub fn addresses_on(&self, ifname: IfName) -> impl DoubleEndedIterator<Item = &Address> {
+        self.addresses.iter().filter(move |address| address.ifname == ifname)
+    }
+
+    /// The routes of one device that somebody asked for: those the kernel makes with an address or a redirect are not
+    /// among them, nor what belongs to the link itself (fe80::/10, multicast).
+    pub fn routes_on(&self, ifname: IfName) -> impl DoubleEndedIterator<Item = &Route> {
+        self.routes.iter().filter(move |route| route.ifname == ifname && !self.made_by_kernel(route))
+    }
+
+    fn made_by_kernel(&self, route: &Route) -> bool {
+        if route.table == TABLE_LOCAL || route.protocol == PROTOCOL_REDIRECT || route.is_of_the_link() {
+            return true;
+        }
+        // NetworkManager marks its own connected routes `kernel` too: they are told by their addresses' flag.
+        let connected = |address: &Address| {
+            let net = address.peer.map_or(address.address, |peer| IpNet::new(peer, address.address.prefix_len()).unwrap_or(address.address));
+            address.flags & ADDRESS_NOPREFIXROUTE == 0 && net.trunc() == route.dst.trunc()
+        };
+        route.protocol == PROTOCOL_KERNEL && (route.kind != KIND_UNICAST || self.addresses_on(route.ifname).any(connected))
+    }
+}
+
+impl Address {
+    /// A lasting address of global scope, as a file asks for it.
+    pub fn lasting(ifname: IfName, address: IpNet) -> Self {
+        let broadcast = match address {
+            IpNet::V4(net) if net.prefix_len() < 31 => Some(net.broadcast()),
+            _ => None,
+        };
+        Self {
+            ifname,
+            address,
+            peer: None,
+            broadcast,
+            label: None,
+            scope: SCOPE_UNIVERSE,
+            flags: 0,
+            valid_lft: None,
+            preferred_lft: None,
+            metric: None,
+        }
+    }
+
+    /// Whether it is IPv6's fe80::/10, which every port keeps.
+    pub fn is_link_local_v6(&self) -> bool {
+        matches!(self.address, IpNet::V6(net) if is_link_local(net.addr()))
+    }
+
+    /// Whether it is one the kernel holds once per device: the same address, prefix and peer there.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.ifname == other.ifname && self.address == other.address && self.peer == other.peer
+    }
+
+    /// Whether both lie in one subnet in the sense of IPv4's primary and secondary addresses.
+    pub fn shares_subnet(&self, other: &Self) -> bool {
+        matches!((self.address, other.address), (IpNet::V4(a), IpNet::V4(b)) if a.trunc() == b.trunc())
+    }
+
+    /// This address with only the flags somebody may set.
+    pub fn settable(&self) -> Self {
+        Self { flags: self.flags & ADDRESS_SETTABLE, ..self.clone() }
+    }
+
+    /// This address as another device is to carry it; a label follows the device's name.
+    pub fn moved_to(&self, ifname: IfName) -> Self {
+        let label = self.label.as_ref().and_then(|label| {
+            let label = label.strip_prefix(self.ifname.as_str()).map(|rest| format!("{ifname}{rest}"))?;
+            (label.len() <= 15 && label != ifname.as_str()).then_some(label)
+        });
+        let mut moved = Self { ifname, label, ..self.settable() };
+        // The host already defends it on the other device: asking the link again would only make it unusable for a second.
+        if matches!(self.address, IpNet::V6(_)) && self.flags & ADDRESS_TENTATIVE == 0 {
+            moved.flags |= ADDRESS_NODAD;
+        }
+        moved
+    }
+}
+
+impl Route {
+    /// A route of the main table.
+    pub fn main(ifname: IfName, dst: IpNet, via: Option<IpAddr>, protocol: u8) -> Self {
+        let scope = if via.is_some() || matches!(dst, IpNet::V6(_)) { SCOPE_UNIVERSE } else { SCOPE_LINK };
+        Self {
+            dst,
+            via,
+            ifname,
+            table: TABLE_MAIN,
+            protocol,
+            scope,
+            kind: KIND_UNICAST,
+            metric: None,
+            prefsrc: None,
+            tos: 0,
+            flags: 0,
+            carried: Vec::new(),
+        }
+    }
+
+    /// Whether it is an IPv6 route.
+    pub fn is_ipv6(&self) -> bool {
+        matches!(self.dst, IpNet::V6(_))
+    }
+
+    /// Whether it leads everywhere.
+    pub fn is_default(&self) -> bool {
+        self.dst.prefix_len() == 0
+    }
+
+    /// The metric the kernel goes by.
+    pub fn effective_metric(&self) -> u32 {
+        match self.metric {
+            None | Some(0) if self.is_ipv6() => METRIC_IPV6,
+            other => other.unwrap_or(0),
+        }
+    }
+
+    /// Whether `there` does what this route asks for. Who made it and what nobody asked for are not compared.
+    pub fn is_met_by(&self, there: &Self) -> bool {
+        self.dst.trunc() == there.dst.trunc()
+            && self.via == there.via
+            && self.ifname == there.ifname
+            && self.table == there.table
+            && self.kind == there.kind
+            && self.tos == there.tos
+            && self.effective_metric() == there.effective_metric()
+            && (self.prefsrc.is_none() || self.prefsrc == there.prefsrc)
+    }
+
+    /// Whether both answer for the same packets with the same weight, whatever their next hops.
+    pub fn competes_with(&self, other: &Self) -> bool {
+        self.dst.trunc() == other.dst.trunc()
+            && self.table == other.table
+            && self.tos == other.tos
+            && self.effective_metric() == other.effective_metric()
+    }
+
+    /// Whether it comes from the network and ends by itself.
+    pub fn is_transient(&self) -> bool {
+        self.protocol == PROTOCOL_RA
+    }
+
+    fn is_of_the_link(&self) -> bool {
+        matches!(self.dst, IpNet::V6(net) if net.prefix_len() > 0 && (is_link_local(net.addr()) || net.addr().is_multicast()))
+    }
+}
+
+/// Whether `address` is in fe80::/10.
+pub(super) fn is_link_local(address: Ipv6Addr) -> bool {
+    address.segments()[0] & 0xffc0 == 0xfe80
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_default() {
+            true => f.write_str("default")?,
+            false => write!(f, "{}", self.dst)?,
+        }
+        if let Some(via) = self.via {
+            write!(f, " via {via}")?;
+        }
+        write!(f, " dev {}", self.ifname)?;
+        if self.table != TABLE_MAIN {
+            write!(f, " table {}", self.table)?;
+        }
+        match self.metric {
+            Some(metric) if metric != 0 => write!(f, " metric {metric}"),
+            _ => Ok(()),
+        }
+    }
+}

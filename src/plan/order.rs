@@ -1,0 +1,206 @@
+//! The plan for all bridges asked for: `up` and `down`.
+
+use std::collections::BTreeSet;
+
+use ovsdp_proto::IfName;
+use serde::{Deserialize, Serialize};
+
+use super::bridge::{self, BridgePlan};
+use super::check;
+use super::error::PlanError;
+use super::memory::{Memory, Remembered, ResolverBefore};
+use super::observed::Observed;
+use super::resolver;
+use super::step::Step;
+use crate::model::{Addressing, Bridge, Intent};
+
+/// What is to be done, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// The steps; none when nothing differs.
+    pub steps: Vec<Step>,
+    /// What people should be told besides.
+    pub notes: Vec<String>,
+}
+
+impl Plan {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+/// The bridges `names` stand for, a port standing for its bridge; all that come up by themselves (`ONBOOT`) when there are
+/// no names.
+///
+/// # Errors
+/// [`PlanError::NoSuch`] for the first name the files do not know.
+pub fn bridges_of(intent: &Intent, names: &[IfName]) -> Result<Vec<IfName>, PlanError> {
+    if names.is_empty() {
+        return Ok(intent.bridges.values().filter(|bridge| bridge.onboot).map(Bridge::name).collect());
+    }
+    let mut bridges = Vec::new();
+    for name in names {
+        let has = |bridge: &&Bridge| bridge.ports.contains_key(name) || bridge.interfaces().any(|interface| interface.name == *name);
+        let bridge = intent.bridges.values().find(has).ok_or(PlanError::NoSuch { name: *name })?.name();
+        if !bridges.contains(&bridge) {
+            bridges.push(bridge);
+        }
+    }
+    Ok(bridges)
+}
+
+/// The plan that makes the bridges `names` stand for (see [`bridges_of`]) what `intent` asks for.
+///
+/// A port with `ONBOOT=no` is attached when it is named, when the lease is asked for through it, or when it is attached
+/// already.
+///
+/// # Errors
+/// Why there is none; nothing can have been changed.
+pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan, PlanError> {
+    let mut targets = Vec::new();
+    for name in bridges_of(intent, names)? {
+        if let Some(bridge) = intent.bridges.get(&name) {
+            targets.push((name, Some(with_active_ports(bridge, names, observed.memory.bridges.get(&name)))));
+        }
+    }
+    let mut ready = Vec::new();
+    for (name, target) in &targets {
+        let Some(bridge) = target else { continue };
+        // A port that another bridge gives up in this very plan is attached in the next round.
+        if check::bridge(observed, bridge, &targets)? {
+            ready.push((*name, target.clone()));
+        }
+    }
+    Ok(assemble(observed, &ready))
+}
+
+/// The plan that takes down the bridges and ports `names`, all that are up when there are none. It goes by what the agent
+/// remembers, not by the files.
+///
+/// # Errors
+/// None today; the signature leaves room for refusals.
+pub fn down(names: &[IfName], observed: &Observed) -> Result<Plan, PlanError> {
+    let memory = &observed.memory;
+    let names: Vec<IfName> = if names.is_empty() { memory.bridges.keys().copied().collect() } else { names.to_vec() };
+    let mut targets: Vec<(IfName, Option<Bridge>)> =
+        names.iter().filter(|name| memory.bridges.contains_key(*name)).map(|name| (*name, None)).collect();
+    let mut notes = Vec::new();
+    for name in names.iter().filter(|name| !memory.bridges.contains_key(*name)) {
+        let Some(bridge) = memory.bridge_of(*name) else {
+            notes.push(format!("{name} is not up"));
+            continue;
+        };
+        match targets.iter_mut().find(|(known, _)| *known == bridge) {
+            Some((_, None)) => {}
+            Some((_, Some(target))) => without(target, *name),
+            None => {
+                if let Some(remembered) = memory.bridges.get(&bridge) {
+                    let mut target = remembered.intent.clone();
+                    without(&mut target, *name);
+                    targets.push((bridge, Some(target)));
+                }
+            }
+        }
+    }
+    let mut plan = assemble(observed, &targets);
+    plan.notes.splice(0..0, notes);
+    Ok(plan)
+}
+
+fn without(bridge: &mut Bridge, name: IfName) {
+    bridge.ports.retain(|port, settings| {
+        settings.interfaces.retain(|interface| interface.name != name);
+        *port != name && !settings.interfaces.is_empty()
+    });
+}
+
+fn with_active_ports(bridge: &Bridge, names: &[IfName], remembered: Option<&Remembered>) -> Bridge {
+    let through: &[IfName] = match &bridge.local.addressing {
+        Addressing::Dhcp(dhcp) => &dhcp.through,
+        _ => &[],
+    };
+    let mut active = bridge.clone();
+    active.ports.retain(|name, port| {
+        let is_in = |list: &[IfName]| list.contains(name) || port.interfaces.iter().any(|interface| list.contains(&interface.name));
+        port.onboot || is_in(names) || is_in(through) || remembered.is_some_and(|old| old.intent.ports.contains_key(name))
+    });
+    active
+}
+
+fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)]) -> Plan {
+    let mut plans: Vec<(IfName, BridgePlan)> = targets.iter().map(|(name, target)| (*name, bridge::plan(observed, *name, target.as_ref()))).collect();
+    let after = memory_after(observed, &mut plans);
+    let mut plan = Plan::default();
+    let mut last = Vec::new();
+    if !observed.datapath && plans.iter().any(|(_, bridge)| bridge.after.is_some()) {
+        plan.steps.push(Step::CreateDatapath);
+    }
+    for (name, bridge) in plans {
+        let old = observed.memory.bridges.get(&name);
+        if let Some(to) = bridge.after.filter(|to| old != Some(to)) {
+            let from = old.map(|old| Box::new(old.clone()));
+            plan.steps.push(Step::Remember { bridge: name, from, to: Box::new(to) });
+        }
+        plan.steps.extend(bridge.steps);
+        plan.notes.extend(bridge.notes);
+        last.extend(bridge.last);
+    }
+    plan.steps.extend(resolver::step(&observed.resolver, &observed.memory, &after));
+    if targets.iter().any(|(_, target)| target.is_none()) {
+        end_datapath(observed, &after, &mut plan);
+    }
+    plan.steps.extend(last);
+    // A bridge is forgotten when all it had is seen to be back in its place: what is forgotten cannot be checked.
+    if plan.steps.is_empty() {
+        for (name, _) in targets.iter().filter(|(_, target)| target.is_none()) {
+            let old = observed.memory.bridges.get(name);
+            plan.steps.extend(old.map(|old| Step::Forget { bridge: *name, from: Box::new(old.clone()) }));
+        }
+    }
+    plan
+}
+
+/// The memory as the plan leaves it, with each bridge's part of the resolver's past filled in.
+fn memory_after(observed: &Observed, plans: &mut [(IfName, BridgePlan)]) -> Memory {
+    let mut after = observed.memory.clone();
+    let known = || observed.memory.bridges.values().find_map(|bridge| bridge.resolver_before.clone());
+    for (name, plan) in plans {
+        let Some(bridge) = &mut plan.after else {
+            after.bridges.remove(name);
+            continue;
+        };
+        let may_have_servers = bridge.intent.interfaces().any(|interface| matches!(interface.addressing, Addressing::Dhcp(_)));
+        if !resolver::of_bridge(bridge).is_empty() {
+            let now = || observed.resolver.ours_to_write.then(|| ResolverBefore { content: observed.resolver.content.clone() });
+            bridge.resolver_before = bridge.resolver_before.take().or_else(known).or_else(now);
+        } else if !may_have_servers {
+            bridge.resolver_before = None;
+        }
+        after.bridges.insert(*name, bridge.clone());
+    }
+    after
+}
+
+/// Deletes the datapath when nobody has a port in it any longer, and says who has.
+fn end_datapath(observed: &Observed, after: &Memory, plan: &mut Plan) {
+    if !observed.datapath || !after.bridges.is_empty() {
+        return;
+    }
+    let leaving: BTreeSet<IfName> =
+        plan.steps.iter().filter_map(|step| if let Step::DetachVport { name, .. } = step { Some(*name) } else { None }).collect();
+    let foreign: Vec<&str> =
+        observed.vports.iter().filter(|(name, vport)| vport.port_no != 0 && !leaving.contains(*name)).map(|(name, _)| name.as_str()).collect();
+    if foreign.is_empty() {
+        plan.steps.push(Step::DeleteDatapath);
+    } else {
+        plan.notes.push(format!("the datapath stays: {} not ours", list(&foreign)));
+    }
+}
+
+fn list(names: &[&str]) -> String {
+    match names {
+        [one] => format!("port {one} is"),
+        many => format!("ports {} are", many.join(", ")),
+    }
+}

@@ -1,0 +1,235 @@
+//! One change of one thing, with everything needed to take it back.
+//!
+//! It must not know why it is wanted, nor how it is done.
+
+use std::net::Ipv4Addr;
+
+use ovsdp_proto::{IfName, Mac};
+use serde::{Deserialize, Serialize};
+
+use super::memory::{Lease, Remembered};
+use super::observed::{Address, DhcpClient, Route};
+use crate::model::Kind;
+
+/// One change of one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Make the shared datapath.
+    CreateDatapath,
+    /// Delete the shared datapath, which has no port left but its own.
+    DeleteDatapath,
+    /// Make an internal port, down, with whatever MAC the kernel gives it.
+    CreateInternal {
+        /// The bridge it belongs to.
+        bridge: IfName,
+        /// The port and its device; the bridge's own name for its local port.
+        name: IfName,
+        /// The number it is to have; the executor's choice when `None`.
+        port_no: Option<u32>,
+    },
+    /// Attach a system device to the datapath.
+    AttachSystem {
+        /// The bridge it belongs to.
+        bridge: IfName,
+        /// The device.
+        name: IfName,
+        /// The number it is to have; the executor's choice when `None`.
+        port_no: Option<u32>,
+    },
+    /// Take a port off the datapath; an internal one's device is gone with it.
+    DetachVport {
+        /// The bridge it belongs to.
+        bridge: IfName,
+        /// The port.
+        name: IfName,
+        /// Which kind it is.
+        kind: Kind,
+        /// Its number, to have it again.
+        port_no: u32,
+        /// An internal one's MAC, to have it again.
+        mac: Option<Mac>,
+        /// An internal one's MTU, to have it again.
+        mtu: u32,
+    },
+    /// Change a device's Ethernet address.
+    SetMac {
+        /// The device.
+        name: IfName,
+        /// What it has; `None` when the device is made in the same plan.
+        from: Option<Mac>,
+        /// What it is to have.
+        to: Mac,
+    },
+    /// Change a device's MTU.
+    SetMtu {
+        /// The device.
+        name: IfName,
+        /// What it has; `None` when the device is made in the same plan.
+        from: Option<u32>,
+        /// What it is to have.
+        to: u32,
+    },
+    /// Bring a device up.
+    SetUp {
+        /// The device.
+        name: IfName,
+    },
+    /// Take a device down.
+    SetDown {
+        /// The device.
+        name: IfName,
+    },
+    /// Add an address.
+    AddAddress {
+        /// The address. One with lifetimes has those it had when the plan was made; whoever knows the time now takes
+        /// what has passed since off a lease's.
+        address: Address,
+        /// The device it moves from, for people; its removal there is another step.
+        from: Option<IfName>,
+    },
+    /// Change an address's lifetimes and metric in place.
+    ChangeAddress {
+        /// As it is.
+        from: Address,
+        /// As it is to be.
+        to: Address,
+    },
+    /// Remove an address.
+    RemoveAddress {
+        /// The address.
+        address: Address,
+    },
+    /// Add a route behind any other to the same destination (`NLM_F_CREATE | NLM_F_APPEND`), never in place of it.
+    AddRoute {
+        /// The route.
+        route: Route,
+        /// The device it moves from, for people; its removal there is another step.
+        from: Option<IfName>,
+    },
+    /// Remove a route, exactly this one.
+    RemoveRoute {
+        /// The route.
+        route: Route,
+    },
+    /// Write the resolver's file.
+    WriteResolver {
+        /// Its text now, `None` when there is no file.
+        from: Option<String>,
+        /// Its text to be, `None` to remove it.
+        to: Option<String>,
+    },
+    /// Stop another program's DHCP client (SIGSTOP).
+    PauseDhcpClient {
+        /// The client.
+        client: DhcpClient,
+    },
+    /// Let another program's DHCP client go on (SIGCONT).
+    ResumeDhcpClient {
+        /// The client.
+        client: DhcpClient,
+    },
+    /// Get a lease and keep it renewed: afterwards it is found in the bridge's memory. How long to wait is the executor's.
+    ObtainLease {
+        /// The bridge.
+        bridge: IfName,
+        /// The interface that asks.
+        ifname: IfName,
+        /// The address to ask for: the one the port had.
+        request: Option<Ipv4Addr>,
+    },
+    /// Keep a lease renewed that was held before.
+    AdoptLease {
+        /// The bridge.
+        bridge: IfName,
+        /// The interface.
+        ifname: IfName,
+        /// The lease.
+        lease: Lease,
+    },
+    /// Stop keeping a lease and take it out of the bridge's memory.
+    ReleaseLease {
+        /// The bridge.
+        bridge: IfName,
+        /// The interface.
+        ifname: IfName,
+        /// The lease held, `None` when it is not known: the undo of obtaining one.
+        lease: Option<Lease>,
+        /// The address that lives on elsewhere: the server is told (DHCPRELEASE) only when the lease's is another one.
+        unless: Option<Ipv4Addr>,
+    },
+    /// Put down in the agent's memory what a bridge is. The leases of a bridge that is remembered already stay as they are.
+    Remember {
+        /// The bridge.
+        bridge: IfName,
+        /// As it was remembered.
+        from: Option<Box<Remembered>>,
+        /// As it is to be remembered.
+        to: Box<Remembered>,
+    },
+    /// Forget a bridge.
+    Forget {
+        /// The bridge.
+        bridge: IfName,
+        /// As it was remembered.
+        from: Box<Remembered>,
+    },
+}
+
+impl Step {
+    /// The steps that take this one back, in order. Each must be harmless where this step was never done.
+    pub fn undo(&self) -> Vec<Self> {
+        match self.clone() {
+            Self::CreateDatapath => vec![Self::DeleteDatapath],
+            Self::DeleteDatapath => vec![Self::CreateDatapath],
+            Self::CreateInternal { bridge, name, port_no } => vec![detach(bridge, name, Kind::Internal, port_no)],
+            Self::AttachSystem { bridge, name, port_no } => vec![detach(bridge, name, Kind::System, port_no)],
+            Self::DetachVport { bridge, name, kind: Kind::System, port_no, .. } => {
+                vec![Self::AttachSystem { bridge, name, port_no: Some(port_no) }]
+            }
+            Self::DetachVport { bridge, name, kind: Kind::Internal, port_no, mac, mtu } => {
+                let create = Self::CreateInternal { bridge, name, port_no: Some(port_no) };
+                let mac = mac.map(|to| Self::SetMac { name, from: None, to });
+                [Some(create), mac, Some(Self::SetMtu { name, from: None, to: mtu })].into_iter().flatten().collect()
+            }
+            // A device made in this plan goes away whole.
+            Self::SetMac { from: None, .. } | Self::SetMtu { from: None, .. } => Vec::new(),
+            Self::SetMac { name, from: Some(from), to } => vec![Self::SetMac { name, from: Some(to), to: from }],
+            Self::SetMtu { name, from: Some(from), to } => vec![Self::SetMtu { name, from: Some(to), to: from }],
+            Self::SetUp { name } => vec![Self::SetDown { name }],
+            Self::SetDown { name } => vec![Self::SetUp { name }],
+            Self::AddAddress { address, .. } => vec![Self::RemoveAddress { address }],
+            Self::ChangeAddress { from, to } => vec![Self::ChangeAddress { from: to, to: from }],
+            Self::RemoveAddress { address } => {
+                let ifname = address.ifname;
+                let label = address.label.clone();
+                vec![Self::AddAddress { address: Address { label, ..address.moved_to(ifname) }, from: None }]
+            }
+            Self::AddRoute { route, .. } => vec![Self::RemoveRoute { route }],
+            Self::RemoveRoute { route } => vec![Self::AddRoute { route, from: None }],
+            Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],
+            Self::PauseDhcpClient { client } => vec![Self::ResumeDhcpClient { client: DhcpClient { paused: true, ..client } }],
+            Self::ResumeDhcpClient { client } => vec![Self::PauseDhcpClient { client: DhcpClient { paused: false, ..client } }],
+            Self::ObtainLease { bridge, ifname, request } => {
+                vec![Self::ReleaseLease { bridge, ifname, lease: None, unless: request }]
+            }
+            Self::AdoptLease { bridge, ifname, lease } => {
+                let unless = Some(lease.address.addr());
+                vec![Self::ReleaseLease { bridge, ifname, lease: Some(lease), unless }]
+            }
+            Self::ReleaseLease { bridge, ifname, lease, .. } => lease.map(|lease| Self::AdoptLease { bridge, ifname, lease }).into_iter().collect(),
+            Self::Remember { bridge, from: Some(from), to } => vec![Self::Remember { bridge, from: Some(to), to: from }],
+            Self::Remember { bridge, from: None, to } => vec![Self::Forget { bridge, from: to }],
+            Self::Forget { bridge, from } => vec![Self::Remember { bridge, from: None, to: from }],
+        }
+    }
+
+    /// Whether it changes nothing but the agent's own notes: people need no line for it.
+    pub fn is_quiet(&self) -> bool {
+        matches!(self, Self::Remember { .. } | Self::Forget { .. })
+    }
+}
+
+fn detach(bridge: IfName, name: IfName, kind: Kind, port_no: Option<u32>) -> Step {
+    Step::DetachVport { bridge, name, kind, port_no: port_no.unwrap_or(0), mac: None, mtu: 0 }
+}

@@ -1,0 +1,441 @@
+//! A small honest kernel: it refuses what the real one refuses and takes away what the real one takes away.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv6Net};
+use ovsdp_proto::{IfName, Mac};
+
+use crate::model::{Addressing, Kind};
+use crate::plan::*;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lenient {
+    No,
+    Yes,
+}
+
+/// The kernel, the DHCP server, the agent's memory and its journal.
+#[derive(Debug, Clone)]
+pub(super) struct World {
+    pub(super) state: Observed,
+    pub(super) journal: Option<Journal>,
+    /// What the DHCP server answers; `None` is silence.
+    pub(super) server: Option<Lease>,
+    /// Addresses the server was told are free.
+    pub(super) released: Vec<std::net::Ipv4Addr>,
+    /// The steps still to be done before one fails.
+    pub(super) fail_in: Option<usize>,
+    /// The steps still to be done before the agent is killed; the bool: after the step was done, not before.
+    pub(super) kill_in: Option<(usize, bool)>,
+    pub(super) killed: bool,
+    pub(super) executed: usize,
+    pub(super) now: u64,
+    pub(super) made: u8,
+    /// A setting that never sticks, for what does not converge.
+    pub(super) stubborn_mtu: bool,
+}
+
+pub(super) fn name(text: &str) -> IfName {
+    IfName::new(text).unwrap()
+}
+
+fn error(step: &Step, reason: &str) -> StepError {
+    StepError { what: step.to_string(), object: String::new(), reason: reason.to_owned(), advice: None, kind: ErrorKind::Failed }
+}
+
+fn link_local(mac: Mac) -> IpNet {
+    let [a, b, c, d, e, f] = mac.0.map(u16::from);
+    IpNet::V6(Ipv6Net::new(Ipv6Addr::new(0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f), 64).unwrap())
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let mut state = Observed { machine: [9; 16], ..Observed::default() };
+        state.resolver = Resolver { content: Some("nameserver 172.16.3.1\n".to_owned()), ours_to_write: true };
+        state.links.insert(
+            name("lo"),
+            Link { index: 1, mac: Some(Mac::ZERO), mtu: 65536, up: true, kind: None, ethernet: false, loopback: true, master: None },
+        );
+        Self {
+            state,
+            journal: None,
+            server: None,
+            released: Vec::new(),
+            fail_in: None,
+            kill_in: None,
+            killed: false,
+            executed: 0,
+            now: 1000,
+            made: 0,
+            stubborn_mtu: false,
+        }
+    }
+
+    pub(super) fn add_nic(&mut self, ifname: &str, mac: &str, up: bool) {
+        let index = u32::try_from(self.state.links.len()).unwrap() + 1;
+        let mac: Mac = mac.parse().unwrap();
+        let link = Link { index, mac: Some(mac), mtu: 1500, up: false, kind: Some("veth".to_owned()), ethernet: true, loopback: false, master: None };
+        self.state.links.insert(name(ifname), link);
+        if up {
+            self.set_up(name(ifname));
+        }
+    }
+
+    pub(super) fn add_address(&mut self, ifname: &str, net: &str, lifetime: Option<u32>) {
+        let address = Address { valid_lft: lifetime, preferred_lft: lifetime, ..Address::lasting(name(ifname), net.parse().unwrap()) };
+        self.insert_address(address).unwrap();
+    }
+
+    pub(super) fn add_route(&mut self, route: Route) {
+        self.insert_route(route).unwrap();
+    }
+
+    /// Everything that must be as it was: orders, indices and port numbers of new things aside.
+    pub(super) fn snapshot(&self) -> Observed {
+        let mut state = self.state.clone();
+        for address in &mut state.addresses {
+            address.flags &= ADDRESS_NOPREFIXROUTE | ADDRESS_SECONDARY;
+        }
+        for link in state.links.values_mut() {
+            link.index = 0;
+        }
+        state.addresses.sort_by_key(|a| (a.ifname, a.address, a.peer));
+        state.routes.sort_by_key(|r| (r.ifname, r.dst, r.via, r.table, r.metric, r.prefsrc));
+        state
+    }
+
+    fn is_up(&self, ifname: IfName) -> bool {
+        self.state.links.get(&ifname).is_some_and(|link| link.up)
+    }
+
+    fn connect(&mut self, address: &Address) {
+        let dst = address.address.trunc();
+        if !self.is_up(address.ifname) || address.flags & ADDRESS_NOPREFIXROUTE != 0 || dst.prefix_len() == dst.max_prefix_len() {
+            return;
+        }
+        let prefsrc = matches!(dst, IpNet::V4(_)).then(|| address.address.addr());
+        let metric = if matches!(dst, IpNet::V6(_)) { Some(256) } else { address.metric };
+        let route = Route { scope: SCOPE_LINK, prefsrc, metric, ..Route::main(address.ifname, dst, None, PROTOCOL_KERNEL) };
+        let exists = |r: &Route| r.ifname == route.ifname && r.dst == dst && r.protocol == PROTOCOL_KERNEL;
+        if !self.state.routes.iter().any(exists) {
+            self.state.routes.push(route);
+        }
+    }
+
+    fn insert_address(&mut self, mut address: Address) -> Result<(), &'static str> {
+        if !self.state.links.contains_key(&address.ifname) {
+            return Err("ENODEV");
+        }
+        if self.state.addresses_on(address.ifname).any(|there| there.is_same(&address)) {
+            return Err("EEXIST");
+        }
+        let follows = self.state.addresses_on(address.ifname).any(|there| there.shares_subnet(&address));
+        address.flags = address.settable().flags | if follows { ADDRESS_SECONDARY } else { 0 };
+        self.state.addresses.push(address.clone());
+        if !follows {
+            self.connect(&address);
+        }
+        Ok(())
+    }
+
+    fn delete_address(&mut self, address: &Address) -> Result<(), &'static str> {
+        let Some(at) = self.state.addresses.iter().position(|there| there.is_same(address)) else { return Err("EADDRNOTAVAIL") };
+        let gone = self.state.addresses.remove(at);
+        let me = gone.ifname;
+        if matches!(gone.address, IpNet::V4(_)) {
+            if gone.flags & ADDRESS_SECONDARY == 0 {
+                self.state.addresses.retain(|a| !(a.ifname == me && a.shares_subnet(&gone)));
+                self.state.routes.retain(|r| !(r.ifname == me && r.protocol == PROTOCOL_KERNEL && r.prefsrc == Some(gone.address.addr())));
+            }
+            if !self.state.addresses_on(me).any(|a| matches!(a.address, IpNet::V4(_))) {
+                self.state.routes.retain(|r| r.ifname != me || r.is_ipv6());
+            }
+            let (source, net) = (gone.address.addr(), &mut self.state);
+            if !net.addresses.iter().any(|a| a.address.addr() == source) {
+                net.routes.retain(|r| r.prefsrc != Some(source));
+            }
+        } else {
+            let still = self.state.addresses_on(me).any(|a| a.address.trunc() == gone.address.trunc());
+            self.state.routes.retain(|r| still || !(r.ifname == me && r.protocol == PROTOCOL_KERNEL && r.dst == gone.address.trunc()));
+        }
+        Ok(())
+    }
+
+    fn insert_route(&mut self, route: Route) -> Result<(), &'static str> {
+        let Some(link) = self.state.links.get(&route.ifname) else { return Err("ENODEV") };
+        if !link.up {
+            return Err("ENETDOWN");
+        }
+        if self.state.routes.contains(&route) {
+            return Err("EEXIST");
+        }
+        if let Some(via) = route.via {
+            let link_local = matches!(via, IpAddr::V6(v6) if v6.segments()[0] == 0xfe80);
+            let on_link = |r: &Route| r.ifname == route.ifname && r.via.is_none() && r.dst.contains(&via);
+            if !link_local && route.flags & ROUTE_ONLINK == 0 && !self.state.routes.iter().any(on_link) {
+                return Err("ENETUNREACH");
+            }
+        }
+        if route.prefsrc.is_some_and(|source| !self.state.addresses.iter().any(|a| a.address.addr() == source)) {
+            return Err("EINVAL");
+        }
+        self.state.routes.push(route);
+        Ok(())
+    }
+
+    fn set_up(&mut self, ifname: IfName) {
+        let Some(link) = self.state.links.get_mut(&ifname).filter(|link| !link.up) else { return };
+        link.up = true;
+        let mac = link.mac.unwrap_or_default();
+        let there: Vec<Address> = self.state.addresses_on(ifname).filter(|a| a.flags & ADDRESS_SECONDARY == 0).cloned().collect();
+        for address in there {
+            self.connect(&address);
+        }
+        let _ = self.insert_address(Address { scope: SCOPE_LINK, ..Address::lasting(ifname, link_local(mac)) });
+    }
+
+    fn set_down(&mut self, ifname: IfName) {
+        if let Some(link) = self.state.links.get_mut(&ifname) {
+            link.up = false;
+        }
+        self.state.routes.retain(|r| r.ifname != ifname);
+        self.state.addresses.retain(|a| a.ifname != ifname || matches!(a.address, IpNet::V4(_)));
+    }
+
+    fn free_port(&self) -> u32 {
+        (0..).find(|no| !self.state.vports.values().any(|vport| vport.port_no == *no)).unwrap()
+    }
+
+    fn new_internal(&mut self, ifname: IfName, port_no: u32) {
+        self.made += 1;
+        let mac = Mac([2, 0xff, 0, 0, 0, self.made]);
+        let link = Link {
+            index: 100,
+            mac: Some(mac),
+            mtu: 1500,
+            up: false,
+            kind: Some("openvswitch".to_owned()),
+            ethernet: true,
+            loopback: false,
+            master: None,
+        };
+        self.state.links.insert(ifname, link);
+        self.state.vports.insert(ifname, Vport { port_no, kind: Kind::Internal });
+    }
+
+    fn remove_vport(&mut self, ifname: IfName) -> Result<(), &'static str> {
+        let vport = self.state.vports.remove(&ifname).ok_or("ENODEV")?;
+        match vport.kind {
+            Kind::Internal => {
+                self.state.links.remove(&ifname);
+                self.state.addresses.retain(|a| a.ifname != ifname);
+                self.state.routes.retain(|r| r.ifname != ifname);
+            }
+            Kind::System => {
+                if let Some(link) = self.state.links.get_mut(&ifname) {
+                    link.master = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn remembered(&mut self, bridge: IfName) -> Option<&mut Remembered> {
+        self.state.memory.bridges.get_mut(&bridge)
+    }
+
+    fn serve(&mut self, bridge: IfName, ifname: IfName) -> Result<(), &'static str> {
+        let mut lease = self.server.clone().ok_or("no answer")?;
+        if !self.is_up(ifname) {
+            return Err("ENETDOWN");
+        }
+        let vports = self.state.vports.clone();
+        let now = self.now;
+        let remembered = self.remembered(bridge).ok_or("unknown bridge")?;
+        let through = match &remembered.intent.local.addressing {
+            Addressing::Dhcp(dhcp) => dhcp.through.clone(),
+            _ => Vec::new(),
+        };
+        if !through.iter().all(|port| vports.contains_key(port)) {
+            return Err("no answer: not attached");
+        }
+        lease.obtained = now;
+        remembered.leases.insert(ifname, lease);
+        Ok(())
+    }
+
+    fn act(&mut self, step: &Step, lenient: Lenient) -> Result<(), &'static str> {
+        match step {
+            Step::CreateDatapath => {
+                if self.state.datapath {
+                    return Err("EEXIST");
+                }
+                self.state.datapath = true;
+                self.new_internal(name("ovs-system"), 0);
+            }
+            Step::DeleteDatapath => {
+                if !self.state.datapath {
+                    return Err("ENODEV");
+                }
+                let vports: Vec<IfName> = self.state.vports.keys().copied().collect();
+                assert!(lenient == Lenient::Yes || vports.len() == 1, "only an empty datapath is deleted: {vports:?}");
+                for vport in vports {
+                    self.remove_vport(vport)?;
+                }
+                self.state.datapath = false;
+            }
+            Step::CreateInternal { name, port_no, .. } => {
+                if !self.state.datapath {
+                    return Err("ENODEV");
+                }
+                if self.state.links.contains_key(name) {
+                    return Err("EEXIST");
+                }
+                self.new_internal(*name, port_no.unwrap_or_else(|| self.free_port()));
+            }
+            Step::AttachSystem { name: port, port_no, .. } => {
+                if !self.state.datapath || !self.state.links.contains_key(port) {
+                    return Err("ENODEV");
+                }
+                if self.state.vports.contains_key(port) {
+                    return Err("EEXIST");
+                }
+                let port_no = port_no.unwrap_or_else(|| self.free_port());
+                self.state.vports.insert(*port, Vport { port_no, kind: Kind::System });
+                self.state.links.get_mut(port).unwrap().master = Some(name("ovs-system"));
+            }
+            Step::DetachVport { name, kind, .. } => {
+                assert!(lenient == Lenient::Yes || self.state.vports.get(name).is_some_and(|v| v.kind == *kind));
+                self.remove_vport(*name)?;
+            }
+            Step::SetMac { name, to, .. } => self.state.links.get_mut(name).ok_or("ENODEV")?.mac = Some(*to),
+            Step::SetMtu { name, to, .. } => {
+                let stubborn = self.stubborn_mtu;
+                let link = self.state.links.get_mut(name).ok_or("ENODEV")?;
+                if !stubborn {
+                    link.mtu = *to;
+                }
+            }
+            Step::SetUp { name } => {
+                self.state.links.get(name).ok_or("ENODEV")?;
+                self.set_up(*name);
+            }
+            Step::SetDown { name } => {
+                self.state.links.get(name).ok_or("ENODEV")?;
+                self.set_down(*name);
+            }
+            Step::AddAddress { address, .. } => self.insert_address(address.clone())?,
+            Step::ChangeAddress { to, .. } => {
+                let there = self.state.addresses.iter_mut().find(|there| there.is_same(to)).ok_or("ENOENT")?;
+                (there.valid_lft, there.preferred_lft) = (to.valid_lft, to.preferred_lft);
+            }
+            Step::RemoveAddress { address } => self.delete_address(address)?,
+            Step::AddRoute { route, .. } => self.insert_route(route.clone())?,
+            Step::RemoveRoute { route } => {
+                let at = self.state.routes.iter().position(|there| there == route).ok_or("ESRCH")?;
+                self.state.routes.remove(at);
+            }
+            Step::WriteResolver { to, .. } => self.state.resolver.content.clone_from(to),
+            Step::PauseDhcpClient { client } => self.pause(client, true)?,
+            Step::ResumeDhcpClient { client } => self.pause(client, false)?,
+            Step::ObtainLease { bridge, ifname, .. } => self.serve(*bridge, *ifname)?,
+            Step::AdoptLease { bridge, ifname, lease } => {
+                self.remembered(*bridge).ok_or("ENOENT")?.leases.insert(*ifname, lease.clone());
+            }
+            Step::ReleaseLease { bridge, ifname, unless, .. } => {
+                let lease = self.remembered(*bridge).and_then(|bridge| bridge.leases.remove(ifname)).ok_or("ENOENT")?;
+                if Some(lease.address.addr()) != *unless {
+                    self.released.push(lease.address.addr());
+                }
+            }
+            Step::Remember { bridge, to, .. } => {
+                let mut to = (**to).clone();
+                if let Some(old) = self.state.memory.bridges.get(bridge) {
+                    to.leases.clone_from(&old.leases);
+                }
+                self.state.memory.bridges.insert(*bridge, to);
+            }
+            Step::Forget { bridge, .. } => {
+                self.state.memory.bridges.remove(bridge).ok_or("ENOENT")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self, client: &DhcpClient, paused: bool) -> Result<(), &'static str> {
+        let there = self.state.dhcp_clients.iter_mut().find(|there| there.pid == client.pid && there.start_time == client.start_time);
+        there.ok_or("ESRCH")?.paused = paused;
+        Ok(())
+    }
+
+    /// What the agent's successor does first.
+    pub(super) fn restart(&mut self) {
+        (self.killed, self.kill_in, self.fail_in) = (false, None, None);
+        if let Some(journal) = self.journal.clone() {
+            rollback(self, journal, &mut |_| {}).unwrap();
+        }
+        assert_eq!(self.journal, None);
+    }
+}
+
+impl Executor for World {
+    fn observe(&mut self) -> Result<Observed, StepError> {
+        Ok(self.state.clone())
+    }
+
+    fn execute(&mut self, step: &Step) -> Result<(), StepError> {
+        assert!(self.journal.as_ref().is_some_and(|journal| journal.done.last() == Some(step)), "journalled before it is done: {step}");
+        if self.killed {
+            return Err(error(step, "killed"));
+        }
+        if let Some((left, after)) = self.kill_in {
+            if left == 0 {
+                self.killed = true;
+                if after {
+                    self.act(step, Lenient::No).map_err(|reason| error(step, reason))?;
+                }
+                return Err(error(step, "killed"));
+            }
+            self.kill_in = Some((left - 1, after));
+        }
+        if let Some(left) = self.fail_in {
+            if left == 0 {
+                self.fail_in = None;
+                return Err(error(step, "injected"));
+            }
+            self.fail_in = Some(left - 1);
+        }
+        self.executed += 1;
+        self.act(step, Lenient::No).map_err(|reason| error(step, reason))
+    }
+
+    fn undo(&mut self, step: &Step) -> Result<(), StepError> {
+        if self.killed {
+            return Err(error(step, "killed"));
+        }
+        match self.act(step, Lenient::Yes) {
+            Ok(()) | Err("EEXIST" | "ENODEV" | "ENOENT" | "ESRCH" | "EADDRNOTAVAIL") => Ok(()),
+            Err(reason) => Err(error(step, reason)),
+        }
+    }
+
+    fn record(&mut self, journal: &Journal) -> Result<(), StepError> {
+        if !self.killed {
+            self.journal = Some(journal.clone());
+        }
+        Ok(())
+    }
+
+    fn clear_journal(&mut self) -> Result<(), StepError> {
+        if !self.killed {
+            self.journal = None;
+        }
+        Ok(())
+    }
+}
+
+/// Every link's MAC by name, for a quick look.
+pub(super) fn macs(state: &Observed) -> BTreeMap<String, String> {
+    state.links.iter().filter_map(|(name, link)| Some((name.to_string(), link.mac?.to_string()))).collect()
+}

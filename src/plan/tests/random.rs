@@ -1,0 +1,199 @@
+//! Any files on any host.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NICS: [&str; 3] = ["eth0", "eth1", "eth2"];
+
+#[derive(Debug, Clone)]
+struct Nic {
+    up: bool,
+    vendor: bool,
+    mtu: u32,
+    addresses: Vec<(u8, u8, bool)>,
+    v6: Option<bool>,
+    default: bool,
+    extra: bool,
+    client: bool,
+}
+
+fn nic() -> impl Strategy<Value = Nic> {
+    let addresses = prop::collection::vec((0..3u8, 2..6u8, any::<bool>()), 0..4);
+    (any::<bool>(), any::<bool>(), prop::sample::select(vec![1400u32, 1500, 9000]), addresses, any::<Option<bool>>(), any::<[bool; 3]>())
+        .prop_map(|(up, vendor, mtu, addresses, v6, [default, extra, client])| Nic { up, vendor, mtu, addresses, v6, default, extra, client })
+}
+
+fn world() -> impl Strategy<Value = World> {
+    (prop::collection::vec(nic(), 3), 0..3u8, 2..6u8, any::<[bool; 4]>()).prop_map(|(nics, subnet, host, [far, domain, mtu, symlink])| {
+        let mut world = World::new();
+        for (at, (ifname, nic)) in NICS.iter().zip(nics).enumerate() {
+            let mac = format!("{}:00:00:00:00:{:02x}", if nic.vendor { "00" } else { "52" }, 9 - at);
+            world.add_nic(ifname, &mac, nic.up);
+            world.state.links.get_mut(&name(ifname)).unwrap().mtu = nic.mtu;
+            for (subnet, host, limited) in &nic.addresses {
+                let address = format!("10.{at}.{subnet}.{host}/24");
+                if !world.state.addresses_on(name(ifname)).any(|a| a.address == net(&address)) {
+                    world.add_address(ifname, &address, limited.then_some(1000));
+                }
+            }
+            if let (true, Some(limited)) = (nic.up, nic.v6) {
+                world.add_address(ifname, &format!("2001:db8:{at}::7/64"), limited.then_some(1000));
+                let via = Route {
+                    metric: Some(1024),
+                    ..Route::main(name(ifname), net("::/0"), Some(ip("fe80::1")), if limited { PROTOCOL_RA } else { PROTOCOL_STATIC })
+                };
+                world.add_route(via);
+            }
+            if let (true, Some((subnet, host, _))) = (nic.up, nic.addresses.first()) {
+                let gateway = format!("10.{at}.{subnet}.1");
+                let source = Some(ip(&format!("10.{at}.{subnet}.{host}")));
+                if nic.default {
+                    world.add_route(Route { prefsrc: source.filter(|_| nic.extra), ..default_route(ifname, &gateway) });
+                }
+                if nic.extra {
+                    world.add_route(Route::main(name(ifname), net("192.168.77.1/32"), None, PROTOCOL_STATIC));
+                    world.add_route(Route { table: 7, ..Route::main(name(ifname), net("172.31.0.0/16"), Some(ip("192.168.77.1")), PROTOCOL_STATIC) });
+                }
+            }
+            if nic.client {
+                let pid = u32::try_from(at).unwrap();
+                world.state.dhcp_clients.push(DhcpClient { pid, start_time: 1, name: "udhcpc".to_owned(), ifname: name(ifname), paused: false });
+            }
+        }
+        let mut offered = lease();
+        offered.address = format!("10.0.{subnet}.{host}/24").parse().unwrap();
+        offered.routers = vec![if far { "10.9.9.1".parse().unwrap() } else { format!("10.0.{subnet}.1").parse().unwrap() }];
+        offered.domain = domain.then(|| "example.org".to_owned());
+        offered.mtu = mtu.then_some(1300);
+        world.server = Some(offered);
+        world.state.resolver.ours_to_write = !symlink;
+        world
+    })
+}
+
+fn addressing(subnet: u8) -> impl Strategy<Value = Addressing> {
+    let fixed_at = move |(hosts, gateway, dns, v6): (Vec<u8>, bool, bool, bool)| {
+        let mut addresses: Vec<String> = hosts.iter().map(|host| format!("10.{subnet}.{}.{host}/24", host % 2)).collect();
+        addresses.dedup();
+        if v6 {
+            addresses.push(format!("2001:db8:{subnet}::8/64"));
+        }
+        let gateway = gateway.then(|| format!("10.{subnet}.{}.1", hosts[0] % 2));
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        fixed(&addresses, gateway.as_deref(), if dns { &["9.9.9.9"] } else { &[] })
+    };
+    prop_oneof![
+        Just(Addressing::None),
+        Just(dhcp(&[])),
+        (prop::sample::subsequence(vec![2u8, 3, 4, 5], 1..4), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(fixed_at),
+    ]
+}
+
+fn one_lease(mut files: Intent) -> Intent {
+    // There is one server, and it gives one address.
+    let mut seen = false;
+    for bridge in files.bridges.values_mut() {
+        let Bridge { local, ports, .. } = bridge;
+        for interface in std::iter::once(local).chain(ports.values_mut().flat_map(|port| &mut port.interfaces)) {
+            if matches!(interface.addressing, Addressing::Dhcp(_)) {
+                if seen {
+                    interface.addressing = Addressing::None;
+                }
+                seen = true;
+            }
+        }
+    }
+    files
+}
+
+fn files() -> impl Strategy<Value = Intent> {
+    let owner = prop::collection::vec(0..3usize, 3);
+    let pins = (any::<Option<bool>>(), any::<Option<bool>>(), any::<Option<bool>>());
+    (owner, addressing(0), addressing(1), prop::option::of(addressing(5)), any::<bool>(), pins).prop_map(
+        |(owner, first, second, internal, both, (mac, mtu, port_mtu))| {
+            let members = |bridge: usize| -> Vec<&str> { NICS.iter().zip(&owner).filter(|(_, o)| **o == bridge).map(|(n, _)| *n).collect() };
+            let mut br0 = bridge("br0", first, &members(0));
+            br0.local.mac = mac.map(|_| "02:00:00:00:00:77".parse().unwrap());
+            br0.local.mtu = mtu.map(|small| if small { 1350 } else { 1450 });
+            for port in br0.ports.values_mut() {
+                port.interfaces[0].mtu = port_mtu.map(|small| if small { 1360 } else { 1500 });
+                port.interfaces[0].mac = port_mtu.filter(|small| *small).and_then(|_| "02:00:00:00:00:78".parse().ok());
+            }
+            if let Some(addressing) = internal {
+                br0.ports.insert(name("int0"), Port { onboot: true, interfaces: vec![interface("int0", Kind::Internal, addressing)] });
+            }
+            let br1 = both.then(|| bridge("br1", second, &members(1)));
+            one_lease(intent([br0].into_iter().chain(br1)))
+        },
+    )
+}
+
+/// What the devices that exist by themselves carry, lifetimes aside: a lease may have been renewed meanwhile.
+fn devices(world: &World) -> Observed {
+    let mut state = world.snapshot();
+    for address in &mut state.addresses {
+        if address.valid_lft.is_some() {
+            (address.valid_lft, address.preferred_lft) = (Some(0), Some(0));
+        }
+    }
+    state
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn applied_is_applied_and_down_is_as_before(mut world in world(), files in files(), later in files()) {
+        let before = devices(&world);
+        for files in [&files, &later] {
+            let report = up(&mut world, files);
+            prop_assert!(matches!(report.outcome, Outcome::Applied | Outcome::Unchanged), "{:#?}", report.outcome);
+            let again = up(&mut world, files);
+            prop_assert!(matches!(again.outcome, Outcome::Unchanged), "{:#?}", again.steps);
+            for bridge in files.bridges.values() {
+                for member in bridge.interfaces().filter(|i| i.kind == Kind::System) {
+                    prop_assert!(world.state.addresses_on(member.name).all(Address::is_link_local_v6));
+                    prop_assert_eq!(world.state.routes_on(member.name).count(), 0);
+                }
+            }
+        }
+        let report = take_down(&mut world);
+        prop_assert!(matches!(report.outcome, Outcome::Applied), "{:#?}", report.outcome);
+        let after = devices(&world);
+        prop_assert_eq!(after.links, before.links);
+        prop_assert_eq!(after.addresses, before.addresses);
+        prop_assert_eq!(after.routes, before.routes);
+        prop_assert_eq!(after.resolver, before.resolver);
+        prop_assert_eq!(after.dhcp_clients, before.dhcp_clients);
+        prop_assert_eq!(after.memory, before.memory);
+        prop_assert_eq!(after.vports, before.vports);
+    }
+
+    #[test]
+    fn broken_anywhere_it_is_as_before(mut world in world(), files in files(), later in files(), at in any::<prop::sample::Index>(), down in any::<bool>()) {
+        breaks_at(&world, &Target::Up { intent: &files, names: &[] }, at)?;
+        up(&mut world, &files);
+        breaks_at(&world, &if down { Target::Down { names: &[] } } else { Target::Up { intent: &later, names: &[] } }, at)?;
+    }
+}
+
+fn breaks_at(start: &World, target: &Target<'_>, at: prop::sample::Index) -> Result<(), TestCaseError> {
+    let before = start.snapshot();
+    let steps = apply(&mut start.clone(), target, &mut |_| {}).steps.len();
+    if steps == 0 {
+        return Ok(());
+    }
+    let at = at.index(steps);
+    let mut failed = World { fail_in: Some(at), ..start.clone() };
+    let report = apply(&mut failed, target, &mut |_| {});
+    prop_assert!(matches!(report.outcome, Outcome::RolledBack(_)), "{:#?}", report.outcome);
+    prop_assert_eq!(failed.snapshot(), before.clone());
+    for after in [false, true] {
+        let mut killed = World { kill_in: Some((at, after)), ..start.clone() };
+        let _ = apply(&mut killed, target, &mut |_| {});
+        killed.restart();
+        prop_assert_eq!(killed.snapshot(), before.clone());
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! A step as a line for people: what is being done, and the `+`, `-`, `~` line of a difference.
+
+use std::fmt;
+
+use ovsdp_proto::IfName;
+
+use super::observed::Address;
+use super::step::Step;
+use crate::model::Kind;
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateDatapath => f.write_str("creating the datapath ovs-system"),
+            Self::DeleteDatapath => f.write_str("deleting the datapath ovs-system"),
+            Self::CreateInternal { bridge, name, .. } if bridge == name => write!(f, "creating bridge {name}"),
+            Self::CreateInternal { bridge, name, .. } => write!(f, "creating internal port {name} on {bridge}"),
+            Self::AttachSystem { bridge, name, .. } => write!(f, "attaching {name} to {bridge}"),
+            Self::DetachVport { bridge, name, kind: Kind::Internal, .. } if bridge == name => write!(f, "deleting bridge {name}"),
+            Self::DetachVport { bridge, name, kind: Kind::Internal, .. } => write!(f, "deleting internal port {name} of {bridge}"),
+            Self::DetachVport { bridge, name, kind: Kind::System, .. } => write!(f, "detaching {name} from {bridge}"),
+            Self::SetMac { name, to, .. } => write!(f, "setting the MAC of {name} to {to}"),
+            Self::SetMtu { name, to, .. } => write!(f, "setting the MTU of {name} to {to}"),
+            Self::SetUp { name } => write!(f, "bringing {name} up"),
+            Self::SetDown { name } => write!(f, "taking {name} down"),
+            Self::AddAddress { address, from: Some(from) } => write!(f, "moving {} from {from} to {}", Bare(address), address.ifname),
+            Self::AddAddress { address, from: None } => write!(f, "adding {} to {}", Bare(address), address.ifname),
+            Self::ChangeAddress { from, to } => write!(f, "changing {} on {} to be valid {}", Bare(from), from.ifname, Lifetime(to.valid_lft)),
+            Self::RemoveAddress { address } => write!(f, "removing {} from {}", Bare(address), address.ifname),
+            Self::AddRoute { route, from: Some(from) } => write!(f, "moving route {route} from {from}"),
+            Self::AddRoute { route, from: None } => write!(f, "adding route {route}"),
+            Self::RemoveRoute { route } => write!(f, "removing route {route}"),
+            Self::WriteResolver { to: Some(_), .. } => f.write_str("writing /etc/resolv.conf"),
+            Self::WriteResolver { to: None, .. } => f.write_str("removing /etc/resolv.conf"),
+            Self::PauseDhcpClient { client } => write!(f, "pausing {} (process {}) on {}", client.name, client.pid, client.ifname),
+            Self::ResumeDhcpClient { client } => write!(f, "resuming {} (process {}) on {}", client.name, client.pid, client.ifname),
+            Self::ObtainLease { ifname, request: Some(request), .. } => write!(f, "asking for a lease of {request} on {ifname}"),
+            Self::ObtainLease { ifname, request: None, .. } => write!(f, "asking for a lease on {ifname}"),
+            Self::AdoptLease { ifname, lease, .. } => write!(f, "keeping the lease of {} on {ifname}", lease.address.addr()),
+            Self::ReleaseLease { ifname, lease: Some(lease), unless, .. } if *unless == Some(lease.address.addr()) => {
+                write!(f, "no longer renewing {} on {ifname}", lease.address.addr())
+            }
+            Self::ReleaseLease { ifname, lease: Some(lease), .. } => write!(f, "releasing the lease of {} on {ifname}", lease.address.addr()),
+            Self::ReleaseLease { ifname, lease: None, .. } => write!(f, "giving up the lease on {ifname}"),
+            Self::Remember { bridge, .. } => write!(f, "remembering {bridge}"),
+            Self::Forget { bridge, .. } => write!(f, "forgetting {bridge}"),
+        }
+    }
+}
+
+/// One line of a difference: its sign and its text.
+pub(super) fn difference(step: &Step) -> (char, String) {
+    match step {
+        Step::CreateDatapath => ('+', "datapath ovs-system".to_owned()),
+        Step::DeleteDatapath => ('-', "datapath ovs-system".to_owned()),
+        Step::CreateInternal { bridge, name, .. } => ('+', port(*bridge, *name, Kind::Internal)),
+        Step::AttachSystem { bridge, name, .. } => ('+', port(*bridge, *name, Kind::System)),
+        Step::DetachVport { bridge, name, kind, .. } => ('-', port(*bridge, *name, *kind)),
+        Step::SetMac { name, from, to } => ('~', changed(*name, "mac", from.as_ref(), to)),
+        Step::SetMtu { name, from, to } => ('~', changed(*name, "mtu", from.as_ref(), to)),
+        Step::SetUp { name } => ('~', changed(*name, "state", Some(&"down"), &"up")),
+        Step::SetDown { name } => ('~', changed(*name, "state", Some(&"up"), &"down")),
+        Step::AddAddress { address, .. } => ('+', format!("address {} on {}", Bare(address), address.ifname)),
+        Step::RemoveAddress { address } => ('-', format!("address {} on {}", Bare(address), address.ifname)),
+        Step::ChangeAddress { from, to } => {
+            ('~', format!("address {} on {}: valid {} -> {}", Bare(from), from.ifname, Lifetime(from.valid_lft), Lifetime(to.valid_lft)))
+        }
+        Step::AddRoute { route, .. } => ('+', format!("route {route}")),
+        Step::RemoveRoute { route } => ('-', format!("route {route}")),
+        Step::WriteResolver { from: None, .. } => ('+', "file /etc/resolv.conf".to_owned()),
+        Step::WriteResolver { to: None, .. } => ('-', "file /etc/resolv.conf".to_owned()),
+        Step::WriteResolver { .. } => ('~', "file /etc/resolv.conf".to_owned()),
+        Step::PauseDhcpClient { client } => ('~', format!("{} (process {}) on {}: running -> paused", client.name, client.pid, client.ifname)),
+        Step::ResumeDhcpClient { client } => ('~', format!("{} (process {}) on {}: paused -> running", client.name, client.pid, client.ifname)),
+        Step::ObtainLease { ifname, request: Some(request), .. } => ('+', format!("lease on {ifname} (asking for {request})")),
+        Step::ObtainLease { ifname, request: None, .. } => ('+', format!("lease on {ifname}")),
+        Step::AdoptLease { ifname, lease, .. } => ('+', format!("lease of {} on {ifname}", lease.address.addr())),
+        Step::ReleaseLease { ifname, lease: Some(lease), .. } => ('-', format!("lease of {} on {ifname}", lease.address.addr())),
+        Step::ReleaseLease { ifname, lease: None, .. } => ('-', format!("lease on {ifname}")),
+        Step::Remember { bridge, .. } => ('~', format!("memory of {bridge}")),
+        Step::Forget { bridge, .. } => ('-', format!("memory of {bridge}")),
+    }
+}
+
+fn port(bridge: IfName, name: IfName, kind: Kind) -> String {
+    match kind {
+        Kind::Internal if bridge == name => format!("bridge {name}"),
+        Kind::Internal => format!("port {name} of {bridge} (internal)"),
+        Kind::System => format!("port {name} of {bridge}"),
+    }
+}
+
+fn changed<T: fmt::Display>(name: IfName, what: &str, from: Option<&T>, to: &T) -> String {
+    match from {
+        Some(from) => format!("{what} of {name}: {from} -> {to}"),
+        None => format!("{what} of {name}: {to}"),
+    }
+}
+
+/// An address without its device.
+struct Bare<'a>(&'a Address);
+
+impl fmt::Display for Bare<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.peer {
+            Some(peer) => write!(f, "{} peer {peer}", self.0.address),
+            None => write!(f, "{}", self.0.address),
+        }
+    }
+}
+
+struct Lifetime(Option<u32>);
+
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(seconds) => write!(f, "{seconds} s"),
+            None => f.write_str("for ever"),
+        }
+    }
+}
