@@ -13,7 +13,7 @@ use hashbrown::hash_table::Entry as Place;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, Links};
-use super::core::Switch;
+use super::state::Switch;
 use super::decision::{Decision, Install, Learned, Station};
 use super::time::Moment;
 use super::topology::{BridgeId, PortId};
@@ -50,6 +50,18 @@ pub struct Flow {
     port: Option<PortId>,
     from: Option<Station>,
     to: Option<Station>,
+}
+
+impl Flow {
+    /// The station that sends what it matches; `None` when it matches any, or a group address.
+    pub const fn from(&self) -> Option<Station> {
+        self.from
+    }
+
+    /// The station it is for; `None` when it matches any, or a group address.
+    pub const fn to(&self) -> Option<Station> {
+        self.to
+    }
 }
 
 /// What happened to a decision handed to [`FlowTable::insert`].

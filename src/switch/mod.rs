@@ -7,7 +7,7 @@
 //!                                     │ learned: FlowTable::outdated ─→ names of flows to delete, now
 //!                                     └ FlowTable::insert ─→ Insert: install (under which name) or only execute
 //! terse dump ───→ Revalidator::check ─→ Verdict { Keep, Delete, Modify, Stranger }          revalidate.rs, flows.rs
-//! files, links ─→ Switch::set_topology ─→ a new generation: every flow is decided again     topology.rs, core.rs
+//! files, links ─→ Switch::set_topology ─→ a new generation: every flow is decided again     topology.rs, state.rs
 //! restart ──────→ Switch::snapshot, restore; Revalidator::adopt                             fdb/snapshot.rs
 //! ```
 //!
@@ -18,18 +18,18 @@
 //! It depends on `proto` alone (and may on `model`): it must not know sockets, descriptors, clocks, files or the kernel.
 
 mod chain;
-mod core;
 mod decision;
 pub mod fdb;
 mod flows;
 mod normal;
 mod reserved;
 mod revalidate;
+mod state;
 mod time;
 mod topology;
 mod ufid;
 
-pub use core::Switch;
+pub use state::Switch;
 pub use decision::{Decision, Install, Learned, Reason, Station};
 pub use fdb::FdbEntry;
 pub use flows::{FLOW_LIMIT, Flow, FlowStats, FlowTable, Insert};

@@ -10,7 +10,7 @@
 
 use ovsdp_proto::key::{L2, VLAN_PRESENT};
 
-use super::core::{Bridge, Ingress, Switch};
+use super::state::{Bridge, Ingress, Switch};
 use super::decision::{Decision, Install, Learned, Read, Reason, Station};
 use super::fdb::Learn;
 use super::reserved::is_reserved;

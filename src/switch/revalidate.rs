@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use super::core::Switch;
+use super::state::Switch;
 use super::decision::{Decision, Install};
 use super::flows::FlowTable;
 use super::time::{Moment, millis};
@@ -237,7 +237,8 @@ impl Revalidator {
         if self.all {
             return Verdict::Delete(Why::Crowded);
         }
-        if fresh > 0
+        if self.teaches(now, switch, flows, index, fresh, scratch)
+            && let Some(flow) = flows.at(index)
             && let Some(learned) = switch.credit(now, &flow.key, flow.used)
         {
             let ufid = flow.ufid;
@@ -267,5 +268,17 @@ impl Revalidator {
         }
         flows.renew(index, scratch, digest, switch.generation());
         if digest.actions == before.actions { Verdict::Keep } else { Verdict::Modify }
+    }
+
+    /// Whether new packets of this flow say where their sender is: only when sender and VLAN are in its mask. Of a flow
+    /// that is not up to date, the switch must say so first.
+    fn teaches(&self, now: Moment, switch: &mut Switch, flows: &mut FlowTable, index: u32, fresh: u64, scratch: &mut Decision) -> bool {
+        let Some(flow) = flows.at(index).filter(|_| fresh > 0) else { return false };
+        if flow.generation == Some(switch.generation()) {
+            return flow.from().is_some();
+        }
+        switch.translate(now, &flow.key, scratch);
+        let mask = flow.digest.mask;
+        scratch.from.is_some() && flows.digest(&[], &scratch.mask).mask == mask
     }
 }
