@@ -329,6 +329,14 @@ fn the_reason_for_having_none() {
 }
 
 #[test]
+fn what_is_not_permitted_fails_at_once() {
+    let mut client = Client::new(ask());
+    let out = client.machine.forbidden();
+    assert!(matches!(&out[..], [Out::Tell(Event::Failed(error))] if error.cause == Cause::NotPermitted && error.hint().contains("CAP_NET_RAW")));
+    assert!(client.machine.finished());
+}
+
+#[test]
 fn times_out_of_order_are_shares_of_the_lease() {
     for (renew, rebind) in [(0, 0), (90, 80), (50, 100), (50, 50)] {
         let client = Client::bound(&times(100, renew, rebind));
