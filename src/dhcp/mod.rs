@@ -20,7 +20,7 @@
 //!
 //! # Why not dhcproto
 //! dhcproto 0.15 stops at the first option it cannot decode and drops the rest in silence, asserts lengths from the wire in
-//! debug builds, knows no option overload, and brings some fifty crates (hickory-proto, idna, ICU's tables) for what
+//! debug builds, knows no option overload, and brings forty crates (hickory-proto, idna, ICU's tables) for what
 //! `wire` does in a page. The server in the tests is dnsmasq, so the bytes are still judged by somebody else's code.
 //!
 //! # Not done
@@ -65,7 +65,8 @@ pub struct Ask {
     pub request: Option<Ipv4Addr>,
     /// A lease from before a restart of the agent, to go on with: as it is while it holds, else as `request`.
     pub resume: Option<Lease>,
-    /// How long to try for the first lease. Later ones are tried for until the client is stopped.
+    /// How long to try for the first lease; 5 s at least leaves time for a lost message or two. Later leases are tried for
+    /// until the client is stopped.
     pub timeout: Duration,
 }
 

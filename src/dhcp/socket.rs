@@ -94,9 +94,15 @@ impl Link {
             };
             let mut buffer = [0; FRAME];
             let heard = guard.try_io(|socket| Ok(recvfrom::<LinkAddr>(socket.as_raw_fd(), &mut buffer)?));
-            let Ok(heard) = heard else { continue };
-            // The device went down: the kernel says so once, and the socket hears again when it is back.
-            let Ok((len, Some(from))) = heard else { continue };
+            let (len, from) = match heard {
+                Ok(Ok((len, Some(from)))) => (len, from),
+                Ok(Ok((_, None))) | Err(_) => continue,
+                // The device went down or away. The next question opens another socket; until then there is no answer due.
+                Ok(Err(_)) => {
+                    self.frames = None;
+                    continue;
+                }
+            };
             // Before the bind, frames of every interface were heard; and one for another host is none of ours.
             if u32::try_from(from.ifindex()) != Ok(self.ifindex) || from.pkttype() == libc::PACKET_OTHERHOST {
                 continue;
@@ -124,7 +130,7 @@ impl Link {
             .find(|link| u32::try_from(link.ifindex()) == Ok(self.ifindex));
         let link = link.ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?;
         bind(fd.as_raw_fd(), &link)?;
-        #[expect(deprecated, reason = "its successor is unsafe for types that may close their descriptor early; a Socket owns its own")]
+        #[expect(deprecated, reason = "its successor wants a promise about types that lend their descriptor out; a Socket owns its own")]
         AsyncFd::new(Socket::from(fd))
     }
 
