@@ -25,8 +25,7 @@ pub use wait::{eventually, uptime};
 pub use world::World;
 
 /// The environment of everything a guest runs, and all of it.
-const ENVIRONMENT: [(&str, &str); 4] =
-    [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"), ("LC_ALL", "C"), ("TERM", "linux")];
+const ENVIRONMENT: [(&str, &str); 4] = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"), ("LC_ALL", "C"), ("TERM", "linux")];
 
 /// A command with the guest's environment and nothing on its stdin.
 fn tool(program: &str) -> std::process::Command {

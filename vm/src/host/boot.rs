@@ -19,6 +19,8 @@ use super::report::Tally;
 const BOOT_TIMEOUT: Duration = Duration::from_secs(120);
 /// The guest enforces a test's own limit; the host gives up this much later.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long a panicking kernel takes to print its state.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How much of a dead guest's console is worth reading.
 const TAIL: usize = 40;
 
@@ -119,6 +121,11 @@ impl Session {
                 Ok(Said::Noise(line)) => {
                     noise.push(line);
                     continue;
+                }
+                Ok(Said::Panic) => {
+                    // The rest of the panic is worth having.
+                    std::thread::sleep(LAST_WORDS);
+                    bail!("the guest's kernel panicked before it could {}", awaited.0);
                 }
                 Err(RecvTimeoutError::Timeout) => bail!("the guest did not {} within {} s", awaited.0, start.elapsed().as_secs()),
                 Err(RecvTimeoutError::Disconnected) => bail!("the guest died waiting to {}\n{}", awaited.0, noise.join("\n")),

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use anyhow::Context;
@@ -81,6 +81,8 @@ pub(crate) enum Said {
     Event(Event),
     /// The engine complains.
     Noise(String),
+    /// The console shows a kernel panic: nothing will follow, whether or not the engine ends.
+    Panic,
 }
 
 impl Drop for Machine {
@@ -98,6 +100,7 @@ impl Machine {
 
     /// Starts user-mode Linux.
     pub(crate) fn uml(launch: &Launch<'_>, console: &Path) -> anyhow::Result<Machine> {
+        uml::check_processor()?;
         Machine::start(uml::command(launch), launch.interactive, console)
     }
 
@@ -107,43 +110,44 @@ impl Machine {
         if interactive {
             command.stdin(Stdio::inherit()).stdout(Stdio::inherit());
         } else {
-            let file = File::create(console).with_context(|| format!("cannot write {}", console.display()))?;
             command.stdin(Stdio::null()).stdout(Stdio::piped());
-            let mut child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
-            if let Some(stdout) = child.stdout.take() {
-                thread::spawn(move || keep(stdout, file));
-            }
-            return Ok(Machine::listen(child));
         }
-        Ok(Machine::listen(command.spawn().with_context(|| format!("cannot run {command:?}"))?))
-    }
-
-    fn listen(mut child: Child) -> Machine {
+        let file = File::create(console).with_context(|| format!("cannot write {}", console.display()))?;
+        let mut child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
         let (sender, events) = mpsc::channel();
-        if let Some(stderr) = child.stderr.take() {
-            thread::spawn(move || {
-                let mut lines = BufReader::new(stderr);
-                let mut bytes = Vec::new();
-                while matches!(lines.read_until(b'\n', &mut bytes), Ok(length) if length > 0) {
-                    let line = String::from_utf8_lossy(&bytes);
-                    let said = Event::from_line(&line).map_or_else(|| Said::Noise(line.trim_end().to_owned()), Said::Event);
-                    if sender.send(said).is_err() {
-                        break;
-                    }
-                    bytes.clear();
-                }
-            });
+        if let Some(stdout) = child.stdout.take() {
+            let sender = sender.clone();
+            thread::spawn(move || keep(stdout, file, &sender));
         }
-        Machine { child, events }
+        if let Some(stderr) = child.stderr.take() {
+            thread::spawn(move || listen(stderr, &sender));
+        }
+        Ok(Machine { child, events })
     }
 }
 
-/// Copies the console into a file as it comes.
-fn keep(mut console: impl Read, mut file: File) {
-    let mut buffer = [0_u8; 4096];
-    while let Ok(length) = console.read(&mut buffer) {
-        if length == 0 || file.write_all(&buffer[..length]).is_err() {
-            break;
-        }
+/// Copies the console into a file as it comes, and gives the alarm at a panic.
+fn keep(console: impl Read, mut file: File, sender: &Sender<Said>) {
+    each_line(console, |line| {
+        let kept = file.write_all(line).is_ok();
+        let panic = String::from_utf8_lossy(line).contains("Kernel panic - not syncing");
+        kept && (!panic || sender.send(Said::Panic).is_ok())
+    });
+}
+
+/// Sorts events from complaints.
+fn listen(results: impl Read, sender: &Sender<Said>) {
+    each_line(results, |line| {
+        let line = String::from_utf8_lossy(line);
+        sender.send(Event::from_line(&line).map_or_else(|| Said::Noise(line.trim_end().to_owned()), Said::Event)).is_ok()
+    });
+}
+
+/// Calls `act` with every line until it returns false.
+fn each_line(source: impl Read, mut act: impl FnMut(&[u8]) -> bool) {
+    let mut lines = BufReader::new(source);
+    let mut line = Vec::new();
+    while matches!(lines.read_until(b'\n', &mut line), Ok(length) if length > 0) && act(&line) {
+        line.clear();
     }
 }

@@ -1,7 +1,7 @@
 //! The initramfs: Debian's programs with their libraries, kernel modules, a minimal `/etc`, our two static binaries.
 //!
 //! It is two cpio archives, one behind the other, which the kernel unpacks in turn: the base, made once for each kernel,
-//! and the part of this boot. Neither is compressed: QEMU hands over 40 MB faster than the guest could unpack less.
+//! and the part of this boot. Neither is compressed: QEMU hands over 60 MB faster than the guest could unpack less.
 
 mod archive;
 
@@ -25,15 +25,50 @@ use super::{kvm, modules, setup};
 
 /// Debian's programs in the guest, under their own names in `/usr/bin`; `/bin`, `/sbin` and `/usr/sbin` are the same folder.
 const PROGRAMS: &[&str] = &[
-    "arping", "bash", "bridge", "busybox", "dash", "dhclient", "dhclient-script", "dmesg", "dnsmasq", "ethtool", "genl", "ip", "kmod",
-    "nc.openbsd", "nsenter", "nstat", "ovs-appctl", "ovs-dpctl", "ovs-ofctl", "ovs-vsctl", "ovs-vswitchd", "ovsdb-client", "ovsdb-server",
-    "ovsdb-tool", "ping", "setpriv", "setsid", "ss", "taskset", "tc", "tcpdump", "unshare",
+    "arping",
+    "bash",
+    "bridge",
+    "busybox",
+    "dash",
+    "dhclient",
+    "dhclient-script",
+    "dmesg",
+    "dnsmasq",
+    "ethtool",
+    "genl",
+    "ip",
+    "kmod",
+    "nc.openbsd",
+    "nsenter",
+    "nstat",
+    "ovs-appctl",
+    "ovs-dpctl",
+    "ovs-ofctl",
+    "ovs-vsctl",
+    "ovs-vswitchd",
+    "ovsdb-client",
+    "ovsdb-server",
+    "ovsdb-tool",
+    "ping",
+    "setpriv",
+    "setsid",
+    "ss",
+    "taskset",
+    "tc",
+    "tcpdump",
+    "unshare",
 ];
 
 /// Further names of theirs.
 const LINKS: &[(&str, &str)] = &[
-    ("depmod", "kmod"), ("insmod", "kmod"), ("lsmod", "kmod"), ("modinfo", "kmod"), ("modprobe", "kmod"), ("nc", "nc.openbsd"),
-    ("rmmod", "kmod"), ("sh", "dash"),
+    ("depmod", "kmod"),
+    ("insmod", "kmod"),
+    ("lsmod", "kmod"),
+    ("modinfo", "kmod"),
+    ("modprobe", "kmod"),
+    ("nc", "nc.openbsd"),
+    ("rmmod", "kmod"),
+    ("sh", "dash"),
 ];
 
 const ETC: &[(&str, &str)] = &[
@@ -49,8 +84,20 @@ const ETC: &[(&str, &str)] = &[
 ];
 
 const FOLDERS: &[&str] = &[
-    "dev", "etc/sysconfig/network-scripts", "mnt", "proc", "root", "run", "sys", "tmp", "usr/bin", "usr/lib", "usr/share", "var/lib",
-    "var/log", "vm",
+    "dev",
+    "etc/sysconfig/network-scripts",
+    "mnt",
+    "proc",
+    "root",
+    "run",
+    "sys",
+    "tmp",
+    "usr/bin",
+    "usr/lib",
+    "usr/share",
+    "var/lib",
+    "var/log",
+    "vm",
 ];
 
 /// Everything a boot is made from, ready.

@@ -13,15 +13,48 @@ use super::sysroot::Sysroot;
 
 /// Must be there, as a module or built in.
 const NEEDED: &[&str] = &[
-    "8021q", "bonding", "bridge", "dummy", "geneve", "ip_gre", "nf_conntrack", "openvswitch", "tun", "veth", "vport_geneve", "vport_gre",
-    "vport_vxlan", "vxlan",
+    "8021q",
+    "bonding",
+    "bridge",
+    "dummy",
+    "geneve",
+    "ip_gre",
+    "nf_conntrack",
+    "openvswitch",
+    "tun",
+    "veth",
+    "vport_geneve",
+    "vport_gre",
+    "vport_vxlan",
+    "vxlan",
 ];
 
 /// Taken where they exist; user-mode Linux and the two kernels differ in these.
 const WELCOME: &[&str] = &[
-    "act_mirred", "act_police", "af_packet", "cls_basic", "cls_flower", "cls_matchall", "cls_u32", "ifb", "ip6_gre", "ipv6", "macvlan",
-    "nf_conntrack_netlink", "nf_nat", "nlmon", "nsh", "psample", "sch_htb", "sch_ingress", "sch_netem", "sch_tbf", "unix", "virtio_net",
-    "virtio_pci", "virtio_rng",
+    "act_mirred",
+    "act_police",
+    "af_packet",
+    "cls_basic",
+    "cls_flower",
+    "cls_matchall",
+    "cls_u32",
+    "ifb",
+    "ip6_gre",
+    "ipv6",
+    "macvlan",
+    "nf_conntrack_netlink",
+    "nf_nat",
+    "nlmon",
+    "nsh",
+    "psample",
+    "sch_htb",
+    "sch_ingress",
+    "sch_netem",
+    "sch_tbf",
+    "unix",
+    "virtio_net",
+    "virtio_pci",
+    "virtio_rng",
 ];
 
 /// Copies the modules of `kernel` below `image`, with the indexes modprobe wants, made anew.

@@ -123,7 +123,7 @@ mod tests {
         let mut bytes = Vec::new();
         archive.write(&mut bytes).unwrap();
         let mut names = Vec::new();
-        let mut rest = bytes.as_slice();
+        let mut rest = io::Cursor::new(bytes);
         loop {
             let reader = cpio::newc::Reader::new(rest).unwrap();
             if reader.entry().is_trailer() {
