@@ -5,4 +5,5 @@
 //! an upcall → `dp` → `switch` (a decision: actions, mask, what was learned) → `dp` → kernel.
 //! `docs/architecture.md` is the map; `tests/arrows.rs` holds the rooms to it.
 
+pub mod ifcfg;
 pub mod model;
