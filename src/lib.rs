@@ -12,6 +12,7 @@ pub mod dhcp;
 pub mod dp;
 pub mod error;
 pub mod host;
+pub mod ifcfg;
 pub mod model;
 pub mod nl;
 pub mod plan;
