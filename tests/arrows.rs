@@ -9,7 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["ctl", "dp", "error", "host", "ifcfg", "model", "plan", "rtnl"]),
     ("agent", &["ctl", "dhcp", "dp", "error", "host", "ifcfg", "model", "nl", "plan", "rtnl", "switch"]),
     ("ctl", &["error"]),
-    ("host", &["dp", "error", "model", "nl", "plan", "rtnl"]),
+    ("host", &["dp", "error", "ifcfg", "model", "nl", "plan", "rtnl"]),
     ("dp", &["nl"]),
     ("rtnl", &["nl"]),
     ("nl", &[]),

@@ -3,6 +3,8 @@
 //! The lock is held while a decision's requests are sent: decisions must reach the kernel in the order they were made, and
 //! the kernel takes its own lock for each flow anyway.
 
+use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -48,7 +50,7 @@ impl Shared {
         Self {
             core: Mutex::new(Core {
                 switch: Switch::new(),
-                flows: FlowTable::new(Seed::random(), FLOW_LIMIT),
+                flows: FlowTable::new(seed(), FLOW_LIMIT),
                 revalidator: Revalidator::new(Policy::default()),
             }),
             memory: Mutex::default(),
@@ -108,4 +110,15 @@ impl Shared {
 pub(super) fn now() -> Moment {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
     Moment(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A secret for naming flows. Without the kernel's random numbers (no `/dev`) the one that hash maps start from does.
+fn seed() -> Seed {
+    let mut bytes = [0; 16];
+    let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    if read.is_err() {
+        let half = || RandomState::new().hash_one(0).to_ne_bytes();
+        bytes = [half(), half()].concat().try_into().unwrap_or(bytes);
+    }
+    Seed(bytes)
 }

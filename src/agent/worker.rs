@@ -20,8 +20,7 @@ use crate::dp::{self, Dispatch, Dp};
 use crate::error::{Error, Kind};
 use crate::host::observe::system;
 use crate::host::paths::Run;
-use crate::host::{of_step, store};
-use crate::ifcfg;
+use crate::host::{config, of_step, store};
 use crate::model::Intent;
 use crate::plan::{self, Cause, Executor, Journal, Memory, Outcome, Report, Target};
 use crate::rtnl::{self, Rtnl};
@@ -152,9 +151,9 @@ impl Worker {
     fn change(&mut self, change: &Change, dir: &std::path::Path, lines: &Lines) -> Result<u32, Error> {
         let report = match change {
             Change::Up(names) => {
-                let intent = read(dir)?;
-                let names = ifnames(names)?;
-                self.apply(&Target::Up { intent: &intent, names: &names }, Some(lines))
+                let config = config::read(dir)?;
+                let names = config.names(names)?;
+                self.apply(&Target::Up { intent: &config.intent, names: &names }, Some(lines))
             }
             Change::Down(names) => {
                 let names = ifnames(names)?;
@@ -321,11 +320,6 @@ impl Worker {
             }
         }
     }
-}
-
-/// The intent of a folder.
-fn read(dir: &std::path::Path) -> Result<Intent, Error> {
-    ifcfg::read(dir).map(|(intent, _)| intent)
 }
 
 /// Names from the control socket, which anyone in its group may write to.

@@ -24,6 +24,16 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<(), Error> {
     finish(io::stdout().lock().write_all(&bytes))
 }
 
+/// Writes `value` as JSON on one line.
+///
+/// # Errors
+/// What the kernel says, a closed pipe aside.
+pub(super) fn line<T: Serialize>(value: &T) -> Result<(), Error> {
+    let mut bytes = serde_json::to_vec(value).map_err(|error| Error::new(Kind::Failed, format!("cannot write JSON: {error}")))?;
+    bytes.push(b'\n');
+    finish(io::stdout().lock().write_all(&bytes))
+}
+
 /// The end of a command that wrote to standard output.
 ///
 /// # Errors

@@ -100,11 +100,12 @@ impl Dp {
     }
 
     /// Makes a datapath whose upcalls go to the sockets `pids` (port ids, each serving its share of CPUs): per CPU where
-    /// the kernel can, otherwise per vport, which [`Datapath::dispatch`] then says. Its local port is down.
+    /// that is wanted and the kernel can, otherwise per vport, which [`Datapath::dispatch`] then says. Its local port is
+    /// down.
     ///
     /// # Errors
     /// [`Kind::Exists`] or [`Kind::Busy`] when a device has the name, [`Kind::NotPermitted`].
-    pub fn create_datapath(&mut self, name: &IfName, pids: &[u32]) -> Result<Datapath, Error> {
+    pub fn create_datapath(&mut self, name: &IfName, pids: &[u32], wanted: Dispatch) -> Result<Datapath, Error> {
         let request = Request::new(self.families.datapath, 0, flag::ECHO);
         let slots = super::cpu::spread(pids, super::cpu::slots());
         let make = |this: &mut Self, dispatch| {
@@ -119,14 +120,14 @@ impl Dp {
             };
             this.one(|batch| batch.append(|out| datapath::new(out, request, &new)), read)
         };
-        let mut made = make(self, Dispatch::PerCpu);
-        if matches!(&made, Err(error) if matches!(error.kind(), Kind::NotSupported | Kind::Invalid)) {
+        let mut made = make(self, wanted);
+        if wanted == Dispatch::PerCpu && matches!(&made, Err(error) if matches!(error.kind(), Kind::NotSupported | Kind::Invalid)) {
             made = make(self, Dispatch::PerVport);
         }
         let made = made.map_err(|error| error.on("create datapath", name))?;
         // A kernel that took the per-CPU bit without knowing it is told what it does know.
         if made.dispatch() == Dispatch::PerVport && made.features & feature::DISPATCH_UPCALL_PER_CPU != 0 {
-            return self.set_upcall_pids(&made, pids);
+            return self.set_upcall_pids(&made, pids, Dispatch::PerVport);
         }
         Ok(made)
     }
@@ -137,7 +138,7 @@ impl Dp {
     ///
     /// # Errors
     /// [`Kind::NoDevice`] when it is gone, [`Kind::NotPermitted`].
-    pub fn set_upcall_pids(&mut self, datapath: &Datapath, pids: &[u32]) -> Result<Datapath, Error> {
+    pub fn set_upcall_pids(&mut self, datapath: &Datapath, pids: &[u32], wanted: Dispatch) -> Result<Datapath, Error> {
         let request = Request::new(self.families.datapath, 0, flag::ECHO);
         // A slot without a socket is 0: the kernel then counts the upcall as lost.
         let slots = super::cpu::spread(if pids.is_empty() { &[0] } else { pids }, super::cpu::slots());
@@ -150,12 +151,12 @@ impl Dp {
             };
             this.one(|batch| batch.append(|out| datapath::set(out, request, &set)), read)
         };
-        let mut done = set(self, Dispatch::PerCpu);
+        let mut done = set(self, wanted);
         let unknown = match &done {
             Ok(now) => now.dispatch() == Dispatch::PerVport,
             Err(error) => matches!(error.kind(), Kind::NotSupported | Kind::Invalid),
         };
-        if unknown {
+        if unknown && wanted == Dispatch::PerCpu {
             done = set(self, Dispatch::PerVport);
         }
         done.map_err(|error| error.on("set upcall sockets of datapath", datapath.name).into())

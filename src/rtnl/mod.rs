@@ -36,6 +36,8 @@ pub enum Mode {
     Create,
     /// Make it, or make the one that is there equal to it.
     Replace,
+    /// Make it behind any other to the same destination, which stays; an equal one is an error (`EEXIST`). Routes only.
+    Append,
 }
 
 impl Mode {
@@ -44,6 +46,7 @@ impl Mode {
         match self {
             Self::Create => flag::CREATE | flag::EXCL,
             Self::Replace => flag::CREATE | flag::REPLACE,
+            Self::Append => flag::CREATE | flag::APPEND,
         }
     }
 }

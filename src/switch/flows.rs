@@ -17,7 +17,8 @@ use super::state::Switch;
 use super::decision::{Decision, Install, Learned, Station};
 use super::time::Moment;
 use super::topology::{BridgeId, PortId};
-use super::ufid::{Digest, Seed, Ufid};
+use super::ufid::{Digest, Seed};
+use ovsdp_proto::flow::Ufid;
 
 /// The most flows there may be, unless configured otherwise.
 pub const FLOW_LIMIT: u32 = 200_000;

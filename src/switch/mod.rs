@@ -36,4 +36,5 @@ pub use flows::{FLOW_LIMIT, Flow, FlowStats, FlowTable, Insert};
 pub use revalidate::{Counters, Found, Pass, Policy, Revalidator, Verdict, Why};
 pub use time::Moment;
 pub use topology::{BadTopology, Bridge, BridgeId, Port, PortId, Topology};
-pub use ufid::{Seed, Ufid};
+pub use ovsdp_proto::flow::Ufid;
+pub use ufid::Seed;

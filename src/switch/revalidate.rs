@@ -7,7 +7,7 @@ use super::state::Switch;
 use super::decision::{Decision, Install};
 use super::flows::FlowTable;
 use super::time::{Moment, millis};
-use super::ufid::Ufid;
+use ovsdp_proto::flow::Ufid;
 
 /// How long flows stay, and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,11 +9,9 @@ use core::hash::{BuildHasher, Hasher};
 use std::hash::DefaultHasher;
 
 use foldhash::quality::RandomState;
+use ovsdp_proto::flow::Ufid;
 use ovsdp_proto::nla::{Attr, Attrs};
 use ovsdp_proto::uapi::key;
-
-/// A flow's name in the kernel.
-pub type Ufid = [u8; 16];
 
 /// A secret number that names are made with: 16 random bytes, the same for every handler of one agent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,7 +47,7 @@ impl Seed {
             hasher.finish().to_ne_bytes()
         };
         let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) = (lane(0), lane(1));
-        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+        Ufid([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
     }
 }
 

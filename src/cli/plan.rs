@@ -1,0 +1,38 @@
+//! `ovsdp plan`: what `up` would change, from the files and the kernel alone.
+
+use serde_json::json;
+
+use super::args::Common;
+use super::output;
+use crate::dp::{self, Dp};
+use crate::error::Error;
+use crate::host::observe::observe;
+use crate::host::paths::{Run, config_dir};
+use crate::host::{config, store};
+use crate::plan::{self, Memory};
+use crate::rtnl::Rtnl;
+
+pub(super) fn run(run: &Run, names: &[String], common: Common) -> Result<(), Error> {
+    let config = config::read(&config_dir(common.dir))?;
+    let names = config.names(names)?;
+    let warnings = config.warnings();
+    if !warnings.is_empty() {
+        eprintln!("{warnings}");
+    }
+    let memory: Memory = store::load(&run.memory()).ok().flatten().unwrap_or_default();
+    let mut dp = match Dp::open() {
+        Ok(dp) => Some(dp),
+        // Without the module there is no datapath yet; `up` says so if it cannot be had.
+        Err(dp::Error::NoFamily(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let observed = observe(&mut Rtnl::open()?, dp.as_mut(), memory)?;
+    let plan = plan::up(&config.intent, &names, &observed)?;
+    if common.json {
+        return output::json(&json!({ "steps": plan.steps, "notes": plan.notes }));
+    }
+    if plan.is_empty() {
+        return output::text("nothing to do: everything is as the files say\n");
+    }
+    output::text(&plan.render())
+}

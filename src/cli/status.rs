@@ -1,0 +1,148 @@
+//! `ovsdp status`: how bridges are, from the kernel and, when it runs and lets this user ask, from the agent.
+
+use std::fmt::Write;
+
+use ovsdp_proto::IfName;
+use serde::Serialize;
+
+use super::show::{memory, vports};
+use super::{block_on, launch, output};
+use crate::ctl::api::{AgentStatus, BridgeStatus};
+use crate::error::{Error, Kind};
+use crate::host::convert;
+use crate::host::paths::Run;
+use crate::rtnl::Rtnl;
+
+#[derive(Debug, Serialize)]
+struct Status {
+    /// The agent; absent when it does not run or this user may not ask it.
+    agent: Option<AgentStatus>,
+    bridges: Vec<Bridge>,
+}
+
+#[derive(Debug, Serialize)]
+struct Bridge {
+    name: IfName,
+    mac: Option<String>,
+    mtu: Option<u32>,
+    up: bool,
+    addresses: Vec<String>,
+    routes: Vec<String>,
+    ports: Vec<Port>,
+    /// What only the agent knows.
+    switch: Option<BridgeStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct Port {
+    name: IfName,
+    number: Option<u32>,
+    up: bool,
+    carrier: bool,
+    received: u64,
+    sent: u64,
+}
+
+pub(super) fn run(run: &Run, name: Option<&str>, json: bool) -> Result<(), Error> {
+    let memory = memory(run)?;
+    if let Some(name) = name
+        && !memory.bridges.keys().any(|bridge| bridge.as_str() == name)
+    {
+        let known: Vec<_> = memory.bridges.keys().map(IfName::as_str).collect();
+        let error = Error::new(Kind::NoSuch, format!("{name}: no bridge by that name is up"));
+        return Err(if known.is_empty() { error } else { error.advise(format!("up are: {}", known.join(", "))) });
+    }
+    let agent = block_on(async {
+        match launch::running(run).await {
+            Ok(Some(mut client)) => client.status().await.map(Some),
+            Ok(None) => Ok(None),
+            // What the kernel says is everybody's; the rest is not.
+            Err(error) if error.kind == Kind::NotPermitted => Ok(None),
+            Err(error) => Err(error),
+        }
+    })?;
+    let vports = vports()?;
+    let mut rtnl = Rtnl::open()?;
+    let links = rtnl.links()?;
+    let names = convert::names(&links);
+    let (addresses, routes) = (rtnl.addresses()?, rtnl.routes()?);
+    let link = |name: &IfName| links.iter().find(|link| link.name == *name);
+
+    let wanted = memory.bridges.iter().filter(|(bridge, _)| name.is_none_or(|name| bridge.as_str() == name));
+    let bridges = wanted.map(|(bridge, remembered)| {
+        let own = link(bridge);
+        let on = |index: u32| own.is_some_and(|own| own.index == index);
+        let port = |name: IfName| {
+            let vport = vports.get(&name);
+            let stats = vport.and_then(|vport| vport.stats);
+            Port {
+                name,
+                number: vport.map(|vport| vport.number),
+                up: link(&name).is_some_and(|link| link.up),
+                carrier: link(&name).is_some_and(|link| link.carrier),
+                received: stats.map_or(0, |stats| stats.rx_packets),
+                sent: stats.map_or(0, |stats| stats.tx_packets),
+            }
+        };
+        let others = remembered.intent.ports.values().flat_map(|port| &port.interfaces).map(|interface| interface.name);
+        let kept = routes.iter().filter_map(|route| convert::route(route, &names)).filter(|route| {
+            route.ifname == *bridge && route.table == crate::rtnl::table::MAIN && !route.is_ipv6()
+        });
+        Bridge {
+            name: *bridge,
+            mac: own.and_then(|own| own.mac).map(|mac| mac.to_string()),
+            mtu: own.map(|own| own.mtu),
+            up: own.is_some_and(|own| own.up),
+            addresses: addresses.iter().filter(|address| on(address.index)).map(ToString::to_string).collect(),
+            routes: kept.map(|route| route.to_string()).collect(),
+            ports: std::iter::once(*bridge).chain(others).map(port).collect(),
+            switch: agent.as_ref().and_then(|agent| agent.bridges.iter().find(|status| status.name == bridge.as_str()).cloned()),
+        }
+    });
+    let bridges = bridges.collect();
+    let status = Status { agent, bridges };
+    if json { output::json(&status) } else { output::text(&text(&status)) }
+}
+
+fn text(Status { agent, bridges }: &Status) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    for bridge in bridges {
+        let state = if bridge.up { "up" } else { "down" };
+        let _ = writeln!(out, "{}: {state}, mac {}, mtu {}", bridge.name, bridge.mac.as_deref().unwrap_or("none"), bridge.mtu.unwrap_or(0));
+        for address in &bridge.addresses {
+            let _ = writeln!(out, "    address {address}");
+        }
+        for route in &bridge.routes {
+            let _ = writeln!(out, "    route {route}");
+        }
+        for port in &bridge.ports {
+            let number = port.number.map_or_else(|| "not attached".to_owned(), |number| format!("port {number}"));
+            let state = match (port.up, port.carrier) {
+                (false, _) => "down",
+                (true, false) => "no carrier",
+                (true, true) => "up",
+            };
+            let _ = writeln!(out, "    {}: {number}, {state}, {} received, {} sent", port.name, port.received, port.sent);
+        }
+        if let Some(switch) = &bridge.switch {
+            let BridgeStatus { macs, macs_max, learned, moved, expired, evicted, leases, .. } = switch;
+            for lease in leases {
+                let _ = writeln!(out, "    lease {} on {} from {}, {} s left", lease.address, lease.interface, lease.server, lease.remaining);
+            }
+            let _ = writeln!(out, "    macs {macs} of {macs_max}: {learned} learned, {moved} moved, {expired} expired, {evicted} evicted");
+        }
+    }
+    match agent {
+        Some(agent) => {
+            let AgentStatus { version, pid, dispatch, handlers, upcalls, overruns, installed, refused, flows, .. } = agent;
+            let _ = writeln!(
+                out,
+                "agent {version}: process {pid}, {handlers} handlers, {dispatch} upcalls: {upcalls} answered, {overruns} overruns; \
+                 {flows} flows, {installed} installed, {refused} refused"
+            );
+        }
+        None => out.push_str("agent: not running, or not yours to ask\n"),
+    }
+    out
+}

@@ -1,0 +1,90 @@
+//! A folder of ifcfg files, read and understood: for commands that look and for the agent that acts, so that both say the
+//! same about a file.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use ovsdp_proto::IfName;
+
+use super::machine;
+use crate::error::{Error, Kind};
+use crate::ifcfg::{self, Diagnostic, Found, Names, Severity, Sources, Style};
+use crate::model::Intent;
+
+/// What a folder asks for, and what was found in it.
+#[derive(Debug)]
+pub struct Config {
+    /// What it asks for.
+    pub intent: Intent,
+    /// The files.
+    sources: Sources,
+    /// Warnings.
+    warnings: Vec<Diagnostic>,
+    names: Names,
+}
+
+/// Reads the folder at `dir`.
+///
+/// # Errors
+/// [`Kind::NoSuch`] without a folder, [`Kind::NotPermitted`] when it may not be read, [`Kind::BadConfiguration`] with
+/// every finding when a file cannot be carried out.
+pub fn read(dir: &Path) -> Result<Config, Error> {
+    let sources = ifcfg::load(dir).map_err(|error| {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Kind::NoSuch,
+            std::io::ErrorKind::PermissionDenied => Kind::NotPermitted,
+            _ => Kind::Failed,
+        };
+        Error::new(kind, format!("cannot read the folder of ifcfg files {}: {error}", dir.display())).advise("name another with --dir or $OVSDP_DIR")
+    })?;
+    let outcome = ifcfg::intent(&sources, &ifcfg::Host::new(machine::host_name()));
+    match outcome.intent {
+        Some(intent) => Ok(Config { intent, sources, warnings: outcome.diagnostics, names: outcome.names }),
+        None => {
+            let count = outcome.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+            let found = render(&sources, &outcome.diagnostics);
+            let errors = if count == 1 { "1 error".to_owned() } else { format!("{count} errors") };
+            Err(Error::new(Kind::BadConfiguration, format!("{errors} in {}; nothing was changed\n{found}", dir.display())))
+        }
+    }
+}
+
+fn render(sources: &Sources, findings: &[Diagnostic]) -> String {
+    let style = if std::io::stderr().is_terminal() { Style::Colour } else { Style::Plain };
+    findings.iter().map(|found| found.render(sources, style)).collect::<Vec<_>>().join("\n\n")
+}
+
+impl Config {
+    /// The warnings as text for a person; empty when there are none.
+    pub fn warnings(&self) -> String {
+        render(&self.sources, &self.warnings)
+    }
+
+    /// What a command's names mean: bridges and ports of the files.
+    ///
+    /// # Errors
+    /// [`Kind::NoSuch`] for the first that is none of them, with what is near or there.
+    pub fn names(&self, given: &[String]) -> Result<Vec<IfName>, Error> {
+        given.iter().map(|text| self.name(text)).collect()
+    }
+
+    fn name(&self, text: &str) -> Result<IfName, Error> {
+        let dir = self.sources.dir().display();
+        match self.names.find(text) {
+            Found::Ours(name) => Ok(name),
+            Found::Foreign { file } => {
+                Err(Error::new(Kind::NoSuch, format!("{text}: {dir}/{file} is not about Open vSwitch")).advise("add TYPE=OVSPort and OVS_BRIDGE to it"))
+            }
+            Found::Broken { file } => Err(Error::new(Kind::BadConfiguration, format!("{text}: {dir}/{file} has errors"))),
+            Found::Unknown { suggestion } => {
+                let error = Error::new(Kind::NoSuch, format!("{text}: no bridge or port by that name in {dir}"));
+                let all: Vec<_> = self.names.all().collect();
+                Err(match suggestion {
+                    Some(near) => error.advise(format!("did you mean {near}? The files name: {}", all.join(", "))),
+                    None if all.is_empty() => error.advise("the folder names no bridge at all"),
+                    None => error.advise(format!("the files name: {}", all.join(", "))),
+                })
+            }
+        }
+    }
+}
