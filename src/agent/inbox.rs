@@ -53,12 +53,12 @@ pub(super) fn queue() -> Result<(Queue, Orders), Error> {
 }
 
 impl Queue {
-    /// Puts an order in; gives it back when the worker is gone.
-    pub(super) fn put(&self, order: Order) -> Result<(), Order> {
-        self.orders.send(order).map_err(|error| error.0)?;
+    /// Puts an order in; says whether the worker is there to take it.
+    pub(super) fn put(&self, order: Order) -> bool {
+        let taken = self.orders.send(order).is_ok();
         // It fails only when the counter is full: then the worker has long been rung.
         let _ = self.bell.write(1);
-        Ok(())
+        taken
     }
 }
 
@@ -115,7 +115,11 @@ impl Inbox for Front {
                     let _ = lines.send(Ok(Progress { stage: Stage::Note, text, changed: None }));
                 }
                 let order = Order::Request(Request::Change { change, dir, lines });
-                self.queue.put(order).map_err(|_| Error::new(Kind::Failed, "the agent is stopping").advise("run the command again"))
+                if self.queue.put(order) {
+                    Ok(())
+                } else {
+                    Err(Error::new(Kind::Failed, "the agent is stopping").advise("run the command again"))
+                }
             }
         }
     }

@@ -41,7 +41,7 @@ impl Leases {
         let (events, mut receiver) = unbounded_channel();
         runtime.spawn(async move {
             while let Some((ifname, event)) = receiver.recv().await {
-                if queue.put(Order::Lease(ifname, event)).is_err() {
+                if !queue.put(Order::Lease(ifname, event)) {
                     return;
                 }
             }
@@ -91,11 +91,6 @@ impl Leases {
         if let Some(client) = self.clients.remove(&ifname) {
             self.runtime.block_on(client.release());
         }
-    }
-
-    /// Whether somebody keeps the lease of `ifname`.
-    pub(super) fn has(&self, ifname: IfName) -> bool {
-        self.clients.contains_key(&ifname)
     }
 }
 

@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     after_help = "Exit codes: 0 done, 1 failed and rolled back, 2 usage, 3 bad configuration, 4 nothing by that name, 5 not permitted,\n\
                   6 the kernel lacks what is needed, 7 another switch owns the datapath, 8 timed out."
 )]
-pub struct Cli {
+pub(super) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -23,7 +23,7 @@ pub struct Cli {
 
 /// Where the files are and how to print.
 #[derive(Debug, Clone, Args)]
-pub struct Common {
+pub(super) struct Common {
     /// The folder with the ifcfg files [default: $OVSDP_DIR, else /etc/sysconfig/network-scripts]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
@@ -34,7 +34,7 @@ pub struct Common {
 
 /// One of the commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Bring bridges up from their files
     #[command(long_about = "Bring bridges up from their files.\n\n\
         Reads the folder, compares what it asks for with what the kernel has, and makes the difference: the datapath, the bridge, its \
@@ -127,7 +127,7 @@ pub enum Command {
 
 /// How the kernel is to hand over packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Dispatch {
+pub(super) enum Dispatch {
     /// Per CPU where the kernel has it (5.15 and later), per vport below
     Auto,
     /// A socket a vport: what kernels before 5.15 do

@@ -23,7 +23,7 @@ const UNIT_DIRS: [&str; 4] = ["/etc/systemd/system", "/run/systemd/system", "/us
 ///
 /// # Errors
 /// It cannot be reached or started; the words are the agent's own where it had any.
-pub async fn agent(run: &Run) -> Result<Client, Error> {
+pub(super) async fn agent(run: &Run) -> Result<Client, Error> {
     if let Reach::Connected(client) = Client::connect(&run.socket()).await? {
         return Ok(*client);
     }
@@ -39,7 +39,7 @@ pub async fn agent(run: &Run) -> Result<Client, Error> {
 ///
 /// # Errors
 /// One may be running but cannot be reached.
-pub async fn running(run: &Run) -> Result<Option<Client>, Error> {
+pub(super) async fn running(run: &Run) -> Result<Option<Client>, Error> {
     match Client::connect(&run.socket()).await? {
         Reach::Connected(client) => Ok(Some(*client)),
         Reach::NotRunning => Ok(None),

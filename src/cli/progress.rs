@@ -9,7 +9,7 @@ const COLUMN: usize = 66;
 
 /// Prints the lines of one change to standard output.
 #[derive(Debug)]
-pub struct Printer {
+pub(super) struct Printer {
     json: bool,
     /// The step whose verdict is still to come.
     open: Option<String>,
@@ -17,12 +17,12 @@ pub struct Printer {
 
 impl Printer {
     /// Prints for a person, or as JSON lines.
-    pub const fn new(json: bool) -> Self {
+    pub(super) const fn new(json: bool) -> Self {
         Self { json, open: None }
     }
 
     /// Prints one line. A closed standard output is no reason to stop a change half-way, so errors are passed over.
-    pub fn line(&mut self, progress: &Progress) {
+    pub(super) fn line(&mut self, progress: &Progress) {
         let mut out = io::stdout().lock();
         let _ = if self.json { Self::json(&mut out, progress) } else { self.text(&mut out, progress) };
         let _ = out.flush();
