@@ -42,32 +42,55 @@ impl Boot {
     }
 }
 
-/// Boots and judges. A guest that dies or hangs fails every test it still owed, and is no error.
-pub(crate) fn boot(workshop: &Workshop, boot: Boot, tally: &mut Tally) -> anyhow::Result<()> {
+/// Boots and judges. A guest that dies or hangs fails the test it was at, and the tests after that get another boot;
+/// one that does not even boot fails them all.
+pub(crate) fn boot(workshop: &Workshop, mut boot: Boot, tally: &mut Tally) -> anyhow::Result<()> {
     let accelerator = match boot.engine {
         Engine::Qemu => workshop.accelerator()?,
         Engine::Uml => Accelerator::Tcg,
     };
-    let session = Session::start(workshop, &boot, accelerator)?;
-    let mut owed = match &boot.action {
-        Action::Tests(names) => names.iter().cloned().collect(),
-        Action::Program(name) => VecDeque::from([name.clone()]),
-        Action::Shell => VecDeque::new(),
-    };
-    if let Err(reason) = session.listen(&boot, &mut owed, tally) {
-        let Some(name) = owed.pop_front() else { return Err(reason) };
+    loop {
+        let session = Session::start(workshop, &boot, accelerator)?;
+        let mut progress = Progress::new(&boot.action);
+        let Err(reason) = session.listen(&boot, &mut progress, tally) else { return Ok(()) };
+        let Some(name) = progress.owed.pop_front() else { return Err(reason) };
         tally.failed(&name, None, &format!("{reason:#}\n{}", session.console_tail()));
-        for name in owed {
-            tally.failed(&name, None, "not run: the guest was gone");
+        if !progress.booted {
+            for name in progress.owed {
+                tally.failed(&name, None, "not run: the guest does not boot");
+            }
+            return Ok(());
         }
+        if progress.owed.is_empty() {
+            return Ok(());
+        }
+        boot.action = Action::Tests(progress.owed.into());
     }
-    Ok(())
+}
+
+/// How far a boot has come.
+#[derive(Debug)]
+struct Progress {
+    booted: bool,
+    /// Tests without a verdict, or the program.
+    owed: VecDeque<String>,
+}
+
+impl Progress {
+    fn new(action: &Action) -> Progress {
+        let owed = match action {
+            Action::Tests(names) => names.iter().cloned().collect(),
+            Action::Program(name) => VecDeque::from([name.clone()]),
+            Action::Shell => VecDeque::new(),
+        };
+        Progress { booted: false, owed }
+    }
 }
 
 /// Whether a boot with this accelerator reaches its end.
 pub(crate) fn proves(workshop: &Workshop, boot: &Boot, accelerator: Accelerator) -> anyhow::Result<bool> {
     let session = Session::start(workshop, boot, accelerator)?;
-    Ok(session.listen(boot, &mut VecDeque::new(), &mut Tally::default()).is_ok())
+    Ok(session.listen(boot, &mut Progress::new(&boot.action), &mut Tally::default()).is_ok())
 }
 
 /// A running guest and its folder, gone together.
@@ -91,6 +114,7 @@ impl Session {
             without_modules: boot.without_modules.iter().map(|name| (*name).to_owned()).collect(),
             action: boot.action.clone(),
         };
+        sweep(&workshop.paths.cache);
         let folder = workshop.paths.cache.join(format!("run-{}", std::process::id()));
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let initramfs = folder.join("initramfs.cpio");
@@ -106,8 +130,8 @@ impl Session {
         Ok(Session { machine, console, folder })
     }
 
-    /// Takes in what the guest says until it is done. What it still owes stays in `owed` when it breaks off.
-    fn listen(&self, boot: &Boot, owed: &mut VecDeque<String>, tally: &mut Tally) -> anyhow::Result<()> {
+    /// Takes in what the guest says until it is done.
+    fn listen(&self, boot: &Boot, progress: &mut Progress, tally: &mut Tally) -> anyhow::Result<()> {
         let start = Instant::now();
         let mut awaited = ("boot".to_owned(), Some(start + boot.timeout));
         let mut noise = Vec::new();
@@ -132,6 +156,7 @@ impl Session {
             };
             match event {
                 Event::Booted { release, uptime_ms } => {
+                    progress.booted = true;
                     if !matches!(boot.action, Action::Program(_)) {
                         println!("  booted {release} in {:.1} s ({:.1} s of its own)", start.elapsed().as_secs_f64(), seconds(uptime_ms));
                     }
@@ -142,7 +167,7 @@ impl Session {
                 Event::Started { name } => awaited = (format!("finish {name}"), Some(Instant::now() + limit(&name) + GRACE)),
                 Event::Text { line } => println!("{line}"),
                 Event::Finished { name, passed, millis, log } => {
-                    owed.retain(|other| *other != name);
+                    progress.owed.retain(|other| *other != name);
                     match (&boot.action, passed) {
                         (Action::Program(_), true) => {}
                         (_, true) => tally.passed(&name, seconds(millis)),
@@ -163,6 +188,17 @@ impl Session {
         let from = panic.map_or(lines.len().saturating_sub(TAIL), |at| at.saturating_sub(5));
         let end = lines.len().min(from + TAIL);
         format!("the console ({}) ends:\n{}", relative(&self.console), lines[from..end].join("\n"))
+    }
+}
+
+/// Removes the folders of runs that were killed.
+fn sweep(cache: &Path) {
+    for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix("run-"));
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
