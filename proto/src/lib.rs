@@ -8,6 +8,7 @@
 //! It must not know sockets, errno texts or the switch: those live in the crates above.
 #![forbid(unsafe_code)]
 
+pub mod ack;
 pub mod action;
 pub mod datapath;
 pub mod error;
