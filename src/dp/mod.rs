@@ -130,3 +130,6 @@ fn absent<T>(result: Result<T, nl::Error>) -> Result<Option<T>, nl::Error> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

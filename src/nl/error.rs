@@ -18,7 +18,7 @@ pub enum Error {
         errno: Errno,
         /// The kernel's own words (`NLMSGERR_ATTR_MSG`), when it had any.
         message: Option<Box<str>>,
-        /// The attribute the kernel points at, or says is missing, as a path such as `IFLA_LINKINFO.IFLA_INFO_KIND`.
+        /// The attribute the kernel points at, or says is missing, as a path such as `IFLA_LINKINFO/IFLA_INFO_KIND`.
         attr: Option<Box<str>>,
     },
     /// A system call on the socket failed.

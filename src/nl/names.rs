@@ -2,29 +2,24 @@
 
 use std::sync::Arc;
 
-/// Turns numbers into the names that stand in the kernel's headers, for error texts.
-pub trait Naming: Send + Sync + core::fmt::Debug {
-    /// How many bytes stand between the netlink header of a request of message type `kind` and its first attribute.
-    fn header_len(&self, kind: u16) -> usize;
+use ovsdp_proto::ack::Ext;
 
-    /// What the attribute at `path` in a request of message type `kind` is called: `path` leads from the outermost nest
-    /// to the attribute, by numbers. `None` when it is not known; its number is printed then.
-    fn name(&self, kind: u16, path: &[u16]) -> Option<&'static str>;
+/// Turns the place the kernel complains about into the names that stand in its headers.
+pub trait Naming: Send + Sync + core::fmt::Debug {
+    /// The attribute `ext` is about, faulty or missing, as a path such as `IFLA_LINKINFO/IFLA_INFO_KIND`. `request` is
+    /// the whole request of message type `kind`. `None` when it points at none.
+    fn attribute(&self, kind: u16, request: &[u8], ext: &Ext<'_>) -> Option<String>;
 }
 
 /// A shared [`Naming`].
 pub type Names = Arc<dyn Naming>;
 
-/// Knows nothing: attributes are printed by number, counted from the netlink header.
+/// Knows no names.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nameless;
 
 impl Naming for Nameless {
-    fn header_len(&self, _kind: u16) -> usize {
-        0
-    }
-
-    fn name(&self, _kind: u16, _path: &[u16]) -> Option<&'static str> {
+    fn attribute(&self, _kind: u16, _request: &[u8], _ext: &Ext<'_>) -> Option<String> {
         None
     }
 }

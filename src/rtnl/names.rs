@@ -1,6 +1,10 @@
 //! The numbers of `include/uapi/linux/{rtnetlink,if_link,if_addr}.h` that this room reads, and the names of those that
 //! the kernel complains about.
 
+use ovsdp_proto::ack::Ext;
+use ovsdp_proto::nla::{self, Attr, Attrs};
+use ovsdp_proto::nlmsg;
+
 use crate::nl::Naming;
 
 /// Length of `struct ifinfomsg` in bytes.
@@ -143,27 +147,55 @@ const ROUTE: &[(u16, &str)] = &[
     (30, "RTA_NH_ID"),
 ];
 
-/// rtnetlink's names.
+/// rtnetlink's names. `ovsdp-proto` has the like for the Open vSwitch families only.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rtnetlink;
 
-impl Naming for Rtnetlink {
-    fn header_len(&self, kind: u16) -> usize {
-        match kind {
+/// Where the first attribute of a request of message type `kind` is, in bytes from its netlink header.
+const fn first(kind: u16) -> usize {
+    nlmsg::HEADER_LEN
+        + match kind {
             rtm::NEWADDR..=rtm::GETADDR => ADDRESS_HEADER,
             rtm::NEWROUTE..=rtm::GETROUTE => ROUTE_HEADER,
             _ => LINK_HEADER,
         }
-    }
+}
 
-    fn name(&self, kind: u16, path: &[u16]) -> Option<&'static str> {
-        let (table, number) = match (kind, path) {
-            (rtm::NEWLINK..=rtm::SETLINK, [number]) => (LINK, number),
-            (rtm::NEWLINK..=rtm::SETLINK, [ifla::LINKINFO, number]) => (LINKINFO, number),
-            (rtm::NEWADDR..=rtm::GETADDR, [number]) => (ADDRESS, number),
-            (rtm::NEWROUTE..=rtm::GETROUTE, [number]) => (ROUTE, number),
-            _ => return None,
+/// What the attribute `number` is called, in the outermost list or within the attribute `nest`.
+fn name(kind: u16, nest: Option<u16>, number: u16) -> String {
+    let table = match (kind, nest) {
+        (rtm::NEWLINK..=rtm::SETLINK, None) => LINK,
+        (rtm::NEWLINK..=rtm::SETLINK, Some(ifla::LINKINFO)) => LINKINFO,
+        (rtm::NEWADDR..=rtm::GETADDR, None) => ADDRESS,
+        (rtm::NEWROUTE..=rtm::GETROUTE, None) => ROUTE,
+        _ => &[],
+    };
+    table.iter().find(|(of, _)| *of == number).map_or_else(|| format!("#{number}"), |(_, name)| (*name).to_owned())
+}
+
+/// The last attribute of `list` that begins at or before `at`, if `at` is within it.
+fn holding(list: &[u8], at: usize) -> Option<Attr<'_>> {
+    let attr = Attrs::new(list).take_while(|attr| attr.offset() <= at).last()?;
+    (at < attr.offset() + nla::HEADER_LEN + attr.payload().len()).then_some(attr)
+}
+
+impl Naming for Rtnetlink {
+    fn attribute(&self, kind: u16, request: &[u8], ext: &Ext<'_>) -> Option<String> {
+        let missing = ext.miss_type().and_then(|number| u16::try_from(number).ok());
+        let at = match (missing, ext.miss_nest()) {
+            (Some(number), None) => return Some(name(kind, None, number)),
+            (Some(_), Some(nest)) => nest,
+            (None, _) => ext.offset()?,
         };
-        table.iter().find(|(of, _)| of == number).map(|(_, name)| *name)
+        let at = usize::try_from(at).ok()?.checked_sub(first(kind))?;
+        let outer = holding(request.get(first(kind)..)?, at)?;
+        let within = at.checked_sub(outer.offset() + nla::HEADER_LEN).and_then(|at| holding(outer.payload(), at));
+        let mut path = name(kind, None, outer.kind());
+        // One level is all that this room sends.
+        if let Some(number) = missing.or(within.map(|attr| attr.kind())) {
+            path.push('/');
+            path.push_str(&name(kind, Some(outer.kind()), number));
+        }
+        Some(path)
     }
 }
