@@ -1,3 +1,4 @@
 //! What needs no kernel module: fixtures, transcripts, two switches joined in virtual time, and the house's own rules.
 
+#[cfg(test)]
 mod switch;

@@ -11,9 +11,7 @@ fn a_decision_allocates_nothing() {
     let mut switch = switch(Topology { bridges: vec![bridge.table_size(1000)] });
     let mut decision = Decision::new();
     // Twice as many stations as fit, wandering about: learning, moving and evicting all the time.
-    let key = |round: u32, number: u32| {
-        key_of(2 + (number + round) % 32, &frame(mac(number % 7), mac(number), &[(0x8100, 5)], 0x0800, &[1; 8]))
-    };
+    let key = |round: u32, number: u32| key_of(2 + (number + round) % 32, &frame(mac(number % 7), mac(number), &[(0x8100, 5)], 0x0800, &[1; 8]));
     let keys: Vec<Vec<u8>> = (0..4).flat_map(|round| (0..2000).map(move |number| key(round, number))).collect();
     let round = |switch: &mut ovsdp::switch::Switch, decision: &mut Decision| {
         for (at, key) in keys.iter().enumerate() {

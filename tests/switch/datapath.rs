@@ -4,9 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use ovsdp::switch::{
-    Counters, Decision, Insert, Install, Learned, Moment, Pass, Policy, Revalidator, Seed, Switch, Topology, Ufid, Verdict,
-};
+use ovsdp::switch::{Counters, Decision, Insert, Install, Learned, Moment, Pass, Policy, Revalidator, Seed, Switch, Topology, Ufid, Verdict};
 use ovsdp_proto::Mac;
 use ovsdp_proto::key::{KeyBuf, L2, VLAN_PRESENT};
 use ovsdp_proto::nla::{self, Attrs};
@@ -245,7 +243,7 @@ impl Agent {
         self.switch.expire(self.now);
         self.flows.settle(&mut self.switch);
         let entries: Vec<(Ufid, Counters)> = self.kernel.iter().map(|(ufid, flow)| (*ufid, flow.counters)).collect();
-        let count = entries.len() as u32;
+        let count = u32::try_from(entries.len()).unwrap();
         self.revalidator.begin(&mut self.flows, count);
         let mut also = Vec::new();
         for (ufid, counters) in entries {

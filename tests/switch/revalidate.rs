@@ -1,8 +1,6 @@
 //! How long flows live, and what becomes of them when the world changes.
 
-use ovsdp::switch::{
-    Bridge, Counters, Decision, FlowTable, Insert, Moment, Policy, Revalidator, Seed, Topology, Verdict, Why,
-};
+use ovsdp::switch::{Bridge, Counters, Decision, FlowTable, Insert, Moment, Policy, Revalidator, Seed, Topology, Verdict, Why};
 use ovsdp_proto::Mac;
 
 use super::datapath::{Agent, frame, key_of, outputs};

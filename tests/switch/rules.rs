@@ -174,10 +174,8 @@ fn only_what_was_read_is_in_the_mask() {
 
 #[test]
 fn bridges_do_not_hear_each_other() {
-    let bridges = vec![
-        Bridge::new(name("br0"), 1).port(name("a"), 2).port(name("b"), 3),
-        Bridge::new(name("br1"), 4).port(name("a"), 5).port(name("b"), 6),
-    ];
+    let bridges =
+        vec![Bridge::new(name("br0"), 1).port(name("a"), 2).port(name("b"), 3), Bridge::new(name("br1"), 4).port(name("a"), 5).port(name("b"), 6)];
     let mut switch = switch(Topology { bridges });
     assert_eq!(outputs(&ask(&mut switch, 2, &plain(mac(2), mac(1))).actions), [1, 3]);
     assert_eq!(outputs(&ask(&mut switch, 5, &plain(mac(1), mac(2))).actions), [4, 6], "known to br0 only");
