@@ -13,8 +13,8 @@ use hashbrown::hash_table::Entry as Place;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, Links};
-use super::state::Switch;
 use super::decision::{Decision, Install, Learned, Station};
+use super::state::Switch;
 use super::time::Moment;
 use super::topology::{BridgeId, PortId};
 use super::ufid::{Digest, Seed};

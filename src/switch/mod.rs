@@ -29,11 +29,11 @@ mod time;
 mod topology;
 mod ufid;
 
-pub use state::Switch;
 pub use decision::{Decision, Install, Learned, Reason, Station};
 pub use fdb::FdbEntry;
 pub use flows::{FLOW_LIMIT, Flow, FlowStats, FlowTable, Insert};
 pub use revalidate::{Counters, Found, Pass, Policy, Revalidator, Verdict, Why};
+pub use state::Switch;
 pub use time::Moment;
 pub use topology::{BadTopology, Bridge, BridgeId, Port, PortId, Topology};
 pub use ovsdp_proto::flow::Ufid;

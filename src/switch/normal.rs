@@ -10,10 +10,10 @@
 
 use ovsdp_proto::key::{L2, VLAN_PRESENT};
 
-use super::state::{Bridge, Ingress, Switch};
 use super::decision::{Decision, Install, Learned, Read, Reason, Station};
 use super::fdb::Learn;
 use super::reserved::is_reserved;
+use super::state::{Bridge, Ingress, Switch};
 use super::time::Moment;
 
 /// What to do about the packet's sender.

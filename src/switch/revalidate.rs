@@ -3,9 +3,9 @@
 
 use core::time::Duration;
 
-use super::state::Switch;
 use super::decision::{Decision, Install};
 use super::flows::FlowTable;
+use super::state::Switch;
 use super::time::{Moment, millis};
 use ovsdp_proto::flow::Ufid;
 

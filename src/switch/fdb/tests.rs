@@ -208,7 +208,7 @@ proptest! {
                         (Learn::Known, Some((_, from, _))) => assert_eq!(from, P[port]),
                         (Learn::Moved { from }, Some((_, was, _))) => assert!(from == was && was != P[port]),
                         (Learn::New { evicted: Some(evicted) }, None) => model.evict(evicted),
-                        (Learn::New { evicted: None }, None) => assert!((model.0.len() as u32) < fdb.limits().size()),
+                        (Learn::New { evicted: None }, None) => assert!(model.0.len() < fdb.limits().size() as usize),
                         other => panic!("{other:?}"),
                     }
                     model.0.push((address, P[port], now));

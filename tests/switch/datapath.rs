@@ -1,0 +1,270 @@
+//! A kernel datapath reduced to what the switch can see of it: frames become keys as `flow_extract` and
+//! `ovs_nla_put_key` make them, masks are refused as `ovs_nla_get_match` refuses them, and a frame is matched as
+//! `ovs_flow_tbl_lookup` does: under the mask, with TCIs, Ethernet type and port exact where the mask is silent.
+
+use std::collections::BTreeMap;
+
+use ovsdp::switch::{Counters, Decision, Insert, Install, Learned, Moment, Pass, Policy, Revalidator, Seed, Switch, Topology, Ufid, Verdict};
+use ovsdp_proto::Mac;
+use ovsdp_proto::key::{KeyBuf, L2, VLAN_PRESENT};
+use ovsdp_proto::nla::{self, Attrs};
+use ovsdp_proto::uapi::{action, key};
+
+/// An Ethernet frame.
+pub(super) fn frame(dst: Mac, src: Mac, tags: &[(u16, u16)], eth_type: u16, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = [dst.0, src.0].concat();
+    for (tpid, tci) in tags {
+        bytes.extend(tpid.to_be_bytes());
+        bytes.extend(tci.to_be_bytes());
+    }
+    bytes.extend(eth_type.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..at + 2).map(|two| u16::from_be_bytes(two.try_into().unwrap()))
+}
+
+/// The key of a frame that came in by `port`, fields that nobody reads among it.
+pub(super) fn key_of(port: u32, frame: &[u8]) -> Vec<u8> {
+    let mut buf = KeyBuf::new();
+    buf.recirc_id(0).dp_hash(0).priority(0).in_port(port).skb_mark(0);
+    buf.ethernet(Mac(frame[6..12].try_into().unwrap()), Mac(frame[..6].try_into().unwrap()));
+    let mut bytes = buf.as_bytes().to_vec();
+    put_type(&mut bytes, frame, 12, 0);
+    bytes
+}
+
+fn put_type(out: &mut Vec<u8>, frame: &[u8], at: usize, depth: u32) {
+    let eth_type = be16(frame, at).unwrap_or(0);
+    if matches!(eth_type, 0x8100 | 0x88a8) && depth < 2 {
+        // The tag and the type behind it must be there, else the kernel leaves tag and TPID zero.
+        let tci = be16(frame, at + 2).filter(|_| frame.len() >= at + 6).map(|tci| tci | VLAN_PRESENT);
+        nla::put_be16(out, key::ETHERTYPE, if tci.is_some() { eth_type } else { 0 });
+        nla::put_be16(out, key::VLAN, tci.unwrap_or(0));
+        nla::put_nested::<nla::TooLong>(out, key::ENCAP, |out| {
+            if tci.is_some() {
+                put_type(out, frame, at + 4, depth + 1);
+            }
+            Ok(())
+        })
+        .unwrap();
+        return;
+    }
+    if eth_type < 0x600 {
+        return;
+    }
+    nla::put_be16(out, key::ETHERTYPE, eth_type);
+    let payload = frame.get(at + 2..).unwrap_or(&[]);
+    let byte = |at: usize| payload.get(at).copied().unwrap_or(0);
+    if eth_type == 0x0800 {
+        nla::put_array(out, key::IPV4, [10, 0, 0, byte(0), 10, 0, 0, byte(1), 17, byte(2), 64, 0]);
+        nla::put_array(out, key::UDP, [0, byte(3), 0, byte(4)]);
+    } else if eth_type == 0x0806 {
+        nla::put(out, key::ARP, &[byte(0); 24]).unwrap();
+    }
+}
+
+/// What a flow can match on of a layer-2 key, all of it as numbers.
+type Fields = [u64; 9];
+
+fn fields(key: &[u8]) -> Fields {
+    let l2 = L2::parse(key).unwrap();
+    let (outer, inner) = (l2.vlan, l2.inner_vlan);
+    let tpid = |vlan: Option<ovsdp_proto::key::Vlan>| vlan.map_or(0, |vlan| u64::from(vlan.tpid));
+    let tci = |vlan: Option<ovsdp_proto::key::Vlan>| vlan.map_or(0, |vlan| u64::from(vlan.tci));
+    let port = l2.in_port.map_or(u64::MAX, u64::from);
+    let (src, dst) = (l2.eth_src.as_u64(), l2.eth_dst.as_u64());
+    [u64::from(l2.recirc_id), port, src, dst, u64::from(l2.eth_type), tpid(outer), tci(outer), tpid(inner), tci(inner)]
+}
+
+/// The mask the kernel makes of `mask` for `key`, or why it refuses it.
+pub(super) fn kernel_mask(key: &[u8], mask: &[u8]) -> Result<Fields, &'static str> {
+    const ALL: u64 = u64::MAX;
+    let l2 = L2::parse(key).map_err(|_| "the key")?;
+    if l2.vlan.is_some_and(|vlan| vlan.tci & VLAN_PRESENT == 0) {
+        return Err("a VLAN attribute unexpected, or no flow of this frame");
+    }
+    // "Always match on tci."
+    let mut made = [0, 0, 0, 0, 0, 0, ALL, 0, ALL];
+    let mut level = mask;
+    for (place, tag) in [l2.vlan, l2.inner_vlan, None].into_iter().enumerate() {
+        let attrs = Attrs::new(level);
+        let eth_type = attrs.find(key::ETHERTYPE).and_then(|attr| attr.be16());
+        let encap = attrs.find(key::ENCAP);
+        let tci = attrs.find(key::VLAN).and_then(|attr| attr.be16());
+        if place == 0 {
+            made[0] = attrs.find(key::RECIRC_ID).and_then(|attr| attr.u32()).map_or(0, u64::from);
+            made[1] = if attrs.find(key::IN_PORT).is_some() { ALL } else { 0 };
+            if let Some(ethernet) = attrs.find(key::ETHERNET).and_then(|attr| attr.array::<12>()) {
+                made[2] = Mac(ethernet[..6].try_into().unwrap()).as_u64();
+                made[3] = Mac(ethernet[6..].try_into().unwrap()).as_u64();
+            }
+        }
+        match (encap, tag) {
+            (None, _) if tci.is_some() => return Err("a VLAN attribute unexpected"),
+            (None, _) => {
+                made[4] = if eth_type.is_some() { ALL } else { 0 };
+                return Ok(made);
+            }
+            (Some(_), None) => return Err("an ENCAP mask for a frame without a tag"),
+            (Some(_), Some(tag)) if tag.tci & VLAN_PRESENT == 0 => return Err("an ENCAP mask for a tag cut short"),
+            (Some(encap), Some(_)) => {
+                if eth_type != Some(0xffff) {
+                    return Err("TPID not exact");
+                }
+                let tci = tci.unwrap_or(0);
+                if tci & VLAN_PRESENT == 0 {
+                    return Err("present bit not exact");
+                }
+                (made[5 + 2 * place], made[6 + 2 * place]) = (ALL, u64::from(tci));
+                level = encap.payload();
+            }
+        }
+    }
+    Err("nested too deep")
+}
+
+/// One flow of the datapath.
+#[derive(Debug, Clone)]
+pub(super) struct KernelFlow {
+    pub(super) key: Vec<u8>,
+    pub(super) mask: Vec<u8>,
+    pub(super) actions: Vec<u8>,
+    pub(super) counters: Counters,
+    fields: Fields,
+    made: Fields,
+}
+
+impl KernelFlow {
+    fn matches(&self, packet: &Fields) -> bool {
+        (0..9).all(|at| packet[at] & self.made[at] == self.fields[at] & self.made[at])
+    }
+}
+
+/// The ports a list of actions sends to.
+pub(super) fn outputs(actions: &[u8]) -> Vec<u32> {
+    Attrs::new(actions)
+        .map(|attr| {
+            assert_eq!(attr.kind(), action::OUTPUT);
+            attr.u32().unwrap()
+        })
+        .collect()
+}
+
+/// An agent and its datapath.
+pub(super) struct Agent {
+    pub(super) now: Moment,
+    pub(super) switch: Switch,
+    pub(super) flows: ovsdp::switch::FlowTable,
+    pub(super) revalidator: Revalidator,
+    pub(super) kernel: BTreeMap<Ufid, KernelFlow>,
+    pub(super) decision: Decision,
+    pub(super) upcalls: u32,
+    /// Check with every packet a flow handles that the switch would decide, and know, the same.
+    pub(super) strict: bool,
+}
+
+impl Agent {
+    pub(super) fn new(topology: Topology) -> Self {
+        Self {
+            now: Moment(0),
+            switch: super::switch(topology),
+            flows: ovsdp::switch::FlowTable::new(Seed([3; 16]), ovsdp::switch::FLOW_LIMIT),
+            revalidator: Revalidator::new(Policy::default()),
+            kernel: BTreeMap::new(),
+            decision: Decision::new(),
+            upcalls: 0,
+            strict: false,
+        }
+    }
+
+    /// A frame comes in by `port`. Returns the ports it goes out by.
+    pub(super) fn packet(&mut self, port: u32, frame: &[u8]) -> Vec<u32> {
+        let key = key_of(port, frame);
+        let packet = fields(&key);
+        let mut hits = self.kernel.values_mut().filter(|flow| flow.matches(&packet));
+        let Some(flow) = hits.next() else { return self.upcall(&key) };
+        assert!(hits.next().is_none(), "two flows match one packet");
+        flow.counters.packets += 1;
+        flow.counters.bytes += frame.len() as u64;
+        flow.counters.used = Some(self.now);
+        let (actions, mask) = (flow.actions.clone(), flow.mask.clone());
+        if self.strict {
+            self.switch.translate(self.now, &key, &mut self.decision);
+            assert_eq!(outputs(&actions), outputs(&self.decision.actions), "{:?}", self.decision.reason);
+            assert_eq!(mask, self.decision.mask);
+            assert!(!self.decision.unlearned, "the sender would have been learned");
+        }
+        outputs(&actions)
+    }
+
+    fn upcall(&mut self, key: &[u8]) -> Vec<u32> {
+        self.upcalls += 1;
+        let mut decision = std::mem::take(&mut self.decision);
+        self.switch.upcall(self.now, key, &mut decision);
+        if let Some(learned) = &decision.learned {
+            self.delete_outdated(learned);
+        }
+        match self.flows.insert(self.now, key, &decision, self.switch.generation()) {
+            Insert::New(ufid) => self.put(ufid, key, &decision),
+            Insert::Replaced(ufid) => self.kernel.get_mut(&ufid).unwrap().actions.clone_from(&decision.actions),
+            Insert::Same(_) => panic!("an upcall of a flow that is there"),
+            Insert::NotInstalled => {}
+        }
+        self.flows.settle(&mut self.switch);
+        let out = outputs(&decision.actions);
+        self.decision = decision;
+        out
+    }
+
+    fn delete_outdated(&mut self, learned: &Learned) {
+        let kernel = &mut self.kernel;
+        self.flows.outdated(learned, &mut |ufid| assert!(kernel.remove(&ufid).is_some()));
+    }
+
+    fn put(&mut self, ufid: Ufid, key: &[u8], decision: &Decision) {
+        assert_ne!(decision.install, Install::No);
+        let made = kernel_mask(key, &decision.mask).unwrap();
+        let flow = KernelFlow {
+            key: key.to_vec(),
+            mask: decision.mask.clone(),
+            actions: decision.actions.clone(),
+            counters: Counters::default(),
+            fields: fields(key),
+            made,
+        };
+        assert!(self.kernel.insert(ufid, flow).is_none());
+    }
+
+    /// A revalidator's pass over all flows.
+    pub(super) fn revalidate(&mut self) -> Pass {
+        self.switch.expire(self.now);
+        self.flows.settle(&mut self.switch);
+        let entries: Vec<(Ufid, Counters)> = self.kernel.iter().map(|(ufid, flow)| (*ufid, flow.counters)).collect();
+        let count = u32::try_from(entries.len()).unwrap();
+        self.revalidator.begin(&mut self.flows, count);
+        let mut also = Vec::new();
+        for (ufid, counters) in entries {
+            let Self { now, switch, flows, revalidator, decision, .. } = self;
+            let verdict = revalidator.check(*now, switch, flows, &ufid, counters, decision, &mut |ufid| also.push(ufid));
+            match verdict {
+                Verdict::Keep => {}
+                Verdict::Delete(_) => {
+                    self.kernel.remove(&ufid).unwrap();
+                }
+                Verdict::Modify => self.kernel.get_mut(&ufid).unwrap().actions.clone_from(&self.decision.actions),
+                // Named by `also` before its own turn came.
+                Verdict::Stranger => assert!(also.contains(&ufid)),
+            }
+        }
+        for ufid in also {
+            self.kernel.remove(&ufid);
+        }
+        self.flows.settle(&mut self.switch);
+        let pass = self.revalidator.end(&mut self.flows, count, std::time::Duration::from_millis(1));
+        assert_eq!(self.flows.len() as usize, self.kernel.len());
+        pass
+    }
+}

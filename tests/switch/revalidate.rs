@@ -1,0 +1,220 @@
+//! How long flows live, and what becomes of them when the world changes.
+
+use ovsdp::switch::{Bridge, Counters, Decision, FlowTable, Insert, Moment, Policy, Revalidator, Seed, Topology, Verdict, Why};
+use ovsdp_proto::Mac;
+
+use super::datapath::{Agent, frame, key_of, outputs};
+use super::{mac, name, one_bridge, seconds, switch};
+
+fn plain(dst: u32, src: u32) -> Vec<u8> {
+    frame(mac(dst), mac(src), &[], 0x0800, &[0; 20])
+}
+
+fn talking() -> Agent {
+    let mut agent = Agent::new(one_bridge(3));
+    agent.packet(2, &plain(2, 1));
+    agent.packet(3, &plain(1, 2));
+    agent.packet(2, &plain(2, 1));
+    assert_eq!(agent.kernel.len(), 2);
+    agent
+}
+
+#[test]
+fn an_idle_flow_goes_after_ten_seconds_and_a_used_one_stays() {
+    let mut agent = talking();
+    agent.now = agent.now + seconds(9);
+    agent.packet(2, &plain(2, 1));
+    assert_eq!(agent.revalidate().deleted, 0);
+    agent.now = agent.now + seconds(1);
+    assert_eq!(agent.revalidate().deleted, 1);
+    agent.now = agent.now + seconds(9);
+    assert_eq!(agent.revalidate().deleted, 1);
+    assert!(agent.kernel.is_empty());
+}
+
+#[test]
+fn nothing_is_decided_again_while_nothing_changes() {
+    let mut agent = talking();
+    agent.packet(2, &plain(2, 1));
+    assert_eq!(agent.revalidate().retranslated, 0);
+}
+
+#[test]
+fn a_new_port_joins_floods_and_a_gone_one_leaves_them() {
+    let mut agent = Agent::new(one_bridge(3));
+    let shout = frame(Mac::BROADCAST, mac(1), &[], 0x0806, &[]);
+    assert_eq!(agent.packet(2, &shout), [1, 3, 4]);
+    agent.switch.set_topology(agent.now, one_bridge(4)).unwrap();
+    let pass = agent.revalidate();
+    assert_eq!((pass.retranslated, pass.modified, pass.deleted), (1, 1, 0));
+    assert_eq!(agent.packet(2, &shout), [1, 3, 4, 5]);
+    agent.switch.set_topology(agent.now, one_bridge(2)).unwrap();
+    agent.revalidate();
+    assert_eq!(agent.packet(2, &shout), [1, 3]);
+    assert_eq!(agent.upcalls, 1, "the flow was changed in place");
+}
+
+#[test]
+fn a_flow_of_a_port_that_left_is_deleted() {
+    let mut agent = talking();
+    let bridge = Bridge::new(name("br0"), 1).port(name("p3"), 3).port(name("p4"), 4);
+    agent.switch.set_topology(agent.now, Topology { bridges: vec![bridge] }).unwrap();
+    agent.revalidate();
+    assert_eq!(agent.kernel.len(), 1, "what came in by p2 is gone");
+    assert_eq!(agent.packet(3, &plain(1, 2)), [1, 4], "its station is forgotten");
+}
+
+#[test]
+fn a_drop_for_an_unknown_port_ends_by_itself_and_at_once_when_it_is_known() {
+    let mut agent = Agent::new(one_bridge(3));
+    assert!(agent.packet(9, &plain(2, 1)).is_empty());
+    assert!(agent.packet(9, &plain(7, 8)).is_empty());
+    assert_eq!(agent.upcalls, 1, "one flow for the port");
+    agent.now = agent.now + seconds(1);
+    agent.packet(9, &plain(2, 1));
+    assert_eq!(agent.revalidate().deleted, 0);
+    assert!(agent.switch.fdb("br0").unwrap().is_empty());
+    agent.now = agent.now + seconds(1);
+    assert_eq!(agent.revalidate().deleted, 1);
+    agent.packet(9, &plain(2, 1));
+    let bridge = Bridge::new(name("br0"), 1).port(name("p9"), 9);
+    agent.switch.set_topology(agent.now, Topology { bridges: vec![bridge] }).unwrap();
+    agent.packet(9, &plain(2, 1));
+    assert_eq!(agent.revalidate().deleted, 1);
+    assert!(agent.switch.fdb("br0").unwrap().is_empty(), "its counters say nothing about who sent");
+    assert_eq!(agent.packet(9, &plain(2, 1)), [1]);
+}
+
+#[test]
+fn a_forgotten_sender_is_learned_again_from_its_flow_or_by_an_upcall() {
+    let mut agent = talking();
+    agent.switch.flush("br0", None);
+    agent.packet(2, &plain(2, 1));
+    agent.now = agent.now + seconds(1);
+    let pass = agent.revalidate();
+    assert_eq!(agent.switch.fdb("br0").unwrap().len(), 1, "1 spoke, 2 did not");
+    assert_eq!((pass.deleted, pass.modified), (1, 1));
+    assert_eq!(agent.packet(2, &plain(2, 1)), [1, 3, 4]);
+    assert_eq!(agent.packet(3, &plain(1, 2)), [2]);
+    assert_eq!(agent.packet(2, &plain(2, 1)), [3]);
+}
+
+#[test]
+fn late_counters_do_not_move_a_station_back() {
+    let mut switch = switch(one_bridge(3));
+    let mut decision = Decision::new();
+    let (old, new) = (key_of(2, &plain(9, 1)), key_of(3, &plain(9, 1)));
+    switch.upcall(Moment(1_000), &old, &mut decision);
+    switch.upcall(Moment(5_000), &new, &mut decision);
+    assert_eq!(switch.credit(Moment(6_000), &old, Moment(4_999)), None);
+    assert_eq!(switch.credit(Moment(6_000), &new, Moment(5_500)), None);
+    assert!(switch.credit(Moment(7_000), &old, Moment(6_500)).is_some_and(|learned| learned.moved));
+}
+
+#[test]
+fn a_crowd_is_thinned_and_twice_a_crowd_is_dispersed() {
+    let mut agent = Agent::new(one_bridge(3));
+    agent.revalidator = Revalidator::new(Policy { flow_limit: 1_000, ..Policy::default() });
+    for number in 0..600 {
+        agent.packet(2, &plain(1, 10 + number));
+    }
+    agent.now = agent.now + seconds(1);
+    assert_eq!(agent.revalidate().deleted, 0);
+    for number in 0..600 {
+        agent.packet(2, &plain(2, 10 + number));
+    }
+    // The table's own limit keeps it below; flows of others can still crowd the kernel.
+    assert_eq!((agent.kernel.len(), agent.flows.stats().refused), (1_000, 200));
+    let ufid = agent.flows.iter().find(|flow| flow.born == Moment(0)).unwrap().ufid;
+    let young = agent.flows.iter().find(|flow| flow.born == agent.now).unwrap().ufid;
+    let mut judge = |kernel: u32, ufid| {
+        let Agent { now, switch, flows, revalidator, decision, .. } = &mut agent;
+        revalidator.begin(flows, kernel);
+        revalidator.check(*now, switch, flows, &ufid, Counters::default(), decision, &mut |_| {})
+    };
+    assert_eq!(judge(1_000, ufid), Verdict::Keep);
+    assert_eq!(judge(1_001, ufid), Verdict::Delete(Why::Idle));
+    assert_eq!(judge(2_000, young), Verdict::Keep);
+    assert_eq!(judge(2_001, young), Verdict::Delete(Why::Crowded));
+    assert_eq!(judge(0, ufid), Verdict::Stranger);
+}
+
+#[test]
+fn the_flow_limit_follows_how_fast_dumps_are() {
+    let mut revalidator = Revalidator::new(Policy::default());
+    let mut table = FlowTable::new(Seed([0; 16]), 1);
+    let mut end = |flows, ms| {
+        revalidator.begin(&mut table, flows);
+        revalidator.end(&mut table, flows, std::time::Duration::from_millis(ms));
+        assert_eq!(table.limit(), revalidator.limit());
+        revalidator.limit()
+    };
+    assert_eq!(end(5, 10), 10_000, "a few flows prove nothing");
+    assert_eq!(end(9_000, 100), 11_000);
+    assert_eq!(end(9_000, 1_100), 11_000);
+    assert_eq!(end(9_000, 1_400), 8_250);
+    assert_eq!(end(9_000, 4_000), 2_062);
+    assert_eq!(end(9_000, 9_000), 1_000);
+    for _ in 0..300 {
+        end(200_000, 1);
+    }
+    assert_eq!(end(200_000, 1), 200_000);
+}
+
+#[test]
+fn a_repeated_upcall_is_answered_once_and_a_full_table_installs_nothing() {
+    let mut switch = switch(one_bridge(3));
+    let mut flows = FlowTable::new(Seed([1; 16]), 1);
+    let mut decision = Decision::new();
+    let key = key_of(2, &plain(2, 1));
+    switch.upcall(Moment(0), &key, &mut decision);
+    let Insert::New(ufid) = flows.insert(Moment(0), &key, &decision, switch.generation()) else { panic!() };
+    switch.upcall(Moment(0), &key, &mut decision);
+    assert_eq!(flows.insert(Moment(0), &key, &decision, switch.generation()), Insert::Same(ufid));
+    switch.upcall(Moment(0), &key_of(3, &plain(9, 2)), &mut decision);
+    assert_eq!(flows.insert(Moment(0), &key_of(3, &plain(9, 2)), &decision, 1), Insert::NotInstalled);
+    assert!(!decision.is_drop(), "but it is executed");
+    // The flood to 2 is there; told of 2 in no other way, the same name now does something else.
+    switch.upcall(Moment(0), &key, &mut decision);
+    assert_eq!(outputs(&decision.actions), [3]);
+    assert_eq!(flows.insert(Moment(0), &key, &decision, switch.generation()), Insert::Replaced(ufid));
+    let stats = flows.stats();
+    assert_eq!((stats.current, stats.installed, stats.repeated, stats.refused), (1, 1, 1, 1));
+    assert_eq!(flows.get(&ufid).unwrap().key.as_ref(), key);
+}
+
+#[test]
+fn a_flow_the_kernel_lost_is_forgotten_after_two_dumps() {
+    let mut agent = talking();
+    let (ufid, _) = agent.kernel.pop_first().unwrap();
+    let Agent { flows, revalidator, .. } = &mut agent;
+    let mut pass = || {
+        revalidator.begin(flows, 1);
+        let lost = revalidator.end(flows, 1, seconds(0)).lost;
+        (lost, flows.get(&ufid).is_some())
+    };
+    assert_eq!(pass(), (0, true));
+    assert_eq!(pass(), (2, false));
+}
+
+#[test]
+fn memory_is_given_back_and_what_stays_still_works() {
+    let mut agent = Agent::new(one_bridge(3));
+    for number in 0..2_000 {
+        agent.packet(2, &plain(1, 10 + number));
+    }
+    let keep: Vec<u32> = (0..20).collect();
+    agent.now = agent.now + seconds(9);
+    for number in &keep {
+        agent.packet(2, &plain(1, 10 + number));
+    }
+    agent.now = agent.now + seconds(1);
+    agent.revalidate();
+    assert_eq!(agent.kernel.len(), 20);
+    agent.strict = true;
+    agent.packet(4, &plain(10, 1));
+    assert!(agent.kernel.len() == 1, "every flood to 1 went when 1 spoke");
+    for number in &keep {
+        assert_eq!(agent.packet(2, &plain(1, 10 + number)), [4]);
+    }
+}
