@@ -201,8 +201,9 @@ impl Hands {
                 // The kernel takes a route away with the address it prefers or the device that goes down.
                 forgive(result, &[nl::Kind::NotFound, nl::Kind::NoDevice])
             }
-            Step::WriteResolver { to, .. } => resolver::write(Path::new(RESOLV_CONF), to.as_deref())
-                .map_err(|error| Why::new(Kind::Failed, format!("{RESOLV_CONF}: {error}"))),
+            Step::WriteResolver { to, .. } => {
+                resolver::write(Path::new(RESOLV_CONF), to.as_deref()).map_err(|error| Why::new(Kind::Failed, format!("{RESOLV_CONF}: {error}")))
+            }
             Step::PauseDhcpClient { client } => signal(client, Signal::SIGSTOP),
             Step::ResumeDhcpClient { client } => signal(client, Signal::SIGCONT),
             Step::ObtainLease { bridge, ifname, request } => self.obtain(*bridge, *ifname, *request),
@@ -237,7 +238,11 @@ impl Hands {
     fn delete_datapath(&mut self, way: Way) -> Result<(), Why> {
         let name = system().map_err(Why::Other)?;
         let result = self.dp.delete_datapath(&name).map_err(Why::from);
-        if way == Way::Lenient { forgive(result, GONE)? } else { result? }
+        if way == Way::Lenient {
+            forgive(result, GONE)?
+        } else {
+            result?
+        }
         self.refresh().map_err(Why::Other)
     }
 
@@ -269,7 +274,11 @@ impl Hands {
             other => other?,
         };
         let result = self.dp.delete_vport(datapath.index, Which::Name(&name)).map_err(Why::from);
-        if way == Way::Lenient { forgive(result, GONE)? } else { result? }
+        if way == Way::Lenient {
+            forgive(result, GONE)?
+        } else {
+            result?
+        }
         self.places.remove(&name);
         self.refresh().map_err(Why::Other)
     }

@@ -115,11 +115,7 @@ impl Inbox for Front {
                     let _ = lines.send(Ok(Progress { stage: Stage::Note, text, changed: None }));
                 }
                 let order = Order::Request(Request::Change { change, dir, lines });
-                if self.queue.put(order) {
-                    Ok(())
-                } else {
-                    Err(Error::new(Kind::Failed, "the agent is stopping").advise("run the command again"))
-                }
+                if self.queue.put(order) { Ok(()) } else { Err(Error::new(Kind::Failed, "the agent is stopping").advise("run the command again")) }
             }
         }
     }

@@ -210,7 +210,8 @@ impl Worker {
 
     fn lease(&mut self, ifname: IfName, event: dhcp::Event) {
         let memory = self.hands.shared.memory().clone();
-        let Some(bridge) = memory.bridges.iter().find(|(name, remembered)| **name == ifname || remembered.holds(ifname)).map(|(name, _)| *name) else {
+        let Some(bridge) = memory.bridges.iter().find(|(name, remembered)| **name == ifname || remembered.holds(ifname)).map(|(name, _)| *name)
+        else {
             return;
         };
         match event {
@@ -240,9 +241,10 @@ impl Worker {
     fn give_up_address(&mut self, bridge: IfName, ifname: IfName) {
         let lease = self.hands.shared.memory().bridges.get(&bridge).and_then(|remembered| remembered.leases.get(&ifname).cloned());
         let Some(lease) = lease else { return };
-        let result = self.hands.observe().map(|observed| {
-            observed.addresses.into_iter().find(|address| address.ifname == ifname && address.address == lease.address.into())
-        });
+        let result = self
+            .hands
+            .observe()
+            .map(|observed| observed.addresses.into_iter().find(|address| address.ifname == ifname && address.address == lease.address.into()));
         match result {
             Ok(Some(address)) => {
                 if let Err(error) = self.hands.undo(&plan::Step::RemoveAddress { address }) {

@@ -18,9 +18,11 @@ pub(super) fn run(run: &Run, bridge: Option<&str>, json: bool) -> Result<(), Err
 }
 
 fn text(fdb: &Fdb, with_bridge: bool) -> String {
-    let mut out = String::from(if with_bridge { "Bridge           Port  VLAN  MAC                Age\n" } else { " Port  VLAN  MAC                Age\n" });
+    let mut out =
+        String::from(if with_bridge { "Bridge           Port  VLAN  MAC                Age\n" } else { " Port  VLAN  MAC                Age\n" });
     for entry in &fdb.entries {
-        let port = if entry.port == entry.bridge { "LOCAL".to_owned() } else { entry.port_no.map_or_else(|| entry.port.clone(), |no| no.to_string()) };
+        let port =
+            if entry.port == entry.bridge { "LOCAL".to_owned() } else { entry.port_no.map_or_else(|| entry.port.clone(), |no| no.to_string()) };
         if with_bridge {
             let _ = write!(out, "{:<15} ", entry.bridge);
         }
@@ -36,14 +38,8 @@ mod tests {
 
     #[test]
     fn the_columns_of_fdb_show() {
-        let entry = |port: &str, port_no| FdbEntry {
-            bridge: "br0".into(),
-            port: port.into(),
-            port_no,
-            vlan: 0,
-            mac: "52:54:00:00:00:01".into(),
-            age: 7,
-        };
+        let entry =
+            |port: &str, port_no| FdbEntry { bridge: "br0".into(), port: port.into(), port_no, vlan: 0, mac: "52:54:00:00:00:01".into(), age: 7 };
         let fdb = Fdb { entries: vec![entry("br0", Some(1)), entry("eth0", Some(2))] };
         assert_eq!(
             text(&fdb, false),

@@ -37,9 +37,8 @@ pub(super) fn run(run: &Run, bridge: Option<&str>, json: bool) -> Result<(), Err
         return Err(Error::new(Kind::NoSuch, format!("there is no datapath {name}")).advise("`ovsdp up` makes it"));
     };
     let only = bridge.map(|bridge| ports(run, &mut dp, datapath.index, bridge)).transpose()?;
-    let now_ms = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| {
-        u64::try_from(std::time::Duration::from(now).as_millis()).unwrap_or(u64::MAX)
-    });
+    let now_ms =
+        clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| u64::try_from(std::time::Duration::from(now).as_millis()).unwrap_or(u64::MAX));
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut result = Ok(());
     // The kernel may show a flow twice while its table is rebuilt, or all of them again after a loss.

@@ -27,7 +27,11 @@ pub(super) async fn agent(run: &Run) -> Result<Client, Error> {
     if let Reach::Connected(client) = Client::connect(&run.socket()).await? {
         return Ok(*client);
     }
-    if has_unit() { through_systemd()? } else { detached()? }
+    if has_unit() {
+        through_systemd()?
+    } else {
+        detached()?
+    }
     match Client::connect(&run.socket()).await? {
         Reach::Connected(client) => Ok(*client),
         Reach::NotRunning => Err(Error::new(Kind::Failed, format!("the agent was started but does not answer at {}", run.socket().display()))

@@ -77,10 +77,11 @@ pub(super) fn run(run: &Run, json: bool) -> Result<(), Error> {
     };
     let bridges = memory.bridges.into_iter().map(|(name, remembered)| {
         let local = Port { name, interfaces: vec![interface(name, Kind::Internal)] };
-        let others = remembered.intent.ports.into_iter().map(|(name, port)| Port {
-            name,
-            interfaces: port.interfaces.into_iter().map(|one| interface(one.name, one.kind)).collect(),
-        });
+        let others = remembered
+            .intent
+            .ports
+            .into_iter()
+            .map(|(name, port)| Port { name, interfaces: port.interfaces.into_iter().map(|one| interface(one.name, one.kind)).collect() });
         let mut ports: Vec<_> = std::iter::once(local).chain(others).collect();
         ports.sort_by_key(|port| port.name);
         Bridge { name, ports }

@@ -54,16 +54,16 @@ fn datapaths_and_vports_come_and_go() {
         let system = name(SYSTEM);
         assert_eq!(dp.datapath(&system).unwrap(), None);
         assert_eq!(dp.datapaths().unwrap(), []);
-        let made = dp.create_datapath(&system, &[4711, 4712]).unwrap();
+        let made = dp.create_datapath(&system, &[4711, 4712], Dispatch::PerCpu).unwrap();
         assert_eq!(made.dispatch(), Dispatch::PerCpu);
         assert_eq!(made.per_cpu_pids, cpu::spread(&[4711, 4712], cpu::slots()));
         let found = dp.datapath(&system).unwrap().unwrap();
         assert_eq!((found.index, found.features, &found.per_cpu_pids), (made.index, made.features, &made.per_cpu_pids));
         assert_eq!(dp.datapaths().unwrap().len(), 1);
-        let again = dp.create_datapath(&system, &[1]).unwrap_err();
+        let again = dp.create_datapath(&system, &[1], Dispatch::PerCpu).unwrap_err();
         assert!(matches!(again.kind(), Kind::Exists | Kind::Busy), "{again}");
-        assert_eq!(dp.set_upcall_pids(&made, &[9]).unwrap().per_cpu_pids, vec![9; cpu::slots()]);
-        assert!(dp.set_upcall_pids(&made, &[]).unwrap().per_cpu_pids.iter().all(|pid| *pid == 0));
+        assert_eq!(dp.set_upcall_pids(&made, &[9], Dispatch::PerCpu).unwrap().per_cpu_pids, vec![9; cpu::slots()]);
+        assert!(dp.set_upcall_pids(&made, &[], Dispatch::PerCpu).unwrap().per_cpu_pids.iter().all(|pid| *pid == 0));
 
         let v0 = dp.add_netdev(made.index, &name("v0"), &[]).unwrap();
         assert_eq!((v0.number, v0.kind, v0.name), (1, VportKind::Netdev, name("v0")));
@@ -108,7 +108,7 @@ fn datapaths_and_vports_come_and_go() {
 fn a_device_that_vanishes_is_told() {
     in_namespace("a_device_that_vanishes_is_told", |families| {
         let mut dp = Dp::new(families).unwrap();
-        let made = dp.create_datapath(&name(SYSTEM), &[]).unwrap();
+        let made = dp.create_datapath(&name(SYSTEM), &[], Dispatch::PerCpu).unwrap();
         dp.add_netdev(made.index, &name("v0"), &[]).unwrap();
         let mut events = Events::open(families).unwrap();
         ip("link delete v1");
@@ -123,7 +123,7 @@ fn a_device_that_vanishes_is_told() {
 /// A datapath with v0 (port 1) and the internal port br0 (2), all up; broadcasts of v1 come in by v0.
 fn with_traffic(families: Families, dp: &mut Dp) -> (Datapath, UpcallSocket) {
     let upcalls = UpcallSocket::open(families).unwrap();
-    let datapath = dp.create_datapath(&name(SYSTEM), &[upcalls.portid()]).unwrap();
+    let datapath = dp.create_datapath(&name(SYSTEM), &[upcalls.portid()], Dispatch::PerCpu).unwrap();
     assert_eq!(dp.add_netdev(datapath.index, &name("v0"), &[]).unwrap().number, 1);
     assert_eq!(dp.add_internal(datapath.index, &name("br0"), &[]).unwrap().number, 2);
     for command in ["link set br0 up", "link set v0 up", "link set v1 up", "address add 10.0.0.1/24 dev v1"] {
@@ -265,7 +265,7 @@ fn many_flows_go_in_and_come_out() {
 fn what_the_kernel_refuses_is_said_in_words() {
     in_namespace("what_the_kernel_refuses_is_said_in_words", |families| {
         let mut dp = Dp::new(families).unwrap();
-        let datapath = dp.create_datapath(&name(SYSTEM), &[]).unwrap();
+        let datapath = dp.create_datapath(&name(SYSTEM), &[], Dispatch::PerCpu).unwrap();
         let mut key = KeyBuf::default();
         key.in_port(1).ethernet(Mac([2; 6]), Mac::BROADCAST).eth_type(0x88b5);
         let put = Put { dp_ifindex: datapath.index, key: Some(key.as_bytes()), actions: Some(&[]), ..Put::default() };
@@ -320,7 +320,7 @@ fn the_owner_is_known() {
         let mut dp = Dp::new(families).unwrap();
         let upcalls = UpcallSocket::open(families).unwrap();
         let portid = upcalls.portid();
-        let datapath = dp.create_datapath(&name(SYSTEM), &[portid]).unwrap();
+        let datapath = dp.create_datapath(&name(SYSTEM), &[portid], Dispatch::PerCpu).unwrap();
         assert_eq!(owner(&datapath, &[], &[portid]).unwrap(), Owner::Us);
         match owner(&datapath, &[], &[]).unwrap() {
             Owner::Other { portid: other, process: Some(process) } => assert_eq!((other, process.pid), (portid, std::process::id())),

@@ -73,7 +73,8 @@ impl Config {
         match self.names.find(text) {
             Found::Ours(name) => Ok(name),
             Found::Foreign { file } => {
-                Err(Error::new(Kind::NoSuch, format!("{text}: {dir}/{file} is not about Open vSwitch")).advise("add TYPE=OVSPort and OVS_BRIDGE to it"))
+                Err(Error::new(Kind::NoSuch, format!("{text}: {dir}/{file} is not about Open vSwitch"))
+                    .advise("add TYPE=OVSPort and OVS_BRIDGE to it"))
             }
             Found::Broken { file } => Err(Error::new(Kind::BadConfiguration, format!("{text}: {dir}/{file} has errors"))),
             Found::Unknown { suggestion } => {

@@ -101,12 +101,12 @@ fn what_the_kernel_gives_back_of_a_mask_is_recognised() {
         ovsdp_proto::action::output(&mut actions, port);
     }
     let counters = Counters { packets: 1, bytes: 60, used: Some(Moment(0)) };
-    let found = Found { ufid: [9; 16], key: &key, mask: &mask, actions: &actions, counters };
+    let found = Found { ufid: ovsdp::switch::Ufid([9; 16]), key: &key, mask: &mask, actions: &actions, counters };
     assert_eq!(adopt(&mut agent, &found), Verdict::Keep);
     assert!(agent.switch.snapshot(agent.now + seconds(1)).iter().any(|entry| entry.mac == mac(1)));
     // With IPv4 matched too it is narrower than ours: gone.
     let len = mask.len();
     let mut narrower = mask.clone();
     narrower[len - 12..].fill(0xff);
-    assert_eq!(adopt(&mut agent, &Found { mask: &narrower, ufid: [8; 16], ..found }), Verdict::Delete(Why::Mask));
+    assert_eq!(adopt(&mut agent, &Found { mask: &narrower, ufid: ovsdp::switch::Ufid([8; 16]), ..found }), Verdict::Delete(Why::Mask));
 }

@@ -90,7 +90,7 @@ pub struct Program {
 /// All tests, suite by suite.
 #[must_use]
 pub fn tests() -> Vec<Test> {
-    [suites::smoke::TESTS].concat()
+    [suites::smoke::TESTS, suites::scene::TESTS, suites::switching::TESTS, suites::steady::TESTS, suites::refusals::TESTS].concat()
 }
 
 /// All programs. Each is written in a file of its own in `src/suites/` and listed here when it exists.

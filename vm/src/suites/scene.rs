@@ -1,0 +1,201 @@
+//! The main job: two files in, a bridge that carries the host's address out, and back.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use super::stage::{ADDRESS, DIR, MAC, SERVER, Stage, addresses, changed_nothing, ifcfg, mac, snapshot};
+use crate::guest::{World, eventually};
+use crate::registry::Test;
+
+/// The tests of this suite.
+pub const TESTS: &[Test] = &[
+    Test::new("scene::dhcp", dhcp),
+    Test::new("scene::restart", |world| by_other_words(world, "restart")),
+    Test::new("scene::up_without_a_name", |world| by_other_words(world, "up")),
+    Test::new("scene::static_addresses", static_addresses),
+    Test::new("scene::connection_survives", connection_survives),
+    Test::new("scene::silent_dhcp_server", silent_dhcp_server).seconds(120),
+    Test::new("scene::lease_is_released_when_nobody_gets_it_back", lease_is_released),
+    Test::new("scene::lease_is_renewed", lease_is_renewed).seconds(150),
+];
+
+/// What must be so once the bridge is up with the host's address.
+fn is_up(stage: &Stage) -> anyhow::Result<()> {
+    let host = &stage.host;
+    ensure!(mac(host, "ovsbr0")? == MAC, "ovsbr0 has another MAC than eth0: {}", mac(host, "ovsbr0")?);
+    ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/24")], "{:?}", addresses(host, "ovsbr0")?);
+    ensure!(addresses(host, "eth0")?.is_empty(), "eth0 kept an IPv4 address");
+    ensure!(host.run("ip -6 addr show dev eth0 scope link")?.stdout.contains("inet6 fe80::"), "eth0 lost its link-local address");
+    ensure!(host.run("ip link show dev eth0")?.stdout.contains("master ovs-system"), "eth0 is not in the datapath");
+    for link in ["eth0", "ovsbr0"] {
+        ensure!(host.run(&format!("ip link show up dev {link}"))?.stdout.contains(link), "{link} is down");
+    }
+    let routes = host.run("ip route")?;
+    ensure!(routes.stdout.contains(&format!("default via {SERVER} dev ovsbr0")), "{routes}");
+    ensure!(!routes.stdout.contains("dev eth0"), "{routes}");
+    ensure!(host.read("/etc/resolv.conf")?.contains(&format!("nameserver {SERVER}")), "the resolver was lost");
+    let shown = host.run("ovsdp show")?.stdout;
+    let lines: Vec<_> = shown.lines().collect();
+    ensure!(lines.first().is_some_and(|uuid| uuid.len() == 36), "{shown}");
+    ensure!(
+        lines[1..lines.len() - 1]
+            == [
+                "    Bridge ovsbr0",
+                "        Port eth0",
+                "            Interface eth0",
+                "        Port ovsbr0",
+                "            Interface ovsbr0",
+                "                type: internal",
+            ],
+        "{shown}"
+    );
+    ensure!(lines.last().is_some_and(|line| line.starts_with("    ovs_version: \"ovsdp ")), "{shown}");
+    stage.pings_both_ways()
+}
+
+fn dhcp(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    let host = &stage.host;
+    stage.pings_both_ways()?;
+    let before = snapshot(host)?;
+
+    let up = host.run("ovsdp up ovsbr0")?;
+    ensure!(up.stdout.contains("[  OK  ]"), "no verdicts: {up}");
+    is_up(&stage)?;
+    let first_show = host.run("ovsdp show")?.stdout;
+    // The same server leased the same address, to the bridge this time.
+    let log = stage.dnsmasq.as_ref().map(|dnsmasq| dnsmasq.process.stderr() + &dnsmasq.process.stdout()).unwrap_or_default();
+    let acks = log.lines().filter(|line| line.contains("DHCPACK") && line.contains(ADDRESS) && line.contains(MAC)).count();
+    ensure!(acks >= 2, "{acks} leases in:\n{log}");
+    // The client that had it before will not put it back on eth0.
+    let state = host.run("cat /proc/$(pidof dhclient)/stat")?;
+    ensure!(state.stdout.contains(") T "), "dhclient still runs: {state}");
+
+    changed_nothing(&host.run("ovsdp up ovsbr0")?)?;
+    changed_nothing(&host.run("ovsdp up eth0")?)?;
+    changed_nothing(&host.run("ovsdp restart")?)?;
+    is_up(&stage)?;
+    ensure!(host.run("ovsdp show")?.stdout == first_show, "the UUID is not stable");
+
+    host.run("ovsdp down ovsbr0")?;
+    let after = snapshot(host)?;
+    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    ensure!(host.try_run("ip link show dev ovsbr0")?.code != 0, "ovsbr0 is still there");
+    ensure!(!host.run("cat /proc/$(pidof dhclient)/stat")?.stdout.contains(") T "), "dhclient was not resumed");
+    stage.pings_both_ways()?;
+    changed_nothing(&host.run("ovsdp down ovsbr0")?)?;
+
+    host.run("ovsdp up ovsbr0")?;
+    is_up(&stage)
+}
+
+fn by_other_words(world: &mut World, command: &str) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    stage.host.run(&format!("ovsdp {command}"))?;
+    is_up(&stage)
+}
+
+fn static_addresses(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_static_address(world)?;
+    let host = &stage.host;
+    ifcfg(host, "eth0", "DEVICE=eth0 ONBOOT=yes OVS_BRIDGE=ovsbr0 TYPE=OVSPort")?;
+    let bridge =
+        "DEVICE=ovsbr0 ONBOOT=yes TYPE=OVSBridge BOOTPROTO=static IPADDR=172.16.3.140 NETMASK=255.255.255.0 GATEWAY=172.16.3.1 DNS1=172.16.3.1";
+    ifcfg(host, "ovsbr0", bridge)?;
+    let before = snapshot(host)?;
+    let plan = host.run("ovsdp plan")?;
+    ensure!(plan.stdout.contains("ovsbr0") && snapshot(host)? == before, "the plan is empty, or did something: {plan}");
+    host.run("ovsdp up")?;
+    is_up(&stage)?;
+    changed_nothing(&host.run("ovsdp up")?)?;
+    // In place: another MTU and a second thought about the prefix.
+    host.write(&format!("{DIR}/ifcfg-ovsbr0"), &host.read(&format!("{DIR}/ifcfg-ovsbr0"))?.replace("NETMASK=255.255.255.0", "PREFIX=25\nMTU=1400"))?;
+    // 172.16.3.1 is outside 172.16.3.128/25: the gateway is dropped with a warning, as initscripts dropped it.
+    let up = host.run("ovsdp up")?;
+    ensure!(up.stderr.contains("GATEWAY"), "no word about the gateway: {up}");
+    ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/25")], "{:?}", addresses(host, "ovsbr0")?);
+    ensure!(host.run("ip link show dev ovsbr0")?.stdout.contains("mtu 1400"));
+    host.run("ovsdp down ovsbr0")?;
+    let after = snapshot(host)?;
+    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    Ok(())
+}
+
+/// An SSH-like connection that is open when the address moves, in both directions of the move.
+fn connection_survives(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    let host = &stage.host;
+    host.write("/tmp/echo", &format!("rm -f /tmp/pipe; mkfifo /tmp/pipe; exec 3<>/tmp/pipe; nc -l {ADDRESS} 2222 <&3 >/tmp/pipe\n"))?;
+    let _echo = host.spawn("sh /tmp/echo")?;
+    eventually(Duration::from_secs(10), || {
+        ensure!(host.run("ss -Hltn sport = :2222")?.stdout.contains("2222"), "nobody listens");
+        Ok(())
+    })?;
+    stage.server.write("/tmp/talk", &format!("rm -f /tmp/say; mkfifo /tmp/say; exec 3<>/tmp/say; nc {ADDRESS} 2222 <&3\n"))?;
+    let talk = stage.server.spawn("sh /tmp/talk")?;
+    let say = |word: &str| -> anyhow::Result<()> {
+        eventually(Duration::from_secs(10), || stage.server.run("test -p /tmp/say"))?;
+        stage.server.run(&format!("echo {word} >/tmp/say"))?;
+        eventually(Duration::from_secs(20), || {
+            ensure!(talk.stdout().contains(word), "{word} did not come back: {}", talk.stdout());
+            Ok(())
+        })
+    };
+    say("before")?;
+    host.run("ovsdp up ovsbr0")?;
+    say("while-up")?;
+    host.run("ovsdp down ovsbr0")?;
+    say("after")
+}
+
+/// A server that fell silent: up fails with the exit code for time-outs and leaves everything as it was.
+fn silent_dhcp_server(world: &mut World) -> anyhow::Result<()> {
+    let mut stage = Stage::with_lease(world)?;
+    stage.dnsmasq = None;
+    let host = stage.host.clone();
+    let before = snapshot(&host)?;
+    let up = host.try_run("ovsdp up ovsbr0")?.fails_with(8)?;
+    ensure!(up.stdout.contains("[FAILED]") && up.stderr.contains("ovsbr0"), "{up}");
+    let after = snapshot(&host)?;
+    ensure!(before == after, "the rollback is not complete:\n{before}\nis now:\n{after}");
+    ensure!(!host.run("cat /proc/$(pidof dhclient)/stat")?.stdout.contains(") T "), "dhclient was not resumed");
+    stage.pings_both_ways()
+}
+
+/// A port that had no address gets none back, so the server gets the lease.
+fn lease_is_released(world: &mut World) -> anyhow::Result<()> {
+    let mut stage = Stage::with_lease(world)?;
+    stage.dhclient = None;
+    let host = &stage.host;
+    host.run("ip addr flush dev eth0 scope global")?;
+    host.run("ovsdp up")?;
+    ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/24")], "{:?}", addresses(host, "ovsbr0")?);
+    host.run("ovsdp down ovsbr0")?;
+    eventually(Duration::from_secs(10), || {
+        let log = stage.dnsmasq.as_ref().map(|dnsmasq| dnsmasq.process.stderr() + &dnsmasq.process.stdout()).unwrap_or_default();
+        ensure!(log.contains("DHCPRELEASE"), "no release in:\n{log}");
+        Ok(())
+    })
+}
+
+/// The agent asks again at T1, from the bridge, and the address stays.
+fn lease_is_renewed(world: &mut World) -> anyhow::Result<()> {
+    let mut stage = Stage::with_lease(world)?;
+    stage.dnsmasq = None;
+    // dnsmasq's shortest lease is two minutes; option 58 sets the time to renew.
+    let options = ["--dhcp-option=option:router,172.16.3.1", "--dhcp-option=option:T1,5", "--dhcp-option=option:dns-server,172.16.3.1"];
+    let dnsmasq = crate::peers::Dnsmasq::start(&stage.server, "lan", "172.16.3.140,172.16.3.140,255.255.255.0,2m", &options)?;
+    stage.host.run("ovsdp up")?;
+    let acks = || (dnsmasq.process.stderr() + &dnsmasq.process.stdout()).matches("DHCPACK").count();
+    let first = acks();
+    eventually(Duration::from_secs(60), || {
+        ensure!(acks() > first, "{} acknowledgements", acks());
+        Ok(())
+    })?;
+    stage.pings_both_ways()?;
+    let life = stage.host.json("ip -j -4 addr show dev ovsbr0")?;
+    let left = life[0]["addr_info"][0]["valid_life_time"].as_u64().unwrap_or_default();
+    ensure!((60..=120).contains(&left), "valid for {left} s: {life}");
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! What must not be noticed: an agent that is killed, a device that comes and goes, stock tools that look, a young kernel.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use super::stage::{Stage, agent_pid, changed_nothing, plain_bridge, port_number};
+use crate::guest::{Host, World, eventually, uptime};
+use crate::registry::Test;
+
+/// The tests of this suite.
+pub const TESTS: &[Test] = &[
+    Test::new("steady::killed_under_traffic", killed_under_traffic),
+    Test::new("steady::a_restarted_agent_adopts", a_restarted_agent_adopts),
+    Test::new("steady::killed_with_a_lease", killed_with_a_lease),
+    Test::new("steady::unplugged_and_replugged", unplugged_and_replugged),
+    Test::new("steady::stock_tools_only_look", stock_tools_only_look),
+    Test::new("steady::up_in_the_first_seconds", up_in_the_first_seconds).fresh_boot(),
+    Test::new("steady::a_foreign_port_stays", a_foreign_port_stays),
+    Test::new("steady::varlink_answers", varlink_answers),
+];
+
+fn pair(world: &World) -> anyhow::Result<(Host, Host, Host)> {
+    let (switch, a, b) = (world.host("switch")?, world.host("a")?, world.host("b")?);
+    world.veth_with_macs(&switch, ("p1", "00:16:3e:01:00:01"), &a, ("eth0", "00:16:3e:02:00:01"))?;
+    world.veth_with_macs(&switch, ("p2", "00:16:3e:01:00:02"), &b, ("eth0", "00:16:3e:02:00:02"))?;
+    a.run("ip addr add 10.0.0.1/24 dev eth0")?;
+    b.run("ip addr add 10.0.0.2/24 dev eth0")?;
+    plain_bridge(&switch, "br0", &["p1", "p2"])?;
+    Ok((switch, a, b))
+}
+
+fn kill_agent(host: &Host) -> anyhow::Result<String> {
+    let pid = agent_pid(host)?;
+    host.run(&format!("kill -9 {pid}"))?;
+    eventually(Duration::from_secs(5), || {
+        ensure!(host.try_run(&format!("test -d /proc/{pid} && ! grep -q zombie /proc/{pid}/status"))?.code != 0, "{pid} still runs");
+        Ok(())
+    })?;
+    Ok(pid)
+}
+
+/// Established flows never stop: not while there is no agent, not when the next one starts.
+fn killed_under_traffic(world: &mut World) -> anyhow::Result<()> {
+    let (switch, a, _b) = pair(world)?;
+    a.run("ip neigh replace 10.0.0.2 lladdr 00:16:3e:02:00:02 dev eth0 nud permanent")?;
+    _b.run("ip neigh replace 10.0.0.1 lladdr 00:16:3e:02:00:01 dev eth0 nud permanent")?;
+    let pings = a.ping_stream("10.0.0.2", 10)?;
+    pings.wait_replies(100, Duration::from_secs(20))?;
+    let old = kill_agent(&switch)?;
+    pings.wait_replies(100, Duration::from_secs(20))?;
+    switch.run("ovsdp up br0")?;
+    ensure!(agent_pid(&switch)? != old);
+    pings.wait_replies(200, Duration::from_secs(30))?;
+    let report = pings.stop()?;
+    ensure!(report.sent >= 400 && report.lost() == 0, "{report:?}");
+    Ok(())
+}
+
+/// Datapath, port numbers, flows and the MAC table are the same behind the next agent.
+fn a_restarted_agent_adopts(world: &mut World) -> anyhow::Result<()> {
+    let (switch, a, _b) = pair(world)?;
+    let pings = a.ping_stream("10.0.0.2", 50)?;
+    pings.wait_replies(10, Duration::from_secs(20))?;
+    let ports = || anyhow::Ok((port_number(&switch, "p1")?, port_number(&switch, "p2")?, port_number(&switch, "br0")?));
+    let ufids = || -> anyhow::Result<Vec<String>> {
+        let flows = switch.run("ovs-dpctl dump-flows -m ovs-system")?.stdout;
+        let mut ufids: Vec<_> = flows
+            .lines()
+            .filter(|line| line.contains("eth_type(0x0800)"))
+            .map(|line| line.split(',').next().unwrap_or_default().to_owned())
+            .collect();
+        ufids.sort();
+        Ok(ufids)
+    };
+    let known = || -> anyhow::Result<Vec<String>> {
+        let fdb = switch.json("ovsdp fdb br0 --json")?;
+        let entries = fdb["entries"].as_array().cloned().unwrap_or_default();
+        let mut known: Vec<_> =
+            entries.iter().map(|entry| format!("{} {}", entry["mac"], entry["port"])).filter(|line| line.contains("00:16:3e:02")).collect();
+        known.sort();
+        Ok(known)
+    };
+    let (before_ports, before_flows, before_macs) = (ports()?, ufids()?, known()?);
+    ensure!(before_flows.len() == 2 && before_macs.len() == 2, "{before_flows:?} {before_macs:?}");
+    // The table is written down within a second or two of a change.
+    eventually(Duration::from_secs(10), || {
+        ensure!(switch.read("/run/ovsdp/fdb.json")?.contains("00:16:3e:02:00:02"), "the MAC table is not on file");
+        Ok(())
+    })?;
+    kill_agent(&switch)?;
+    let _agent = switch.spawn("ovsdp agent")?;
+    eventually(Duration::from_secs(20), || agent_pid(&switch))?;
+    ensure!(ports()? == before_ports, "port numbers changed: {before_ports:?} {:?}", ports()?);
+    ensure!(known()? == before_macs, "the MAC table changed: {before_macs:?} {:?}", known()?);
+    // The revalidator has looked at every flow by then and found each to be right.
+    pings.wait_replies(40, Duration::from_secs(30))?;
+    ensure!(ufids()? == before_flows, "flows were not adopted: {before_flows:?} {:?}", ufids()?);
+    changed_nothing(&switch.run("ovsdp up br0")?)?;
+    ensure!(pings.stop()?.lost() == 0);
+    // And it answers upcalls: a new station is learned.
+    a.run("ip link add m0 link eth0 type macvlan && ip addr add 10.0.0.9/24 dev m0 && ip link set m0 up")?;
+    a.run("ping -n -I m0 -c 2 -i 0.1 -w 10 10.0.0.2")?;
+    Ok(())
+}
+
+/// The next agent goes on renewing what the one before leased, and `down` still gives back what was before.
+fn killed_with_a_lease(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    let before = super::stage::snapshot(&stage.host)?;
+    stage.host.run("ovsdp up")?;
+    kill_agent(&stage.host)?;
+    stage.pings_both_ways()?;
+    changed_nothing(&stage.host.run("ovsdp up")?)?;
+    let status = stage.host.json("ovsdp status ovsbr0 --json")?;
+    ensure!(status.to_string().contains("172.16.3.140/24") && status.to_string().contains("172.16.3.1"), "the lease was forgotten: {status}");
+    stage.host.run("ovsdp down ovsbr0")?;
+    let after = super::stage::snapshot(&stage.host)?;
+    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    Ok(())
+}
+
+fn unplugged_and_replugged(world: &mut World) -> anyhow::Result<()> {
+    let (switch, a, b) = pair(world)?;
+    a.run("ping -n -c 1 -w 10 10.0.0.2")?;
+    drop(b);
+    eventually(Duration::from_secs(10), || {
+        ensure!(switch.try_run("ip link show dev p2")?.code != 0, "p2 is still there");
+        Ok(())
+    })?;
+    eventually(Duration::from_secs(10), || {
+        ensure!(!switch.run("ovsdp fdb br0")?.stdout.contains("00:16:3e:02:00:02"), "its stations are still known");
+        Ok(())
+    })?;
+    let b = world.host("again")?;
+    world.veth_with_macs(&switch, ("p2", "00:16:3e:01:00:02"), &b, ("eth0", "00:16:3e:02:00:02"))?;
+    b.run("ip addr add 10.0.0.2/24 dev eth0")?;
+    eventually(Duration::from_secs(10), || port_number(&switch, "p2"))?;
+    a.run("ip neigh flush all && ping -n -c 2 -i 0.1 -w 10 10.0.0.2")?;
+    changed_nothing(&switch.run("ovsdp up br0")?)
+}
+
+/// `ovs-dpctl` rewrites the datapath's features by looking at it. It must not hurt, and must understand what it sees.
+fn stock_tools_only_look(world: &mut World) -> anyhow::Result<()> {
+    let (switch, a, _b) = pair(world)?;
+    let pings = a.ping_stream("10.0.0.2", 10)?;
+    pings.wait_replies(20, Duration::from_secs(10))?;
+    for _ in 0..5 {
+        let shown = switch.run("ovs-dpctl show -s")?;
+        ensure!(
+            shown.stdout.contains("system@ovs-system:") && shown.stdout.contains(": br0 (internal)") && shown.stdout.contains(": p1\n"),
+            "{shown}"
+        );
+        let flows = switch.run("ovs-dpctl dump-flows")?;
+        ensure!(flows.stdout.contains("eth_type(0x0800)"), "{flows}");
+    }
+    // New flows still come up to the agent, on whatever CPU.
+    for station in 0..8 {
+        a.run(&format!(
+            "ip link add m{station} link eth0 type macvlan && ip addr add 10.0.0.1{station}/24 dev m{station} && ip link set m{station} up"
+        ))?;
+        a.run(&format!("ping -n -I m{station} -c 1 -w 10 10.0.0.2"))?;
+    }
+    ensure!(pings.stop()?.lost() == 0);
+    let shown = switch.run("ovs-dpctl show ovs-system")?;
+    ensure!(shown.stdout.contains("lost:0"), "{shown}");
+    // The same flows in the same words: ours and theirs, but for the counters.
+    let words = |text: &str| {
+        let mut lines: Vec<_> = text
+            .lines()
+            .filter_map(|line| Some(format!("{} {}", line.split(", packets:").next()?, line.split("actions:").nth(1)?)))
+            .filter(|line| line.contains("eth_type(0x0800)"))
+            .collect();
+        lines.sort();
+        lines
+    };
+    let (ours, theirs) = (words(&switch.run("ovsdp flows")?.stdout), words(&switch.run("ovs-dpctl dump-flows")?.stdout));
+    ensure!(!ours.is_empty() && ours == theirs, "ours {ours:#?} theirs {theirs:#?}");
+    Ok(())
+}
+
+/// Open vSwitch 3.1 started this early loses every upcall.
+fn up_in_the_first_seconds(world: &mut World) -> anyhow::Result<()> {
+    let (switch, a, _b) = pair(world)?;
+    let up = uptime()?;
+    ensure!(up < Duration::from_secs(8), "the machine was too slow to tell: up for {up:?}");
+    a.run("ping -n -c 3 -i 0.1 -w 10 10.0.0.2")?;
+    let shown = switch.run("ovs-dpctl show ovs-system")?;
+    ensure!(shown.stdout.contains("lost:0"), "{shown}");
+    Ok(())
+}
+
+/// What libvirt or a person attached is not ovsdp's to take away.
+fn a_foreign_port_stays(world: &mut World) -> anyhow::Result<()> {
+    let (switch, _a, _b) = pair(world)?;
+    switch.run("ip link add tap0 type dummy && ovs-dpctl add-if ovs-system tap0")?;
+    changed_nothing(&switch.run("ovsdp up")?)?;
+    switch.run("ovsdp down br0")?;
+    ensure!(switch.run("ovs-dpctl show ovs-system")?.stdout.contains(": tap0"), "the foreign port is gone");
+    Ok(())
+}
+
+/// The control socket speaks varlink to whoever asks: the introspection call, as its own protocol says.
+fn varlink_answers(world: &mut World) -> anyhow::Result<()> {
+    let (switch, _a, _b) = pair(world)?;
+    let ask = |call: &str| switch.run(&format!("printf '%s\\0' '{call}' | nc -N -U -w 5 /run/ovsdp/io.ovsdp"));
+    let described = ask("{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":\"io.ovsdp\"}}")?;
+    ensure!(described.stdout.contains("interface io.ovsdp") && described.stdout.contains("method Up("), "{described}");
+    let status = ask("{\"method\":\"io.ovsdp.Status\"}")?;
+    ensure!(status.stdout.contains("\"name\":\"br0\""), "{status}");
+    let mode = switch.run("stat -c %a /run/ovsdp/io.ovsdp")?;
+    ensure!(mode.stdout.trim() == "660", "{mode}");
+    Ok(())
+}
