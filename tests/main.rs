@@ -1,5 +1,10 @@
 //! What needs no kernel module: fixtures, transcripts, two switches joined in virtual time, and the house's own rules.
 
+#[cfg(test)]
 mod arrows;
+#[cfg(test)]
 mod dhcp;
+#[cfg(test)]
+mod ifcfg;
+#[cfg(test)]
 mod switch;

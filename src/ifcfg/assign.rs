@@ -207,7 +207,8 @@ impl Run<'_> {
             if sink.is_full() {
                 break;
             }
-            let found = Diagnostic::warning(Code::UnsetVariable, &self.file, format!("`{name}` has no value here, so this comes to nothing")).at(*span);
+            let found =
+                Diagnostic::warning(Code::UnsetVariable, &self.file, format!("`{name}` has no value here, so this comes to nothing")).at(*span);
             sink.push(match self.vars.get(name) {
                 Some(later) => {
                     let line = position(src, later.name_span.start).line;
@@ -217,9 +218,11 @@ impl Run<'_> {
                     let shorter = self.vars.iter().map(|(known, _)| known).filter(|known| {
                         name.strip_prefix(known).is_some_and(|rest| rest.starts_with('_')) && self.vars.get(known).is_some_and(|v| !v.file.is_empty())
                     });
-                    found.maybe_help(shorter.max_by_key(|known| known.len()).map(|known| {
-                        format!("to put text behind `{known}`, write `${{{known}}}{}`", name.get(known.len()..).unwrap_or_default())
-                    }))
+                    found.maybe_help(
+                        shorter.max_by_key(|known| known.len()).map(|known| {
+                            format!("to put text behind `{known}`, write `${{{known}}}{}`", name.get(known.len()..).unwrap_or_default())
+                        }),
+                    )
                 }
             });
         }
@@ -230,7 +233,9 @@ impl Run<'_> {
 /// Whether `word` expands `name` anywhere.
 fn mentions(word: &Word, name: &str) -> bool {
     word.parts.iter().any(|part| match part {
-        Part::Param { name: used, alternative, .. } => used == name || alternative.as_ref().is_some_and(|alternative| mentions(&alternative.word, name)),
+        Part::Param { name: used, alternative, .. } => {
+            used == name || alternative.as_ref().is_some_and(|alternative| mentions(&alternative.word, name))
+        }
         _ => false,
     })
 }

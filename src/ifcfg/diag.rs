@@ -217,10 +217,10 @@ fn snippet<'a>(
     // Spans are in bytes of the file; the drawn text may be longer where it was not UTF-8.
     let drawn = |offset: usize| {
         let inside = offset.saturating_sub(window_start).min(window.len());
-        String::from_utf8_lossy(window.get(..inside).unwrap_or_default()).len()
+        printable(&String::from_utf8_lossy(window.get(..inside).unwrap_or_default())).len()
     };
     let range = drawn(start)..drawn(end).max(drawn(start));
-    let text = String::from_utf8_lossy(window).into_owned();
+    let text = printable(&String::from_utf8_lossy(window));
     let mut annotation = kind.span(range);
     if !label.is_empty() {
         annotation = annotation.label(printable(label));
@@ -228,9 +228,10 @@ fn snippet<'a>(
     Snippet::source(text).line_start(line_start).path(printable(&sources.path(file).display().to_string())).annotation(annotation)
 }
 
-/// `text` without what would steer a terminal.
+/// `text` without what would steer a terminal or turn the direction of what follows.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    let steers = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// `value` for a message: short, and with nothing in it that could break the line.
@@ -270,6 +271,10 @@ impl Sink {
 
     pub(super) fn has_errors(&self) -> bool {
         self.errors > 0
+    }
+
+    pub(super) fn has(&self, code: Code) -> bool {
+        self.list.iter().any(|found| found.code == code)
     }
 
     pub(super) fn into_list(self) -> Vec<Diagnostic> {

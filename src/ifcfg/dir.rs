@@ -37,6 +37,22 @@ pub fn load(dir: &Path) -> io::Result<Sources> {
     Ok(sources)
 }
 
+/// Reads one file, whatever its name, and the network file two levels beside it: what the variables of a single file need.
+/// Returns the name it has in the result.
+///
+/// # Errors
+/// The file is not there, is not a regular file, or cannot be read.
+pub fn load_file(path: &Path) -> io::Result<(Sources, String)> {
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let bytes = read(path)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    let mut sources = Sources::new(path.parent().unwrap_or(Path::new("")));
+    if sources.path(NETWORK).is_file() {
+        add(&mut sources, NETWORK);
+    }
+    sources.insert_named(name, bytes);
+    Ok((sources, name.to_owned()))
+}
+
 /// Reads one file into `sources` under `name`, its name in the folder.
 fn add(sources: &mut Sources, name: &str) {
     if is_backup(name) {
@@ -76,7 +92,9 @@ mod tests {
         let dir = root.path().join("network-scripts");
         fs::create_dir(&dir).unwrap();
         fs::create_dir(dir.join("ifcfg-folder")).unwrap();
-        for (name, text) in [("ifcfg-a", "A=1"), ("ifcfg-a~", "A=2"), ("ifcfg-lo", ""), ("route-a", ""), ("ifup-eth", "exit 1"), ("../network", "B=1")] {
+        for (name, text) in
+            [("ifcfg-a", "A=1"), ("ifcfg-a~", "A=2"), ("ifcfg-lo", ""), ("route-a", ""), ("ifup-eth", "exit 1"), ("../network", "B=1")]
+        {
             fs::write(dir.join(name), text).unwrap();
         }
         let sources = load(&dir).unwrap();
@@ -84,6 +102,15 @@ mod tests {
         assert_eq!(sources.get(NETWORK), Some(b"B=1".as_slice()));
         assert_eq!(sources.skipped(), ["ifcfg-a~"]);
         assert_eq!(sources.companions().count(), 1);
+    }
+
+    #[test]
+    fn one_file_by_its_path() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("ifcfg-a.bak"), "A=1").unwrap();
+        let (sources, name) = load_file(&dir.path().join("ifcfg-a.bak")).unwrap();
+        assert_eq!((name.as_str(), sources.get("ifcfg-a.bak")), ("ifcfg-a.bak", Some(b"A=1".as_slice())));
+        assert!(load_file(dir.path()).is_err());
     }
 
     #[test]

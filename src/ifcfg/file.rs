@@ -40,6 +40,11 @@ impl Sources {
         }
     }
 
+    /// Adds a file somebody named, a backup or not.
+    pub fn insert_named(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
+        self.files.insert(name.into(), bytes.into());
+    }
+
     /// Notes a file that is there and cannot be read, and why.
     pub fn insert_unreadable(&mut self, name: impl Into<String>, why: impl Into<String>) {
         self.unreadable.insert(name.into(), why.into());

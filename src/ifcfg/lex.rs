@@ -48,9 +48,11 @@ pub(super) struct Lexer<'a> {
 }
 
 const KEYWORDS: &[&str] = &[
-    "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "function", "select", "time", "{", "}", "!", "[[", "((",
+    "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "function", "select", "time", "{", "}", "!", "[[",
+    "((",
 ];
-const COMMANDS: &[&str] = &[".", "source", "eval", "exec", "declare", "typeset", "local", "readonly", "unset", "set", "test", "[", "return", "exit", "alias"];
+const COMMANDS: &[&str] =
+    &[".", "source", "eval", "exec", "declare", "typeset", "local", "readonly", "unset", "set", "test", "[", "return", "exit", "alias"];
 const DEBIAN: &[&str] = &["auto", "iface", "allow-hotplug", "allow-ovs", "source-directory", "mapping"];
 
 impl<'a> Lexer<'a> {
@@ -59,7 +61,12 @@ impl<'a> Lexer<'a> {
         if src.starts_with(b"\xef\xbb\xbf") {
             lexer.pos = 3;
             let found = Diagnostic::warning(Code::ForeignBytes, file, "the file starts with a byte order mark");
-            lexer.sink.push(found.at(Span::new(0, 3)).help("save it as UTF-8 without a mark").note("bash takes the mark for part of the first key, and loses that key"));
+            lexer.sink.push(
+                found
+                    .at(Span::new(0, 3))
+                    .help("save it as UTF-8 without a mark")
+                    .note("bash takes the mark for part of the first key, and loses that key"),
+            );
         }
         if let Some(at) = src.iter().position(|&b| b == 0) {
             lexer.error(Code::ForeignBytes, Span::new(at, at + 1), "there is a NUL byte in the file", "save it as plain text");
@@ -264,7 +271,11 @@ impl<'a> Lexer<'a> {
         } else if raw.starts_with(b";") {
             (Code::BareWord, "`;` with nothing before it".to_owned(), "remove it".to_owned())
         } else if statement.export || raw == b"export" {
-            (Code::RefusedShell, "only `export NAME=value` is evaluated".to_owned(), "write the assignment alone; exporting has no effect here".to_owned())
+            (
+                Code::RefusedShell,
+                "only `export NAME=value` is evaluated".to_owned(),
+                "write the assignment alone; exporting has no effect here".to_owned(),
+            )
         } else if KEYWORDS.iter().any(|k| k.as_bytes() == raw) || raw.starts_with(b"(") {
             (Code::RefusedShell, format!("`{word}`: control flow is not evaluated"), "write the assignments that hold on this host".to_owned())
         } else if COMMANDS.iter().any(|k| k.as_bytes() == raw) {
@@ -289,7 +300,8 @@ impl<'a> Lexer<'a> {
     /// Warns of what looks like something else than it is, inside a value.
     fn look_for_foreign_bytes(&mut self, span: Span) {
         let raw = self.src.get(span.start..span.end).unwrap_or_default();
-        let find = |needle: &[u8]| raw.windows(needle.len()).position(|w| w == needle).map(|at| Span::new(span.start + at, span.start + at + needle.len()));
+        let find =
+            |needle: &[u8]| raw.windows(needle.len()).position(|w| w == needle).map(|at| Span::new(span.start + at, span.start + at + needle.len()));
         let quotes = ["\u{201c}", "\u{201d}", "\u{2018}", "\u{2019}"].iter().filter_map(|q| find(q.as_bytes())).min();
         if let Some(at) = quotes {
             let found = Diagnostic::warning(Code::ForeignBytes, self.file, "a typographic quote is part of the value");
@@ -311,5 +323,4 @@ impl<'a> Lexer<'a> {
             self.sink.push(found.at(at).help("put in what the template should have"));
         }
     }
-
 }

@@ -1,18 +1,23 @@
-//! RHEL-style interface files to [`Intent`](crate::model::Intent): text → assignments → typed settings → what the folder
-//! asks for, with a place for everything that is wrong.
+//! RHEL-style interface files to [`Intent`]: text → assignments → typed settings → what the folder asks for, with a place
+//! for everything that is wrong.
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart, `assign` evaluates,
-//! `keys` and `settings` give it types, `folder` puts the files together, `diag` says what was found. Files are evaluated,
-//! never executed: no process is started and, past [`load`], nothing is read. Depends on `model` alone.
+//! `keys`, `settings` and `address` give it types, `folder` puts the files together, `diag` says what was found. Files are
+//! evaluated, never executed: no process is started and, past [`load`] and [`load_file`], nothing is read. Depends on `model` alone.
 
+mod address;
 mod ansi;
 mod assign;
 mod code;
 mod diag;
 mod dir;
 mod file;
+mod folder;
 mod host;
+mod keys;
 mod lex;
+mod names;
+mod settings;
 mod span;
 mod suggest;
 mod value;
@@ -21,8 +26,139 @@ mod word;
 pub use assign::{MAX_TOTAL, MAX_VALUE, Var, Vars};
 pub use code::Code;
 pub use diag::{Diagnostic, Related, Severity, Style};
-pub use dir::load;
+pub use dir::{load, load_file};
 pub use file::{MAX_FILE, NETWORK, Sources, is_backup, is_companion, is_interface};
 pub use host::Host;
+pub use names::{Found, Names};
 pub use span::{Position, Span, position};
 pub use value::Value;
+
+use crate::model::Intent;
+use diag::Sink;
+use folder::Other;
+use names::{Entry, State};
+
+/// What a folder comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What the files ask for; `None` when there is an error among the diagnostics.
+    pub intent: Option<Intent>,
+    /// Everything found, by file and place, with lines and columns filled in.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What names on a command line mean, broken files' included.
+    pub names: Names,
+}
+
+impl Outcome {
+    /// Whether anything found forbids going on.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|found| found.severity == Severity::Error)
+    }
+}
+
+/// What one file sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluation {
+    /// The variables, those of the network file and of network-scripts itself included; [`Vars::of`] picks the file's own.
+    pub vars: Vars,
+    /// What was found in the file's text. With an error among it, `vars` holds what could be read.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Evaluates one file of the folder as network-scripts would: the network file first, then `HOSTNAME`, `DEVNAME` and
+/// `CONFIG` set, then the file. A file that is not there sets nothing.
+pub fn evaluate(sources: &Sources, name: &str, host: &Host) -> Evaluation {
+    let base = if name == NETWORK { Vars::before(host) } else { network(sources, host).0 };
+    let evaluated = evaluate_on(sources, name, &base, host);
+    let mut diagnostics = evaluated.sink.into_list();
+    arrange(&mut diagnostics, sources);
+    Evaluation { vars: evaluated.vars, diagnostics }
+}
+
+fn network(sources: &Sources, host: &Host) -> (Vars, Sink) {
+    let evaluated = assign::evaluate(NETWORK, sources.get(NETWORK).unwrap_or_default(), &Vars::before(host), host);
+    (evaluated.vars, evaluated.sink)
+}
+
+fn evaluate_on(sources: &Sources, name: &str, base: &Vars, host: &Host) -> assign::Evaluated {
+    let mut before = base.clone();
+    before.give("DEVNAME", name.strip_prefix("ifcfg-").unwrap_or(name));
+    before.give("CONFIG", name);
+    assign::evaluate(name, sources.get(name).unwrap_or_default(), &before, host)
+}
+
+fn arrange(diagnostics: &mut [Diagnostic], sources: &Sources) {
+    for found in diagnostics.iter_mut() {
+        found.locate(sources);
+    }
+    diagnostics.sort_by(|a, b| (&a.file, a.span.map(|span| span.start)).cmp(&(&b.file, b.span.map(|span| span.start))));
+}
+
+/// What the files ask for.
+///
+/// An error in a file of Open vSwitch's, or in the network file, leaves no intent at all: half a folder is not acted on. An
+/// error in another interface's file is a warning, and the file is passed over.
+pub fn intent(sources: &Sources, host: &Host) -> Outcome {
+    let (base, sink) = network(sources, host);
+    let mut diagnostics = sink.into_list();
+    for (name, why) in sources.unreadable() {
+        let found = Diagnostic::error(Code::Unreadable, name, format!("this file cannot be read: {why}"));
+        diagnostics.push(found.help("make it readable, or move it out of the folder"));
+    }
+    let mut list = Vec::new();
+    let mut others = Vec::new();
+    let mut entries = Vec::new();
+    for (name, src) in sources.interfaces() {
+        let mut evaluated = evaluate_on(sources, name, &base, host);
+        let text = |key: &str| evaluated.vars.get(key).and_then(|var| var.value.text()).filter(|text| !text.is_empty()).map(str::to_owned);
+        let (device, alias) = (text("DEVICE"), text("NAME"));
+        let device_span = evaluated.vars.get("DEVICE").map_or_else(Span::default, |var| var.value.span());
+        let broken = evaluated.sink.has_errors();
+        let state = if settings::is_ours(&evaluated.vars) || (broken && settings::may_be_ours(src)) {
+            // A file that could not be read to its end has settings nobody wrote.
+            let settings = if broken { None } else { settings::read(name, &evaluated.vars, &mut evaluated.sink) };
+            let mut keys = Sink::default();
+            // What the keys of a type that is not built would do is not known.
+            if !evaluated.sink.has(Code::BadType) && !evaluated.sink.has(Code::Userspace) {
+                settings::judge_keys(name, &evaluated.vars, &evaluated.used, &mut keys);
+            }
+            let refused = keys.has_errors();
+            diagnostics.extend(keys.into_list());
+            diagnostics.extend(evaluated.sink.into_list());
+            let state = settings.as_ref().filter(|_| !refused).map_or(State::Broken, |settings| State::Ours(settings.device.name));
+            match settings {
+                Some(settings) => list.push(settings),
+                None => others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: true }),
+            }
+            state
+        } else {
+            if broken {
+                diagnostics.extend(first_as_warning(evaluated.sink));
+            } else if let Some(var) = evaluated.vars.get("OVS_BRIDGE").filter(|var| &*var.file == name && !var.value.bytes().is_empty()) {
+                let found = Diagnostic::warning(Code::NoEffect, name, "`OVS_BRIDGE` has no effect in a file that is not Open vSwitch's");
+                diagnostics.push(found.at(var.name_span).help("add `DEVICETYPE=ovs` and `TYPE=OVSPort`, or remove it"));
+            }
+            others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false });
+            State::Foreign
+        };
+        let device = match state {
+            State::Ours(device) => Some(device.as_str().to_owned()),
+            _ => device,
+        };
+        entries.push(Entry { file: name.to_owned(), device, alias, state });
+    }
+    let intent = folder::build(&list, &others, sources, &mut diagnostics);
+    arrange(&mut diagnostics, sources);
+    let mut outcome = Outcome { intent: None, diagnostics, names: Names(entries) };
+    if !outcome.has_errors() {
+        outcome.intent = Some(intent);
+    }
+    outcome
+}
+
+/// The first error of a file that is nobody's business here, as a warning.
+fn first_as_warning(sink: Sink) -> Option<Diagnostic> {
+    let mut found = sink.into_list().into_iter().find(|found| found.severity == Severity::Error)?;
+    found.severity = Severity::Warning;
+    Some(found.note("nothing in this file is Open vSwitch's, so it is passed over"))
+}

@@ -134,7 +134,8 @@ impl Lexer<'_> {
                 (b'`', _) => self.backtick(out)?,
                 _ => {
                     if c == b'~' && before {
-                        let found = Diagnostic::warning(Code::ShellDependent, self.file, "`~` is kept as it is; bash would put a home directory here");
+                        let found =
+                            Diagnostic::warning(Code::ShellDependent, self.file, "`~` is kept as it is; bash would put a home directory here");
                         self.sink.push(found.at(Span::new(at, at + 1)).help("write the folder, or quote the `~`"));
                     }
                     out.verbatim(c, at);
@@ -354,7 +355,11 @@ impl Lexer<'_> {
         let start = self.pos;
         let mut inner = WordBuilder::default();
         self.depth += 1;
-        if quoted { self.quoted_alternative(&mut inner)? } else { self.word(Mode::Brace, &mut inner)? }
+        if quoted {
+            self.quoted_alternative(&mut inner)?
+        } else {
+            self.word(Mode::Brace, &mut inner)?
+        }
         self.depth -= 1;
         if self.cur() != Some(b'}') {
             return Err(self.unterminated(Span::new(at, at + 2), "}"));

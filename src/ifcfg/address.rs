@@ -1,0 +1,340 @@
+//! Addressing: `BOOTPROTO` and `OVSBOOTPROTO` as the one setting they are, addresses, gateway and resolver.
+//!
+//! It must not look at other files; which ports a lease goes through is checked in `folder`.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+use ovsdp_proto::IfName;
+
+use super::assign::Var;
+use super::code::Code;
+use super::diag::shown;
+use super::keys::is_false;
+use super::settings::{Named, Reader, Role, value_span};
+use super::span::Span;
+use crate::model::Static;
+
+/// How an interface is to get its addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Not at all.
+    None,
+    /// From the file.
+    Static(Static),
+    /// By DHCP. `through`: what `OVSDHCPINTERFACES` names; `at`: the line that asked.
+    Dhcp { through: Vec<Named>, at: Span },
+    /// A port's file asks for an address a port does not carry; `at`: the line that asks.
+    OnPort { at: Span },
+}
+
+/// What `BOOTPROTO` or `OVSBOOTPROTO` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proto {
+    Dhcp,
+    Fixed,
+}
+
+/// Reads how `device` is to be addressed.
+pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>) -> Ask {
+    let ovs = proto(reader, "OVSBOOTPROTO");
+    let boot = proto(reader, "BOOTPROTO");
+    let first_address = ["IPADDR", "IPADDR0", "IPADDR1"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var);
+    if let Some(Role::Port(_)) = role {
+        return on_port(reader, boot, first_address);
+    }
+    let (at, asked) = match (ovs, boot) {
+        (Some((Proto::Dhcp, at)), None) => (at, None),
+        (Some((Proto::Dhcp, at)), Some((Proto::Fixed, fixed))) => {
+            if first_address.is_some() {
+                let message = "a lease and a fixed address: `OVSBOOTPROTO=dhcp` asks for one, `BOOTPROTO` and `IPADDR` for the other";
+                reader.error(Code::DhcpInterfaces, at, message, "keep one of them");
+                return Ask::None;
+            }
+            let message = "`OVSBOOTPROTO=dhcp` decides, although `BOOTPROTO` says otherwise";
+            reader.warning(Code::DhcpInterfaces, fixed, message, "remove `BOOTPROTO`; with both, network-scripts never asked for a lease");
+            (at, None)
+        }
+        (Some((Proto::Dhcp, at)), Some((Proto::Dhcp, _))) => (at, None),
+        (_, Some((Proto::Dhcp, at))) => (at, Some(at)),
+        _ => return fixed(reader, first_address, device),
+    };
+    if let (Some(var), Some(Role::Bridge)) = (asked, role) {
+        let message = "`BOOTPROTO=dhcp` on a bridge is taken as `OVSBOOTPROTO=dhcp`: the lease is asked for once the ports are attached";
+        reader.warning(Code::BootprotoOnBridge, var, message, "write `OVSBOOTPROTO=dhcp`; network-scripts would ask before any port is there");
+    }
+    leased(reader, at)
+}
+
+fn proto<'a>(reader: &mut Reader<'a>, key: &str) -> Option<(Proto, &'a Var)> {
+    let (text, var) = reader.text(key)?;
+    let lower = text.to_ascii_lowercase();
+    let known = match lower.as_str() {
+        "dhcp" => Proto::Dhcp,
+        "bootp" => {
+            reader.warning(Code::BadValue, var, "`bootp` is taken as `dhcp`", format!("write `{key}=dhcp`"));
+            return Some((Proto::Dhcp, var));
+        }
+        "static" | "none" => return Some((Proto::Fixed, var)),
+        _ => {
+            // Whoever has written an address meant it to be set; anyone else would be left without one.
+            let message = format!("`{}` is no way to get an address", shown(text.as_bytes()));
+            let help = format!("write `{key}=dhcp`, `{key}=static` or `{key}=none`");
+            if ["IPADDR", "IPADDR0", "IPADDR1"].iter().any(|key| reader.text(key).is_some()) && suggest_not_dhcp(&lower) {
+                reader.warning(Code::BadValue, var, format!("{message}; it is taken as `static`, as network-scripts does"), help);
+                return Some((Proto::Fixed, var));
+            }
+            reader.error(Code::BadValue, var, message, help);
+            return None;
+        }
+    };
+    if text != lower {
+        let code = if key == "OVSBOOTPROTO" { Code::DhcpInterfaces } else { Code::BadValue };
+        let message = format!("`{text}` is taken as `{lower}`; network-scripts know lower case only");
+        reader.warning(code, var, message, format!("write `{key}={lower}`"));
+    }
+    Some((known, var))
+}
+
+fn suggest_not_dhcp(lower: &str) -> bool {
+    super::suggest::distance(lower.as_bytes(), b"dhcp") > 2
+}
+
+fn on_port(reader: &mut Reader<'_>, boot: Option<(Proto, &Var)>, address: Option<&Var>) -> Ask {
+    for key in ["OVSBOOTPROTO", "OVSDHCPINTERFACES"] {
+        if let Some((_, var)) = reader.text(key) {
+            reader.warning(Code::NoEffect, var, format!("`{key}` has no effect on a port"), "write it in the bridge's file");
+        }
+    }
+    if let Some(var) = address {
+        return Ask::OnPort { at: value_span(var) };
+    }
+    match boot {
+        Some((Proto::Dhcp, var)) => Ask::OnPort { at: value_span(var) },
+        _ => Ask::None,
+    }
+}
+
+fn leased(reader: &mut Reader<'_>, at: &Var) -> Ask {
+    for (key, what) in [("IPADDR", "address"), ("IPADDR0", "address"), ("IPADDR1", "address"), ("GATEWAY", "gateway")] {
+        if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
+            reader.warning(Code::NoEffect, var, format!("`{key}` has no effect beside DHCP: the lease brings the {what}"), "remove it");
+        }
+    }
+    if let Some((text, var)) = reader.text("PEERDNS")
+        && is_false(text)
+    {
+        let message = "`PEERDNS=no` is not supported yet with DHCP: the lease's name servers would be written all the same";
+        reader.error(Code::Unsupported, var, message, "remove it if the lease's name servers will do");
+    }
+    for n in 1..=3 {
+        if let Some((_, var)) = reader.text(&format!("DNS{n}")) {
+            let message = format!("`DNS{n}` is not supported yet with DHCP: the lease's name servers would be written in its stead");
+            reader.error(Code::Unsupported, var, message, "remove it if the lease's name servers will do");
+        }
+    }
+    if let Some((text, var)) = reader.text("DEFROUTE")
+        && is_false(text)
+    {
+        let message = "`DEFROUTE=no` is not supported yet with DHCP: the lease's default route would be set all the same";
+        reader.error(Code::Unsupported, var, message, "remove it if the lease's default route will do");
+    }
+    if let Some((text, var)) = reader.text("GATEWAYDEV") {
+        let here = reader.text("DEVICE").is_some_and(|(device, _)| device == text);
+        if !here {
+            let message = format!("`GATEWAYDEV={text}` is not supported yet with DHCP: the lease's default route would be set all the same");
+            reader.error(Code::Unsupported, var, message, "remove it if the lease's default route will do");
+        }
+    }
+    let mut through: Vec<Named> = Vec::new();
+    if let Some((_, var)) = reader.text("OVSDHCPINTERFACES") {
+        for (word, span) in var.value.words() {
+            match IfName::new(word) {
+                Ok(name) if through.iter().any(|named| named.name == name) => {}
+                Ok(name) => through.push(Named { name, span }),
+                Err(bad) => {
+                    let found = super::diag::Diagnostic::error(
+                        Code::BadName,
+                        &var.file,
+                        format!("`{}` cannot be a device's name: {bad}", shown(word.as_bytes())),
+                    );
+                    reader.sink.push(found.at(span).help("`OVSDHCPINTERFACES` takes the names of the bridge's ports, with blanks between them"));
+                }
+            }
+        }
+    }
+    Ask::Dhcp { through, at: value_span(at) }
+}
+
+fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>) -> Ask {
+    if let Some((_, var)) = reader.text("OVSDHCPINTERFACES") {
+        reader.warning(Code::DhcpInterfaces, var, "`OVSDHCPINTERFACES` has no effect without DHCP", "add `OVSBOOTPROTO=dhcp`, or remove it");
+    }
+    let addresses = addresses(reader);
+    if first.is_none() {
+        for key in ["GATEWAY", "PREFIX", "NETMASK", "DNS1"] {
+            if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
+                reader.warning(Code::NoEffect, var, format!("`{key}` has no effect without an address"), "add `IPADDR=`, or remove it");
+            }
+        }
+        return Ask::None;
+    }
+    let gateway = gateway(reader, addresses.first(), device);
+    let dns = name_servers(reader);
+    Ask::Static(Static { addresses: addresses.into_iter().map(IpNet::V4).collect(), gateway, dns })
+}
+
+/// `IPADDR`, `IPADDR0`, `IPADDR1` and on to the first gap, as network-scripts read them.
+fn addresses(reader: &mut Reader<'_>) -> Vec<Ipv4Net> {
+    let mut list: Vec<Ipv4Net> = Vec::new();
+    let mut gap = None;
+    for n in std::iter::once(None).chain((0..=255_u8).map(Some)) {
+        let suffix = n.map(|n| n.to_string()).unwrap_or_default();
+        let Some((text, var)) = reader.text(&format!("IPADDR{suffix}")) else {
+            if n.is_some_and(|n| n >= 2) {
+                gap.get_or_insert(suffix);
+            }
+            continue;
+        };
+        if let Some(missing) = &gap {
+            let message = format!("`IPADDR{suffix}` is not read: `IPADDR{missing}` is missing before it");
+            reader.warning(Code::BadValue, var, message, format!("rename it to `IPADDR{missing}`"));
+            continue;
+        }
+        let Some(address) = ipv4(reader, text, var, &suffix) else { continue };
+        let Some(prefix) = prefix(reader, address, var, &suffix) else { continue };
+        let Ok(net) = Ipv4Net::new(address, prefix) else { continue };
+        if list.contains(&net) {
+            reader.warning(Code::AddressTwice, var, format!("`{net}` is written twice"), "remove one of them");
+        } else {
+            list.push(net);
+        }
+    }
+    list
+}
+
+fn ipv4(reader: &mut Reader<'_>, text: &str, var: &Var, suffix: &str) -> Option<Ipv4Addr> {
+    let (message, help) = match text.parse::<Ipv4Addr>() {
+        Ok(address) if address.is_unspecified() || address.is_multicast() || address.is_broadcast() => {
+            (format!("no interface can have `{address}`"), "write the host's own address".to_owned())
+        }
+        Ok(address) => return Some(address),
+        Err(_) => {
+            let help = match (text.split_once('/'), text.parse::<IpAddr>()) {
+                (Some((address, prefix)), _) if address.parse::<Ipv4Addr>().is_ok() => {
+                    format!("write `IPADDR{suffix}={address}` and `PREFIX{suffix}={prefix}`")
+                }
+                (_, Ok(_)) => "IPv6 addresses go into `IPV6ADDR`".to_owned(),
+                _ => "write four numbers, such as 192.0.2.10".to_owned(),
+            };
+            (format!("`{}` is no IPv4 address", shown(text.as_bytes())), help)
+        }
+    };
+    reader.error(Code::BadValue, var, message, help);
+    None
+}
+
+/// `PREFIXn`, else `NETMASKn`, else what the address's class would be.
+fn prefix(reader: &mut Reader<'_>, address: Ipv4Addr, at: &Var, suffix: &str) -> Option<u8> {
+    let mask = match reader.text(&format!("NETMASK{suffix}")) {
+        None => None,
+        Some((text, var)) => {
+            match text.parse::<Ipv4Addr>().ok().and_then(|mask| ipnet::ipv4_mask_to_prefix(mask).ok()).filter(|prefix| *prefix > 0) {
+                Some(prefix) => Some((prefix, var)),
+                None => {
+                    let message = format!("`{}` is no network mask", shown(text.as_bytes()));
+                    let help = match text.trim_start_matches('/').parse::<u8>() {
+                        Ok(number) if number <= 32 => format!("write `PREFIX{suffix}={number}`"),
+                        _ => "write a mask such as 255.255.255.0".to_owned(),
+                    };
+                    reader.error(Code::BadValue, var, message, help);
+                    return None;
+                }
+            }
+        }
+    };
+    if let Some((text, var)) = reader.text(&format!("PREFIX{suffix}")) {
+        let Some(prefix) = text.parse::<u8>().ok().filter(|prefix| (1..=32).contains(prefix) && text.bytes().all(|b| b.is_ascii_digit())) else {
+            reader.error(Code::BadValue, var, format!("`{}` is no prefix length", shown(text.as_bytes())), "write a number from 1 to 32");
+            return None;
+        };
+        if let Some((other, at)) = mask.filter(|(other, _)| *other != prefix) {
+            let message = format!("`PREFIX{suffix}={prefix}` counts; this mask would be /{other}");
+            reader.warning(Code::BadValue, at, message, "remove one of them");
+        }
+        return Some(prefix);
+    }
+    if let Some((prefix, _)) = mask {
+        return Some(prefix);
+    }
+    let class = match address.octets()[0] {
+        0..=127 => 8,
+        128..=191 => 16,
+        _ => 24,
+    };
+    let message = format!("no `PREFIX{suffix}` or `NETMASK{suffix}`: `{address}` gets /{class}, after its class");
+    reader.warning(Code::NoPrefix, at, message, format!("add `PREFIX{suffix}={class}`, or what is right"));
+    Some(class)
+}
+
+fn gateway(reader: &mut Reader<'_>, first: Option<&Ipv4Net>, device: Option<IfName>) -> Option<Ipv4Addr> {
+    let (text, var) = reader.text("GATEWAY")?;
+    let own = &*var.file == reader.file;
+    let Ok(gateway) = text.parse::<Ipv4Addr>() else {
+        reader.error(Code::BadValue, var, format!("`{}` is no IPv4 address", shown(text.as_bytes())), "write four numbers, such as 192.0.2.1");
+        return None;
+    };
+    if reader.flag("DEFROUTE") == Some(false) {
+        return None;
+    }
+    if reader.text("GATEWAYDEV").is_some_and(|(dev, _)| device.is_none_or(|device| *device != *dev)) {
+        return None;
+    }
+    let net = first?;
+    if !net.contains(&gateway) || gateway == net.addr() {
+        // The network file's gateway is the host's, and belongs to whichever interface has its network.
+        if own {
+            let message = if gateway == net.addr() {
+                format!("`{gateway}` is this interface's own address, so there is no default route")
+            } else {
+                format!("`{gateway}` is not in {}, so there is no default route", net.trunc())
+            };
+            reader.warning(
+                Code::GatewayOffSubnet,
+                var,
+                message,
+                "write a gateway of the interface's network, or remove it; network-scripts drop it silently",
+            );
+        }
+        return None;
+    }
+    Some(gateway)
+}
+
+fn name_servers(reader: &mut Reader<'_>) -> Vec<IpAddr> {
+    const MOST: usize = 3;
+    let unwanted = reader.text("PEERDNS").is_some_and(|(text, _)| is_false(text));
+    let mut list: Vec<IpAddr> = Vec::new();
+    for n in 1..=255_u8 {
+        let Some((text, var)) = reader.text(&format!("DNS{n}")) else { continue };
+        let Ok(address) = text.parse::<IpAddr>() else {
+            let help = if text.contains([',', ' ']) {
+                "write one server in each of `DNS1`, `DNS2` and `DNS3`"
+            } else {
+                "write an address such as 192.0.2.53"
+            };
+            reader.error(Code::BadValue, var, format!("`{}` is no address", shown(text.as_bytes())), help);
+            continue;
+        };
+        if unwanted {
+            reader.warning(Code::NoEffect, var, format!("`DNS{n}` has no effect beside `PEERDNS=no`"), "remove one of them");
+        } else if list.contains(&address) {
+            reader.warning(Code::BadValue, var, format!("`{address}` is written twice"), "remove one of them");
+        } else if list.len() == MOST {
+            reader.warning(Code::NoEffect, var, format!("`DNS{n}` has no effect: a resolver asks {MOST} servers"), "remove it");
+        } else {
+            list.push(address);
+        }
+    }
+    list
+}

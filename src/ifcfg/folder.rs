@@ -1,0 +1,264 @@
+//! The files of a folder put together: who is in which bridge, what a lease goes through, and everything that only shows
+//! when files are read beside each other.
+//!
+//! It must not read text; it takes typed settings and says what they come to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ovsdp_proto::IfName;
+
+use super::address::Ask;
+use super::code::Code;
+use super::diag::Diagnostic;
+use super::file::Sources;
+use super::settings::{Named, Role, Settings};
+use super::span::Span;
+use super::suggest;
+use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port};
+
+/// A file that is not read as settings, as far as it tells who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Other {
+    pub(super) file: String,
+    pub(super) device: Option<String>,
+    pub(super) device_span: Span,
+    /// Open vSwitch's, with errors; else somebody else's.
+    pub(super) broken: bool,
+}
+
+/// Makes the intent of `list`, and reports into `found` what does not fit. The intent counts only when no error stands.
+pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, found: &mut Vec<Diagnostic>) -> Intent {
+    let mut folder = Folder { list, others, found };
+    let unique = folder.unique();
+    folder.foreign_twins();
+    folder.companions(sources);
+    let mut intent = Intent::default();
+    for settings in unique.iter().filter(|settings| settings.role == Role::Bridge) {
+        let local = interface(settings, Kind::Internal);
+        intent.bridges.insert(settings.device.name, Bridge { onboot: settings.onboot, local, ports: BTreeMap::new() });
+    }
+    let mut members: Vec<&Settings> = Vec::new();
+    for settings in &unique {
+        let (bridge, kind) = match &settings.role {
+            Role::Bridge => continue,
+            Role::Port(bridge) => (bridge, Kind::System),
+            Role::Internal(bridge) => (bridge, Kind::Internal),
+        };
+        match intent.bridges.get_mut(&bridge.name) {
+            Some(target) => {
+                let port = Port { onboot: settings.onboot, interfaces: vec![interface(settings, kind)] };
+                target.ports.insert(settings.device.name, port);
+                members.push(settings);
+            }
+            None => folder.no_such_bridge(settings, bridge, &unique),
+        }
+    }
+    for settings in unique.iter().filter(|settings| settings.role == Role::Bridge).chain(&members) {
+        folder.lease(settings, &mut intent);
+    }
+    for settings in &unique {
+        if settings.role == Role::Bridge && intent.bridges.get(&settings.device.name).is_some_and(|bridge| bridge.ports.is_empty()) {
+            folder.empty_bridge(settings);
+        }
+    }
+    for settings in members {
+        folder.address_on_port(settings, &intent);
+    }
+    folder.routes_and_addresses(&unique);
+    intent
+}
+
+fn interface(settings: &Settings, kind: Kind) -> Interface {
+    let addressing = match &settings.ask {
+        Ask::Static(fixed) => Addressing::Static(fixed.clone()),
+        // Filled in once the bridge's ports are known.
+        Ask::Dhcp { .. } => Addressing::Dhcp(Dhcp::default()),
+        Ask::None | Ask::OnPort { .. } => Addressing::None,
+    };
+    Interface { name: settings.device.name, kind, mac: settings.mac, mtu: settings.mtu, addressing }
+}
+
+struct Folder<'a> {
+    list: &'a [Settings],
+    others: &'a [Other],
+    found: &'a mut Vec<Diagnostic>,
+}
+
+impl<'a> Folder<'a> {
+    /// The settings, one for each device; a second one is an error.
+    fn unique(&mut self) -> Vec<&'a Settings> {
+        let mut first: BTreeMap<IfName, &Settings> = BTreeMap::new();
+        let mut unique = Vec::new();
+        for settings in self.list {
+            let device = settings.device.name;
+            let Some(before) = first.get(&device) else {
+                first.insert(device, settings);
+                unique.push(settings);
+                continue;
+            };
+            let message = match (&before.role, &settings.role) {
+                (Role::Bridge, Role::Bridge) => format!("two files describe the bridge `{device}`"),
+                (Role::Bridge, _) | (_, Role::Bridge) => format!("`{device}` is a bridge in one file and a port in another"),
+                (Role::Port(a) | Role::Internal(a), Role::Port(b) | Role::Internal(b)) if a.name != b.name => {
+                    format!("`{device}` is put into two bridges, `{}` and `{}`", a.name, b.name)
+                }
+                _ => format!("two files describe the port `{device}`"),
+            };
+            let diagnostic = Diagnostic::error(Code::DeviceTwice, &settings.file, message).at(settings.device.span);
+            let diagnostic = diagnostic.help("keep one of the files; a copy kept aside may end in `.bak`");
+            self.found.push(diagnostic.related(&before.file, before.device.span, "described here first"));
+        }
+        unique
+    }
+
+    /// Files that are not Open vSwitch's and speak of a device that is.
+    fn foreign_twins(&mut self) {
+        for other in self.others.iter().filter(|other| !other.broken) {
+            let Some(device) = other.device.as_deref() else { continue };
+            let Some(ours) = self.list.iter().find(|settings| *settings.device.name == *device) else { continue };
+            let message = format!("`{device}` is an Open vSwitch interface in `{}`; this file is not read", ours.file);
+            let diagnostic = Diagnostic::warning(Code::DeviceTwice, &other.file, message).at(other.device_span);
+            self.found.push(diagnostic.help("remove this file; network-scripts would bring the device up a second time"));
+        }
+    }
+
+    /// Routes, rules and aliases of devices that are Open vSwitch's.
+    fn companions(&mut self, sources: &Sources) {
+        let devices: BTreeSet<&str> = self.list.iter().map(|settings| &*settings.device.name).collect();
+        for (name, bytes) in sources.companions() {
+            let device = name.split_once('-').map(|(_, device)| device).unwrap_or_default();
+            let says = |line: &[u8]| !matches!(line.trim_ascii_start().first(), None | Some(b'#'));
+            if devices.contains(device) && bytes.split(|&b| b == b'\n').any(says) {
+                let message = format!("this file is not supported yet: `{device}` would be without its routes or rules");
+                self.found.push(Diagnostic::error(Code::Companion, name, message).help("move the file away if this host can do without it"));
+            }
+        }
+        for (name, _) in sources.interfaces() {
+            let rest = name.strip_prefix("ifcfg-").unwrap_or_default();
+            let base = rest.split_once(':').or_else(|| rest.split_once("-range")).map(|(base, _)| base);
+            if let Some(device) = base.filter(|base| devices.contains(base) && !devices.contains(rest)) {
+                let message = format!("alias files are not supported yet: `{device}` would be without this address");
+                let help = format!("write the address into `ifcfg-{device}` as `IPADDR1=` and `PREFIX1=`");
+                self.found.push(Diagnostic::error(Code::Companion, name, message).help(help));
+            }
+        }
+    }
+
+    fn is_broken(&self, device: &str) -> bool {
+        self.others.iter().any(|other| other.broken && (other.device.as_deref() == Some(device) || other.file.strip_prefix("ifcfg-") == Some(device)))
+    }
+
+    fn no_such_bridge(&mut self, settings: &Settings, bridge: &Named, unique: &[&Settings]) {
+        let name = bridge.name;
+        // Its own errors say more.
+        if self.is_broken(&name) {
+            return;
+        }
+        let file = format!("ifcfg-{name}");
+        let bridges = || unique.iter().filter(|other| other.role == Role::Bridge);
+        let (message, help) = if let Some(port) = unique.iter().find(|other| other.device.name == name) {
+            (format!("`{name}` is a port in `{}`, not a bridge", port.file), "name the bridge".to_owned())
+        } else if let Some(other) = bridges().find(|other| other.file == file) {
+            (format!("no bridge is called `{name}`: `{file}` describes `{}`", other.device.name), format!("write `OVS_BRIDGE={}`", other.device.name))
+        } else if self.others.iter().any(|other| other.file == file || other.device.as_deref() == Some(&*name)) {
+            (format!("`{name}` is not an Open vSwitch bridge in its file"), format!("write `TYPE=OVSBridge` and `DEVICETYPE=ovs` into `{file}`"))
+        } else {
+            let help = match suggest::nearest(&name, bridges().map(|other| &*other.device.name)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("add `{file}` with `DEVICE={name}`, `DEVICETYPE=ovs` and `TYPE=OVSBridge`"),
+            };
+            (format!("no file describes a bridge `{name}`"), help)
+        };
+        self.found.push(Diagnostic::error(Code::NoSuchBridge, &settings.file, message).at(bridge.span).help(help));
+    }
+
+    /// What a lease goes through, now that the bridge's ports are known.
+    fn lease(&mut self, settings: &Settings, intent: &mut Intent) {
+        let Ask::Dhcp { through, at } = &settings.ask else { return };
+        let bridge_name = match &settings.role {
+            Role::Bridge => settings.device.name,
+            Role::Port(bridge) | Role::Internal(bridge) => bridge.name,
+        };
+        let Some(bridge) = intent.bridges.get_mut(&bridge_name) else { return };
+        let mut names: Vec<IfName> = Vec::new();
+        for named in through {
+            if bridge.ports.contains_key(&named.name) {
+                names.push(named.name);
+            } else if !self.is_broken(&named.name) {
+                let message = format!("`{}` is not a port of `{bridge_name}`, so no lease can come through it", named.name);
+                let near = suggest::nearest(&named.name, bridge.ports.keys().map(|port| &**port)).map(|near| format!("did you mean `{near}`?"));
+                let help = near.unwrap_or_else(|| format!("write `OVS_BRIDGE={bridge_name}` into `ifcfg-{}`, or remove it here", named.name));
+                self.found.push(Diagnostic::error(Code::DhcpInterfaces, &settings.file, message).at(named.span).help(help));
+            }
+        }
+        if through.is_empty() && settings.role == Role::Bridge {
+            let system = |port: &&Port| port.interfaces.iter().any(|interface| interface.kind == Kind::System);
+            names = bridge.ports.iter().filter(|(_, port)| system(port)).map(|(name, _)| *name).collect();
+            let list = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" ");
+            let found = if names.is_empty() {
+                let message = format!("a lease for `{bridge_name}`, which has no port it could come through");
+                Diagnostic::warning(Code::DhcpInterfaces, &settings.file, message)
+                    .help(format!("add a file with `TYPE=OVSPort` and `OVS_BRIDGE={bridge_name}`"))
+            } else {
+                let message = format!("DHCP without `OVSDHCPINTERFACES`: the lease is asked for once `{list}` is attached");
+                Diagnostic::warning(Code::DhcpInterfaces, &settings.file, message).help(format!("add `OVSDHCPINTERFACES=\"{list}\"`"))
+            };
+            self.found.push(found.at(*at).note("network-scripts would never ask"));
+        }
+        let interfaces = std::iter::once(&mut bridge.local).chain(bridge.ports.values_mut().flat_map(|port| &mut port.interfaces));
+        for interface in interfaces.filter(|interface| interface.name == settings.device.name) {
+            interface.addressing = Addressing::Dhcp(Dhcp { through: names.clone() });
+        }
+    }
+
+    fn empty_bridge(&mut self, settings: &Settings) {
+        let name = settings.device.name;
+        // A port whose file is broken may be the one.
+        if self.others.iter().any(|other| other.broken) {
+            return;
+        }
+        let found = Diagnostic::warning(Code::EmptyBridge, &settings.file, format!("no file puts a port into `{name}`")).at(settings.device.span);
+        self.found.push(found.help(format!("write `TYPE=OVSPort` and `OVS_BRIDGE={name}` into the file of a network device")));
+    }
+
+    /// An address on a port: without effect where the bridge has one, and an error where the host would lose its last.
+    fn address_on_port(&mut self, settings: &Settings, intent: &Intent) {
+        let (Ask::OnPort { at }, Role::Port(bridge)) = (&settings.ask, &settings.role) else { return };
+        let Some(target) = intent.bridges.get(&bridge.name) else { return };
+        let addressed = target.interfaces().any(|interface| interface.addressing != Addressing::None);
+        let device = settings.device.name;
+        let found = if addressed {
+            Diagnostic::warning(Code::AddressOnPort, &settings.file, format!("`{device}` is a port and carries no address: this line has no effect"))
+                .help("remove it")
+        } else {
+            let message = format!("`{device}` is a port and carries no address, and nothing else on `{}` has one", bridge.name);
+            Diagnostic::error(Code::AddressOnPort, &settings.file, message)
+                .help(format!("move the address lines to `ifcfg-{}`", bridge.name))
+                .note("going on would take the address off this host")
+        };
+        self.found.push(found.at(*at));
+    }
+
+    fn routes_and_addresses(&mut self, unique: &[&Settings]) {
+        let mut default: Option<&Settings> = None;
+        let mut addresses = BTreeMap::new();
+        for settings in unique {
+            let Ask::Static(fixed) = &settings.ask else { continue };
+            for net in &fixed.addresses {
+                if let Some(first) = addresses.insert(net.addr(), *settings) {
+                    let message = format!("`{}` has the address {} as well", first.device.name, net.addr());
+                    let found = Diagnostic::warning(Code::AddressTwice, &settings.file, message).at(settings.device.span);
+                    self.found.push(found.help("give each interface an address of its own").related(&first.file, first.device.span, "here too"));
+                }
+            }
+            if fixed.gateway.is_some() {
+                if let Some(first) = default {
+                    let message = format!("`{}` has a default route as well; one of them wins by chance", first.device.name);
+                    let found = Diagnostic::warning(Code::TwoDefaultRoutes, &settings.file, message).at(settings.device.span);
+                    self.found.push(found.help("write `DEFROUTE=no` into one of the files").related(&first.file, first.device.span, "the other one"));
+                }
+                default = default.or(Some(settings));
+            }
+        }
+    }
+}

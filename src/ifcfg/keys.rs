@@ -1,0 +1,307 @@
+//! Every key a RHEL-style interface file may hold, and what this version does with each: act on it, say that it has no
+//! effect, or refuse it because leaving it out would change what happens to traffic. No key is passed over in silence.
+//!
+//! It must not read values beyond what a rule's condition needs. A key that becomes supported changes its row here and
+//! gets its reader in `settings` or `address`.
+
+use super::code::Code;
+use super::diag::Diagnostic;
+use super::suggest;
+use super::value::Value;
+
+/// When a rule bites.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// The value is not empty.
+    Set,
+    /// The value is not empty and not one of initscripts' words for no.
+    Yes,
+    /// The value is one of initscripts' words for no.
+    No,
+    /// The value has a word other than `--`: an empty ovs-vsctl command is one that does nothing.
+    Command,
+}
+
+/// What is done with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// Read by `settings` or `address`, or true of every host this runs on.
+    Acted,
+    /// Reported as without effect, because of the reason.
+    Inert(When, &'static str),
+    /// Refused, because of the reason.
+    Refused(When, &'static str),
+    /// As the two above, with a code of the published list.
+    Coded(Code, bool, When, &'static str),
+}
+
+use Rule::{Acted, Coded, Inert, Refused};
+use When::{Command, No, Set, Yes};
+
+const SHELL: &str = "only network-scripts' own programs read it";
+const NM: &str = "only NetworkManager reads it";
+const DHCP: &str = "the built-in DHCP client does not take it yet";
+const V6: &str = "IPv6 settings are not applied yet: the interface would be without what the line asks for";
+const MEMBER: &str = "a device cannot belong to an Open vSwitch bridge and to this at the same time";
+const ROUTE: &str = "the default route would be made without it";
+const LATER: &str = "this version does not act on it yet; nothing waits for it";
+
+/// Keys without a number at the end.
+const KEYS: &[(&str, Rule)] = &[
+    ("ACD_TIMEOUT", Inert(Set, NM)),
+    ("ALLMULTI", Coded(Code::Obsolete, false, Set, "nothing has read it for years")),
+    ("ARP", Refused(No, "the interface would answer ARP all the same")),
+    ("ARPING_TRIES", Inert(Set, LATER)),
+    ("ARPING_UPDATE_WAIT", Inert(Set, LATER)),
+    ("ARPING_WAIT", Inert(Set, LATER)),
+    ("AUTOCONNECT_PRIORITY", Inert(Set, NM)),
+    ("BONDING_MASTER", Refused(Yes, MEMBER)),
+    ("BONDING_OPTS", Inert(Set, "the kernel's own bonds are not set up here")),
+    ("BOND_IFACES", Inert(Set, "it belongs to TYPE=OVSBond")),
+    ("BOOTPROTO", Acted),
+    ("BRIDGE", Refused(Set, MEMBER)),
+    ("BRIDGING_OPTS", Inert(Set, "it belongs to the kernel's own bridges")),
+    ("BROWSER_ONLY", Inert(Yes, NM)),
+    ("CONNECTION_METERED", Inert(Set, NM)),
+    ("DATAPATH", Acted),
+    ("DEFROUTE", Acted),
+    ("DELAY", Inert(Set, "it belongs to the kernel's own bridges")),
+    ("DEVICE", Acted),
+    ("DEVICETYPE", Acted),
+    ("DEVTIMEOUT", Inert(Set, LATER)),
+    ("DHCLIENTARGS", Refused(Set, "there is no dhclient here that could take them")),
+    ("DHCLIENT_IGNORE_GATEWAY", Refused(Yes, "the lease's default route would be set all the same")),
+    ("DHCPRELEASE", Inert(Yes, DHCP)),
+    ("DHCPV6C", Refused(Yes, V6)),
+    ("DHCPV6C_OPTIONS", Inert(Set, "DHCPv6 is not spoken yet")),
+    ("DHCP_CLIENT_ID", Inert(Set, DHCP)),
+    ("DHCP_FQDN", Inert(Set, DHCP)),
+    ("DHCP_HOSTNAME", Inert(Set, DHCP)),
+    ("DHCP_IAID", Inert(Set, NM)),
+    ("DHCP_SEND_HOSTNAME", Inert(Set, DHCP)),
+    ("DHCP_VENDOR_CLASS_IDENTIFIER", Inert(Set, DHCP)),
+    ("DOMAIN", Inert(Set, "the resolver's search list is not written yet")),
+    ("ETHTOOL_DELAY", Inert(Set, LATER)),
+    ("ETHTOOL_OPTS", Refused(Set, "the device's offloads, rings and speed would stay as they are")),
+    ("EXTRA_ROUTE_OPTS", Refused(Set, ROUTE)),
+    ("GATEWAY", Acted),
+    ("GATEWAYDEV", Acted),
+    ("GVRP", Inert(Yes, "it belongs to the kernel's own VLAN devices")),
+    ("HOTPLUG", Acted),
+    ("HWADDR", Acted),
+    ("IPV4_DHCP_TIMEOUT", Inert(Set, NM)),
+    ("IPV4_FAILURE_FATAL", Inert(Set, "a failure is always one here")),
+    ("IPV4_ROUTE_METRIC", Inert(Set, NM)),
+    ("IPV4_ROUTE_TABLE", Inert(Set, NM)),
+    ("IPV6ADDR", Refused(Set, V6)),
+    ("IPV6ADDR_SECONDARIES", Refused(Set, V6)),
+    ("IPV6FORWARDING", Refused(Yes, V6)),
+    ("IPV6INIT", Inert(Yes, "IPv6 is left as the kernel sets it up")),
+    ("IPV6_ADDR_GEN_MODE", Inert(Set, NM)),
+    ("IPV6_AUTOCONF", Refused(Set, "the kernel's own setting stays: it would take addresses from routers, or not, as it does now")),
+    ("IPV6_DEFAULTDEV", Refused(Set, V6)),
+    ("IPV6_DEFAULTGW", Refused(Set, V6)),
+    ("IPV6_DEFROUTE", Inert(Set, NM)),
+    ("IPV6_FAILURE_FATAL", Inert(Set, NM)),
+    ("IPV6_FORCE_ACCEPT_RA", Refused(Set, "the kernel's own setting stays: it would listen to routers, or not, as it does now")),
+    ("IPV6_MTU", Refused(Set, V6)),
+    ("IPV6_PEERDNS", Inert(Set, NM)),
+    ("IPV6_PEERROUTES", Inert(Set, NM)),
+    ("IPV6_PRIVACY", Refused(Yes, V6)),
+    ("IPV6_ROUTER", Refused(Yes, V6)),
+    ("IPV6_SET_SYSCTLS", Inert(Yes, "IPv6 is left as the kernel sets it up")),
+    ("LINKDELAY", Inert(Set, LATER)),
+    ("LINKSTATUS", Acted),
+    ("MACADDR", Acted),
+    ("MASTER", Refused(Set, MEMBER)),
+    ("METRIC", Refused(Set, ROUTE)),
+    ("MTU", Acted),
+    ("NAME", Acted),
+    ("NETWORK", Inert(Set, "it follows from the address and its prefix")),
+    ("NM_CONTROLLED", Acted),
+    // No route to 169.254.0.0/16 is ever made here.
+    ("NOZEROCONF", Acted),
+    // The host's name is never set from a lease.
+    ("NO_DHCP_HOSTNAME", Acted),
+    ("ONBOOT", Acted),
+    ("ONPARENT", Inert(Set, "it belongs to alias files")),
+    ("OVSBOOTPROTO", Acted),
+    ("OVSDHCPINTERFACES", Acted),
+    ("OVSREQUIRES", Inert(Set, "the interfaces a bridge needs follow from the files")),
+    ("OVS_BRIDGE", Acted),
+    ("OVS_EXTRA", Refused(Command, "VLAN tags, fail modes and other settings in it would be lost")),
+    ("OVS_OPTIONS", Refused(Command, "VLAN tags and bridge options would be lost")),
+    ("OVS_PATCH_PEER", Inert(Set, "it belongs to TYPE=OVSPatchPort")),
+    ("OVS_PORT_MODE", Inert(Set, "it belongs to DPDK ports")),
+    ("OVS_PORT_PATH", Inert(Set, "it belongs to DPDK ports")),
+    ("OVS_TUNNEL_OPTIONS", Inert(Set, "it belongs to TYPE=OVSTunnel")),
+    ("OVS_TUNNEL_TYPE", Inert(Set, "it belongs to TYPE=OVSTunnel")),
+    ("PEERDNS", Acted),
+    ("PEERROUTES", Inert(Set, NM)),
+    ("PERSISTENT_DHCLIENT", Inert(Set, DHCP)),
+    ("PERSISTENT_DHCLIENT_IPV6", Inert(Set, "DHCPv6 is not spoken yet")),
+    ("PHYSDEV", Coded(Code::KernelVlan, true, Set, "it makes a kernel VLAN device; an Open vSwitch port has a tag instead")),
+    ("PROMISC", Coded(Code::Obsolete, false, Set, "nothing has read it for years")),
+    ("PROXY_METHOD", Inert(Set, NM)),
+    ("REAL_DEVICETYPE", Inert(Set, SHELL)),
+    ("REORDER_HDR", Inert(Set, "it belongs to the kernel's own VLAN devices")),
+    ("RESOLV_MODS", Inert(Set, LATER)),
+    ("RES_OPTIONS", Inert(Set, "the resolver's options are not written yet")),
+    ("SCOPE", Refused(Set, "the address would get another scope")),
+    ("SEARCH", Inert(Set, "the resolver's search list is not written yet")),
+    ("SLAVE", Refused(Yes, MEMBER)),
+    ("SRCADDR", Refused(Set, ROUTE)),
+    ("STP", Refused(Yes, "there is no spanning tree yet: a loop it was to break would stay")),
+    ("TEAM_CONFIG", Inert(Set, "team devices are not set up here")),
+    ("TEAM_MASTER", Refused(Set, MEMBER)),
+    ("TEAM_PORT_CONFIG", Inert(Set, "team devices are not set up here")),
+    ("TYPE", Acted),
+    ("USERCTL", Inert(Yes, SHELL)),
+    ("USERS", Inert(Set, SHELL)),
+    ("UUID", Inert(Set, NM)),
+    ("VID", Inert(Set, "it belongs to the kernel's own VLAN devices")),
+    ("VLAN", Coded(Code::KernelVlan, true, Yes, "it makes a kernel VLAN device; an Open vSwitch port has a tag instead")),
+    ("WINDOW", Refused(Set, ROUTE)),
+    ("ZONE", Refused(Set, "the firewall would not be told, and another zone's rules would hold")),
+];
+
+/// Keys that may have a number at the end.
+const NUMBERED: &[(&str, Rule)] = &[
+    ("ARPCHECK", Inert(Yes, LATER)),
+    ("ARPUPDATE", Inert(Set, LATER)),
+    ("BROADCAST", Inert(Set, "it follows from the address and its prefix")),
+    ("DNS", Acted),
+    ("IPADDR", Acted),
+    ("NETMASK", Acted),
+    ("PREFIX", Acted),
+];
+
+/// Keys that mark another distribution's dialect.
+const SUSE: &[&str] = &["STARTMODE", "OVS_BRIDGE_PORT_DEVICE_1", "OVS_BRIDGE_PORT_DEVICE_0", "BOOTPROTO4", "LLADDR", "REMOTE_IPADDR"];
+
+fn rule(name: &str) -> Option<Rule> {
+    if let Ok(at) = KEYS.binary_search_by_key(&name, |(key, _)| key) {
+        return KEYS.get(at).map(|(_, rule)| *rule);
+    }
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = name.get(stem.len()..).unwrap_or_default();
+    // `DNS` alone is read by nobody; the others start without a number.
+    let plain = number.is_empty() && stem != "DNS";
+    let counted = number.parse::<u8>().is_ok_and(|n| n.to_string() == number);
+    NUMBERED.iter().find(|(key, _)| *key == stem && (plain || counted)).map(|(_, rule)| *rule)
+}
+
+/// Whether a value is one of initscripts' words for yes.
+pub(super) fn is_true(text: &str) -> bool {
+    ["t", "y", "yes", "on", "true", "1"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// Whether a value is one of initscripts' words for no.
+pub(super) fn is_false(text: &str) -> bool {
+    ["f", "n", "no", "off", "false", "0"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// What there is to say about key `name` with `value`, when it is not one that is acted on. `helper`: other lines use it.
+pub(super) fn judge(file: &str, name: &str, value: &Value, helper: bool) -> Option<Diagnostic> {
+    let text = value.text().unwrap_or("?");
+    let bites = |when: When| match when {
+        Set => !text.trim().is_empty(),
+        Yes => !text.trim().is_empty() && !is_false(text.trim()),
+        No => is_false(text.trim()),
+        Command => text.split_ascii_whitespace().any(|word| word != "--"),
+    };
+    let (code, refused, when, why) = match rule(name) {
+        Some(Acted) => return None,
+        Some(Inert(when, why)) => (Code::NoEffect, false, when, why),
+        Some(Refused(when, why)) => (Code::Unsupported, true, when, why),
+        Some(Coded(code, refused, when, why)) => (code, refused, when, why),
+        None => return unknown(file, name, helper),
+    };
+    if !bites(when) {
+        return None;
+    }
+    Some(if refused {
+        Diagnostic::error(code, file, format!("`{name}` is not supported yet: {why}")).help(format!("remove `{name}` if this host can do without it"))
+    } else {
+        Diagnostic::warning(code, file, format!("`{name}` has no effect here: {why}"))
+    })
+}
+
+fn unknown(file: &str, name: &str, helper: bool) -> Option<Diagnostic> {
+    if SUSE.contains(&name) {
+        let found = Diagnostic::warning(Code::Dialect, file, format!("`{name}` belongs to SUSE's dialect and has no effect here"));
+        return Some(found.help("a RHEL-style file says `ONBOOT=`, `TYPE=OVSBridge` and `OVS_BRIDGE=`"));
+    }
+    if name.starts_with("IPADDR_") || name.starts_with("CLONENUM_") {
+        return Some(Diagnostic::error(Code::Unsupported, file, format!("`{name}` is not supported yet: the range's addresses would be missing")));
+    }
+    let numbered = NUMBERED.iter().map(|(key, _)| if *key == "DNS" { "DNS1" } else { key });
+    let near = suggest::nearest(name, KEYS.iter().map(|(key, _)| *key).chain(numbered));
+    if helper {
+        return None;
+    }
+    let found = Diagnostic::warning(Code::UnknownKey, file, format!("nothing reads `{name}`"));
+    Some(match near {
+        Some(key) => found.help(format!("did you mean `{key}`?")),
+        None => found.help("remove it"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::diag::Severity;
+    use super::super::span::Span;
+    use super::*;
+
+    fn verdict(name: &str, text: &str) -> Option<(Severity, Code)> {
+        let mut value = Value::new(Span::default());
+        value.push(text.as_bytes(), Span::default(), true);
+        judge("x", name, &value, false).map(|found| (found.severity, found.code))
+    }
+
+    #[test]
+    fn the_table_is_sorted() {
+        assert!(KEYS.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn verdicts() {
+        use Severity::{Error, Warning};
+        for (name, text, expected) in [
+            ("DEVICE", "x", None),
+            ("IPADDR", "x", None),
+            ("IPADDR12", "x", None),
+            ("DNS1", "x", None),
+            ("DNS", "x", Some((Warning, Code::UnknownKey))),
+            ("IPADDR01", "x", Some((Warning, Code::UnknownKey))),
+            ("IPADDR256", "x", Some((Warning, Code::UnknownKey))),
+            ("OVS_EXTRA", "", None),
+            ("OVS_EXTRA", " -- ", None),
+            ("OVS_EXTRA", "set port x tag=1", Some((Error, Code::Unsupported))),
+            ("OVS_OPTIONS", "tag=1", Some((Error, Code::Unsupported))),
+            ("STP", "no", None),
+            ("STP", "on", Some((Error, Code::Unsupported))),
+            ("VLAN", "yes", Some((Error, Code::KernelVlan))),
+            ("ARP", "yes", None),
+            ("ARP", "no", Some((Error, Code::Unsupported))),
+            ("USERCTL", "no", None),
+            ("USERCTL", "yes", Some((Warning, Code::NoEffect))),
+            ("UUID", "x", Some((Warning, Code::NoEffect))),
+            ("PROMISC", "yes", Some((Warning, Code::Obsolete))),
+            ("STARTMODE", "auto", Some((Warning, Code::Dialect))),
+            ("device", "x", Some((Warning, Code::UnknownKey))),
+            ("IPV6ADDR", "::1", Some((Error, Code::Unsupported))),
+        ] {
+            assert_eq!(verdict(name, text), expected, "{name}={text}");
+        }
+    }
+
+    #[test]
+    fn misspelt_keys_are_recognised() {
+        for (name, meant) in [("DNS", "DNS1"), ("device", "DEVICE"), ("OVS_EXTRAS", "OVS_EXTRA"), ("GATEWYA", "GATEWAY"), ("IPADR", "IPADDR")] {
+            let found = unknown("x", name, false).unwrap();
+            assert!(found.help.as_ref().unwrap().contains(&format!("`{meant}`")), "{name}: {:?}", found.help);
+        }
+        assert_eq!(unknown("x", "VLAN_ID", true), None);
+    }
+}

@@ -1,0 +1,331 @@
+//! One file's variables to typed settings: what interface it describes, and what it asks for.
+//!
+//! It must not look at other files; what needs them is kept with its place, for `folder`.
+
+use ovsdp_proto::{IfName, Mac};
+
+use super::address::{self, Ask};
+use super::assign::{Var, Vars};
+use super::code::Code;
+use super::diag::{Diagnostic, Sink, shown};
+use super::keys::{self, is_false, is_true};
+use super::span::Span;
+use super::suggest;
+
+/// A device's name and where it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) name: IfName,
+    pub(super) span: Span,
+}
+
+/// What kind of interface a file describes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    /// `TYPE=OVSBridge`
+    Bridge,
+    /// `TYPE=OVSPort`, in the bridge named.
+    Port(Named),
+    /// `TYPE=OVSIntPort`, in the bridge named.
+    Internal(Named),
+}
+
+/// What one file asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub(super) file: String,
+    pub(super) device: Named,
+    pub(super) role: Role,
+    pub(super) onboot: bool,
+    pub(super) mac: Option<Mac>,
+    pub(super) mtu: Option<u32>,
+    pub(super) ask: Ask,
+}
+
+/// The types this version builds.
+const BUILT: [&str; 3] = ["OVSBridge", "OVSPort", "OVSIntPort"];
+/// The types a later version builds.
+const LATER: [&str; 3] = ["OVSBond", "OVSTunnel", "OVSPatchPort"];
+/// The types only Open vSwitch's userspace datapath can carry.
+const USERSPACE: [&str; 5] = ["OVSUserBridge", "OVSDPDKPort", "OVSDPDKVhostUserPort", "OVSDPDKRPort", "OVSDPDKBond"];
+
+/// Whether a file is Open vSwitch's, as far as its variables tell.
+pub(super) fn is_ours(vars: &Vars) -> bool {
+    let text = |key: &str| vars.get(key).and_then(|var| var.value.text()).unwrap_or_default();
+    let kind = text("TYPE");
+    let lower = kind.to_ascii_lowercase();
+    let device = text("DEVICETYPE").trim().to_ascii_lowercase();
+    lower.trim().starts_with("ovs")
+        || (kind.len() >= 5
+            && BUILT.iter().chain(&LATER).any(|known| suggest::distance(lower.as_bytes(), known.to_ascii_lowercase().as_bytes()) <= 1))
+        || device.starts_with("ovs")
+        || (device.len() == 3 && suggest::distance(device.as_bytes(), b"ovs") <= 1)
+}
+
+/// Whether the text of a file that could not be read to its end may be Open vSwitch's.
+pub(super) fn may_be_ours(src: &[u8]) -> bool {
+    src.windows(3).any(|w| w == b"OVS") || src.windows(4).any(|w| w == b"=ovs" || w == b"\"ovs" || w == b"'ovs")
+}
+
+/// One file's variables, with the words for what is wrong with them.
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a str,
+    pub(super) vars: &'a Vars,
+    pub(super) sink: &'a mut Sink,
+}
+
+impl<'a> Reader<'a> {
+    /// A key's text, blanks around it taken off; `None` when it is unset or empty.
+    pub(super) fn text(&mut self, key: &str) -> Option<(&'a str, &'a Var)> {
+        let var = self.vars.get(key)?;
+        if var.file.is_empty() {
+            return None;
+        }
+        let Some(text) = var.value.text() else {
+            self.sink.push(Diagnostic::error(Code::BadValue, &var.file, format!("the value of `{key}` is not UTF-8")).at(var.value.span()));
+            return None;
+        };
+        Some((text.trim_matches([' ', '\t', '\n']), var)).filter(|(text, _)| !text.is_empty())
+    }
+
+    pub(super) fn error(&mut self, code: Code, var: &Var, message: impl Into<String>, help: impl Into<String>) {
+        self.sink.push(Diagnostic::error(code, &var.file, message).at(value_span(var)).help(help));
+    }
+
+    pub(super) fn warning(&mut self, code: Code, var: &Var, message: impl Into<String>, help: impl Into<String>) {
+        self.sink.push(Diagnostic::warning(code, &var.file, message).at(value_span(var)).help(help));
+    }
+
+    /// A yes or no; a warning and `None` when it is neither.
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
+        let (text, var) = self.text(key)?;
+        match (is_true(text), is_false(text)) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => {
+                self.warning(
+                    Code::BadValue,
+                    var,
+                    format!("`{}` is neither yes nor no", shown(text.as_bytes())),
+                    format!("write `{key}=yes` or `{key}=no`"),
+                );
+                None
+            }
+        }
+    }
+
+    fn device(&mut self, key: &str, text: &str, var: &Var) -> Option<Named> {
+        match IfName::new(text) {
+            Ok(name) => Some(Named { name, span: value_span(var) }),
+            Err(bad) => {
+                let message = format!("`{}` cannot be a device's name: {bad}", shown(text.as_bytes()));
+                self.error(Code::BadName, var, message, format!("write the name of a device after `{key}=`"));
+                None
+            }
+        }
+    }
+}
+
+/// Where a variable's value stands, or its name when the value is empty.
+pub(super) fn value_span(var: &Var) -> Span {
+    let span = var.value.span();
+    if span.start == span.end { var.name_span } else { span }
+}
+
+/// Reads the settings of `file`; `None` when an error was reported, in which case there is one in `sink`.
+pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings> {
+    let mut reader = Reader { file, vars, sink };
+    let role = role(&mut reader);
+    let device = device(&mut reader);
+    reader.flag("HOTPLUG");
+    let onboot = reader.flag("ONBOOT").unwrap_or(true);
+    let mtu = mtu(&mut reader);
+    let mac = mac(&mut reader);
+    network_manager(&mut reader);
+    if let Some(role) = &role {
+        hardware(&mut reader, role);
+        if let Some(device) = &device
+            && let Role::Port(bridge) | Role::Internal(bridge) = role
+            && bridge.name == device.name
+        {
+            let found = Diagnostic::error(Code::NoSuchBridge, file, format!("`{}` cannot be in itself", device.name));
+            reader.sink.push(found.at(bridge.span).help("`OVS_BRIDGE=` names the bridge, `DEVICE=` the port"));
+        }
+    }
+    let ask = address::read(&mut reader, role.as_ref(), device.as_ref().map(|device| device.name));
+    if reader.sink.has_errors() {
+        return None;
+    }
+    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, ask })
+}
+
+fn role(reader: &mut Reader<'_>) -> Option<Role> {
+    let kind = reader.vars.get("TYPE").filter(|var| !var.value.bytes().is_empty());
+    if let Some((device, var)) = reader.text("DEVICETYPE")
+        && device != "ovs"
+    {
+        let message = format!("`{}` is no device type of Open vSwitch's", shown(device.as_bytes()));
+        reader.warning(Code::UnknownKey, var, message, "write `DEVICETYPE=ovs`");
+    }
+    let Some(var) = kind else {
+        let found = Diagnostic::error(Code::MissingKey, reader.file, "`DEVICETYPE=ovs` without `TYPE`");
+        let at = reader.vars.get("DEVICETYPE").map_or_else(Span::default, |var| var.name_span);
+        reader.sink.push(found.at(at).help("add `TYPE=OVSBridge`, `TYPE=OVSPort` or `TYPE=OVSIntPort`"));
+        return None;
+    };
+    let text = var.value.text().unwrap_or("?");
+    match text {
+        "OVSBridge" => {
+            fake_bridge(reader);
+            return Some(Role::Bridge);
+        }
+        "OVSPort" | "OVSIntPort" => {
+            let Some((bridge, at)) = reader.text("OVS_BRIDGE") else {
+                let found = Diagnostic::error(Code::MissingKey, reader.file, format!("`TYPE={text}` without `OVS_BRIDGE`"));
+                reader.sink.push(found.at(value_span(var)).help("add `OVS_BRIDGE=` and the bridge's name"));
+                return None;
+            };
+            if is_true(bridge) && bridge.len() > 1 {
+                reader.error(Code::Dialect, at, format!("`OVS_BRIDGE={bridge}` is SUSE's dialect"), "write the bridge's name");
+                return None;
+            }
+            let bridge = reader.device("OVS_BRIDGE", bridge, at)?;
+            return Some(if text == "OVSPort" { Role::Port(bridge) } else { Role::Internal(bridge) });
+        }
+        _ => {}
+    }
+    let shown = shown(text.as_bytes());
+    if LATER.contains(&text) {
+        let message = format!("`TYPE={text}` is not built yet");
+        reader.error(
+            Code::BadType,
+            var,
+            message,
+            "this version builds OVSBridge, OVSPort and OVSIntPort; move the file out of the folder to go on without it",
+        );
+    } else if USERSPACE.contains(&text) || text.starts_with("OVSDPDK") {
+        let message = format!("`TYPE={shown}` needs Open vSwitch's userspace datapath; ovsdp switches in the kernel");
+        reader.error(Code::Userspace, var, message, "use `OVSBridge` and `OVSPort` with a device the kernel drives, or leave it to Open vSwitch");
+    } else {
+        let near = suggest::nearest(text, BUILT.into_iter().chain(LATER).chain(USERSPACE));
+        let help = near.map_or_else(|| "write `OVSBridge`, `OVSPort` or `OVSIntPort`".to_owned(), |near| format!("did you mean `{near}`?"));
+        reader.error(Code::BadType, var, format!("`{shown}` is no interface type of Open vSwitch's"), help);
+    }
+    None
+}
+
+/// `OVS_OPTIONS="PARENT VLAN"` on a bridge: refused by its own name, before the general refusal of the key.
+fn fake_bridge(reader: &mut Reader<'_>) {
+    if let Some((_, var)) = reader.text("DATAPATH").filter(|(text, _)| *text != "system") {
+        let message = "`DATAPATH` asks for Open vSwitch's userspace datapath; ovsdp switches in the kernel";
+        reader.error(Code::Userspace, var, message, "remove it");
+    }
+    let Some((text, var)) = reader.text("OVS_OPTIONS") else { return };
+    let mut words = text.split_ascii_whitespace();
+    if let (Some(parent), Some(vlan), None) = (words.next(), words.next(), words.next())
+        && vlan.parse::<u16>().is_ok()
+    {
+        let message = format!("a fake bridge (VLAN {vlan} of `{}`) is not built yet", shown(parent.as_bytes()));
+        reader.error(Code::BadType, var, message, "move the file out of the folder to go on without it");
+    }
+}
+
+fn device(reader: &mut Reader<'_>) -> Option<Named> {
+    let suffix = reader.file.strip_prefix("ifcfg-").unwrap_or(reader.file);
+    if let Some((text, var)) = reader.text("DEVICE") {
+        let named = reader.device("DEVICE", text, var)?;
+        if text != suffix {
+            let message = format!("this file is called `ifcfg-{}` and describes `{text}`", shown(suffix.as_bytes()));
+            reader.warning(Code::DeviceName, var, message, format!("rename the file to `ifcfg-{text}`"));
+        }
+        return Some(named);
+    }
+    match IfName::new(suffix) {
+        Ok(name) => {
+            let found = Diagnostic::warning(Code::DeviceName, reader.file, format!("no `DEVICE`: the file's name makes it `{name}`"));
+            reader.sink.push(found.help(format!("add `DEVICE={name}`")));
+            Some(Named { name, span: Span::default() })
+        }
+        Err(_) => {
+            reader.sink.push(Diagnostic::error(Code::MissingKey, reader.file, "no `DEVICE`").help("add `DEVICE=` and the interface's name"));
+            None
+        }
+    }
+}
+
+fn mtu(reader: &mut Reader<'_>) -> Option<u32> {
+    let (text, var) = reader.text("MTU")?;
+    let number = text.parse::<u32>().ok().filter(|number| text.bytes().all(|b| b.is_ascii_digit()) && (68..=65535).contains(number));
+    if number.is_none() {
+        let message = format!("`{}` is no MTU: a number of bytes from 68 to 65535", shown(text.as_bytes()));
+        reader.error(Code::BadValue, var, message, "write a number such as `MTU=1500`");
+    }
+    number
+}
+
+fn mac(reader: &mut Reader<'_>) -> Option<Mac> {
+    let (text, var) = reader.text("MACADDR")?;
+    match text.parse::<Mac>() {
+        Err(bad) => {
+            reader.error(Code::BadMac, var, format!("`{}`: {bad}", shown(text.as_bytes())), "write `MACADDR=52:54:00:12:34:56`");
+            None
+        }
+        Ok(mac) if mac.is_multicast() || mac == Mac::ZERO => {
+            let what = if mac == Mac::ZERO { "is all zeros" } else { "names a group: its first byte is odd" };
+            reader.error(Code::BadMac, var, format!("`{mac}` {what}, so no interface can have it"), "make the first byte even, such as `52`");
+            None
+        }
+        Ok(mac) => Some(mac),
+    }
+}
+
+fn network_manager(reader: &mut Reader<'_>) {
+    if reader.flag("NM_CONTROLLED") == Some(true)
+        && let Some(var) = reader.vars.get("NM_CONTROLLED")
+    {
+        let message = "`NM_CONTROLLED=yes`: NetworkManager may take this device away";
+        reader.warning(Code::NetworkManager, var, message, "write `NM_CONTROLLED=no`");
+    }
+}
+
+fn hardware(reader: &mut Reader<'_>, role: &Role) {
+    if let Some((text, var)) = reader.text("HWADDR") {
+        match role {
+            Role::Port(_) if text.parse::<Mac>().is_err() => {
+                reader.error(
+                    Code::BadValue,
+                    var,
+                    format!("`{}` is no Ethernet address", shown(text.as_bytes())),
+                    "write six pairs of hexadecimal digits",
+                );
+            }
+            Role::Port(_) => {
+                let message = "`HWADDR` is not checked yet: the device is found by its name alone";
+                reader.warning(Code::Hwaddr, var, message, "make sure the name is the right device's");
+            }
+            _ => reader.warning(
+                Code::Hwaddr,
+                var,
+                "`HWADDR` means nothing here: this device is made, not found",
+                "write `MACADDR=` to give it an address",
+            ),
+        }
+    }
+    if let Some((text, var)) = reader.text("LINKSTATUS") {
+        if text == "down" {
+            reader.error(Code::Unsupported, var, "`LINKSTATUS=down` is not supported yet: the link would come up", "remove it");
+        } else {
+            reader.warning(Code::NoEffect, var, "`LINKSTATUS` has no effect here", "remove it");
+        }
+    }
+}
+
+/// What there is to say about the keys of `file` that nothing above reads.
+pub(super) fn judge_keys(file: &str, vars: &Vars, used: &std::collections::BTreeSet<String>, sink: &mut Sink) {
+    for (name, var) in vars.of(file) {
+        if let Some(found) = keys::judge(file, name, &var.value, used.contains(name)) {
+            let span = if found.code == Code::UnknownKey || found.code == Code::Dialect { var.name_span } else { var.name_span.to(var.value.span()) };
+            sink.push(found.at(if span.start < span.end { span } else { var.name_span }));
+        }
+    }
+}

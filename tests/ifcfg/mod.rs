@@ -1,0 +1,6 @@
+//! Interface files: folders with what they come to, other people's files, and bash as the judge of the language.
+
+mod bash;
+mod corpus;
+mod folders;
+mod hostile;
