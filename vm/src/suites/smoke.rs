@@ -13,7 +13,7 @@ pub const TESTS: &[Test] = &[
     Test::new("smoke::veth_ping", veth_ping),
     Test::new("smoke::modules_load_on_demand", modules_load_on_demand),
     Test::new("smoke::openvswitch_module", openvswitch_module),
-    Test::new("smoke::open_vswitch_switches", open_vswitch_switches),
+    Test::new("smoke::open_vswitch_switches", open_vswitch_switches).seconds(120),
     Test::new("smoke::dhcp_lease", dhcp_lease),
     Test::new("smoke::hosts_are_apart", hosts_are_apart),
     Test::new("smoke::without_openvswitch", without_openvswitch).fresh_boot_with("", &["openvswitch"]),
