@@ -190,7 +190,7 @@ static ACTION: Names = Names {
         (uapi::action::SET_MASKED, &KEY),
         (uapi::action::SAMPLE, &Names { attrs: uapi::sample::ALL, nests: &[(uapi::sample::ACTIONS, &ACTION)] }),
         (uapi::action::CT, &Names { attrs: uapi::ct::ALL, nests: &[(uapi::ct::NAT, &Names { attrs: uapi::nat::ALL, nests: &[] })] }),
-        (uapi::action::PUSH_NSH, &NSH),
+        (uapi::action::PUSH_NSH, &KEY),
         (uapi::action::CLONE, &ACTION),
         (
             uapi::action::CHECK_PKT_LEN,

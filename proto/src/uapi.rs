@@ -335,7 +335,7 @@ constants! {
         PUSH_ETH = 14, "source and destination address.";
         POP_ETH = 15, "no argument.";
         CT_CLEAR = 16, "no argument.";
-        PUSH_NSH = 17, "nest of [`nsh`](super::nsh).";
+        PUSH_NSH = 17, "nest of one `NSH` of [`key`](super::key), itself a nest of [`nsh`](super::nsh).";
         POP_NSH = 18, "no argument.";
         METER = 19, "u32, the meter's number.";
         CLONE = 20, "nest of these.";

@@ -219,7 +219,7 @@ fn every_constant_is_the_kernels() {
 
 /// Says what was not compared, past the test harness, which swallows what a passing test prints.
 fn skipped(what: &str) {
-    writeln!(std::io::stderr(), "SKIPPED in proto/tests/uapi.rs: {what}").unwrap();
+    writeln!(std::io::stderr().lock(), "SKIPPED in proto/tests/uapi.rs: {what}").unwrap();
 }
 
 /// Of netlink's own headers we have a selection: what we have must be right.

@@ -3,7 +3,7 @@
 use crate::key::{Ethernet, Field, Lse, Vlan};
 use crate::mac::Mac;
 use crate::nla::{self, TooLong};
-use crate::uapi::{action, check_pkt_len as cpl, dec_ttl as ttl, psample as ps, sample as sa, userspace as us};
+use crate::uapi::{action, check_pkt_len as cpl, dec_ttl as ttl, key, psample as ps, sample as sa, userspace as us};
 
 /// Appends `output`: send the packet to `port`.
 pub fn output(out: &mut Vec<u8>, port: u32) {
@@ -144,12 +144,13 @@ pub fn ct_clear(out: &mut Vec<u8>) {
     nla::put_flag(out, action::CT_CLEAR);
 }
 
-/// Appends `push_nsh` with attributes of [`uapi::nsh`](crate::uapi::nsh).
+/// Appends `push_nsh` with attributes of [`uapi::nsh`](crate::uapi::nsh). The kernel wants them in a nest of the key's NSH
+/// inside the action, whatever its header's comment says.
 ///
 /// # Errors
 /// [`TooLong`] when they do not fit; nothing is appended then.
 pub fn push_nsh(out: &mut Vec<u8>, attrs: &[u8]) -> Result<(), TooLong> {
-    nla::put(out, action::PUSH_NSH, attrs)
+    nla::put_nested(out, action::PUSH_NSH, |out| nla::put(out, key::NSH, attrs))
 }
 
 /// Appends `pop_nsh`.
@@ -195,12 +196,13 @@ pub fn drop(out: &mut Vec<u8>, reason: u32) {
     nla::put_u32(out, action::DROP, reason);
 }
 
-/// Appends `psample`: send a copy to psample's listeners. From Linux 6.11.
+/// Appends `psample`: send a copy to psample's listeners. From Linux 6.11. The one nest of these families that the kernel
+/// takes only with [`nla::NLA_F_NESTED`], which it leaves out when it dumps the flow.
 ///
 /// # Errors
 /// [`TooLong`] when the cookie does not fit; nothing is appended then.
 pub fn psample(out: &mut Vec<u8>, group: u32, cookie: Option<&[u8]>) -> Result<(), TooLong> {
-    nla::put_nested(out, action::PSAMPLE, |out| {
+    nla::put_nested(out, action::PSAMPLE | nla::NLA_F_NESTED, |out| {
         nla::put_u32(out, ps::GROUP, group);
         cookie.map_or(Ok(()), |cookie| nla::put(out, ps::COOKIE, cookie))
     })

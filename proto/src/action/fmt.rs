@@ -193,7 +193,7 @@ fn write_set_nsh(out: &mut dyn Write, attr: Attr<'_>) -> fmt::Result {
 fn write_push_nsh(out: &mut dyn Write, attr: Attr<'_>) -> fmt::Result {
     out.write_str("push_nsh(")?;
     let mut list = List::new(out);
-    for field in attr.nested() {
+    for field in attr.nested().find(key::NSH).into_iter().flat_map(|header| header.nested()) {
         match NshField::read(field) {
             Ok(NshField::Base(b)) => {
                 write!(list.item()?, "flags={},ttl={},mdtype={},np={},spi=0x{:x},si={}", b.flags, b.ttl, b.mdtype, b.np, b.spi(), b.si())?;

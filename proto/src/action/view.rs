@@ -210,7 +210,7 @@ pub enum Action<'a> {
     PopEth,
     /// Forget the connection.
     CtClear,
-    /// Put a network service header on: a nest for [`nsh_fields`](crate::key::nsh_fields).
+    /// Put a network service header on: a nest with one attribute, the key's NSH.
     PushNsh(Attr<'a>),
     /// Take the network service header off.
     PopNsh,

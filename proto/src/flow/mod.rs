@@ -116,7 +116,8 @@ pub struct Put<'a> {
     pub dp_ifindex: u32,
     /// Its identifier.
     pub ufid: Option<Ufid>,
-    /// The values to match; `None`, for SET, when the identifier names the flow.
+    /// The values to match. Only a SET that changes no actions may leave it out, when the identifier names the flow: the
+    /// kernel checks new actions against key and mask.
     pub key: Option<&'a [u8]>,
     /// The bits that must match; `None`: all of them.
     pub mask: Option<&'a [u8]>,

@@ -7,7 +7,7 @@ use crate::nla::{Attr, Attrs};
 use crate::uapi::key;
 
 /// The Ethernet type that stands for a frame without one (its length field is below 0x0600): the kernel then leaves
-/// ETHERTYPE out of the key.
+/// ETHERTYPE out of the key, and a mask that matches such frames only has ETHERTYPE 0xffff all the same.
 pub const ETH_P_802_2: u16 = 0x0004;
 /// The bit of a TCI that says a tag is there. In the frame itself it is the DEI bit.
 pub const VLAN_PRESENT: u16 = 0x1000;
