@@ -67,7 +67,7 @@ pub struct Vport {
     pub ifindex: Option<u32>,
     /// The namespace its device was moved to, as numbered in ours; `None` when it is here.
     pub netnsid: Option<i32>,
-    /// Packets and bytes, as the datapath sees them: received is what came into the datapath.
+    /// Packets and bytes, as the port's device counts them: what the datapath puts out of an internal port is received.
     pub stats: Option<Stats>,
     /// Upcalls (6.3 and later).
     pub upcall_stats: Option<UpcallStats>,
@@ -111,8 +111,8 @@ impl Dp {
     /// Returns the port with its number.
     ///
     /// # Errors
-    /// [`nl::Kind::NoDevice`] when there is no such device (or only an alternative name), [`nl::Kind::Busy`] when it is
-    /// in a datapath already or has another master, [`nl::Kind::Exists`] when an internal port's name is taken,
+    /// [`nl::Kind::NoDevice`] when there is no such device (or only an alternative name), [`nl::Kind::Exists`] when it is
+    /// in this datapath already or an internal port's name is taken, [`nl::Kind::Busy`] when it has another master,
     /// [`nl::Kind::Invalid`] for loopback, other than Ethernet, and internal ports of a datapath,
     /// [`nl::Kind::NotPermitted`].
     pub fn add_vport(&mut self, new: &vport::New<'_>) -> Result<Vport, Error> {

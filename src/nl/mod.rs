@@ -1,4 +1,4 @@
-//! The only sockets of the program, and its only `unsafe` (in [`sys`]): send, receive, dump, listen, and what the kernel
+//! The only sockets of the program, and its only `unsafe` (in `sys.rs`): send, receive, dump, listen, and what the kernel
 //! says about what it refuses.
 //!
 //! - [`Socket`]: requests. [`Socket::transact`] one, [`Socket::batch`] many, [`Socket::send_unacked`] those nobody waits
