@@ -8,12 +8,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use ovsdp_proto::{IfName, Mac};
 
-use super::before::{capture, to_give_back};
+use super::before::{addresses_to_leave, capture, still_owed, to_give_back, with_owed};
 use super::diff::{Change, Own, give_back, strip, towards};
 use super::goal::{self, Goal, Kept};
 use super::mac::{self, Candidate};
 use super::memory::{Before, Lease, Remembered};
-use super::observed::{DhcpClient, Observed};
+use super::observed::{Address, DhcpClient, Observed};
 use super::step::Step;
 use crate::model::{Addressing, Bridge, Interface, Kind};
 
@@ -91,7 +91,11 @@ impl<'a> Work<'a> {
         for member in &members {
             let pausing_here = pausing.iter().filter(|client| client.ifname == member.name).map(|client| (*client).clone());
             let before = match old.and_then(|old| old.members.get(&member.name)) {
-                None => capture(observed, member.name, pausing_here.collect()),
+                None => {
+                    let now = capture(observed, member.name, pausing_here.collect());
+                    // Whichever bridge owes the device something: whoever has the device owes it from now on.
+                    with_owed(now, observed.memory.bridges.values().find_map(|bridge| bridge.owed.get(&member.name)))
+                }
                 Some(known) => {
                     let mut before = known.clone();
                     let new: Vec<DhcpClient> = pausing_here.filter(|client| !known.paused_clients.iter().any(|old| is_same(old, client))).collect();
@@ -126,14 +130,14 @@ impl<'a> Work<'a> {
         goal::of(self.observed, interface, befores, self.leases.get(&interface.name), &self.kept(interface.name))
     }
 
-    fn kept(&self, interface: IfName) -> Kept {
+    fn kept(&self, interface: IfName) -> Kept<'_> {
         let Some(old) = self.old else { return Kept::default() };
         if old.leases.contains_key(&interface) && !self.leases.contains_key(&interface) {
-            return Kept::default();
+            return Kept { own_addresses: &old.addresses, own_routes: &old.routes, ..Kept::default() };
         }
         let addresses = self.observed.addresses_on(interface).filter(|there| old.addresses.iter().any(|own| own.is(there)));
         let routes = self.observed.routes_on(interface).filter(|there| old.routes.iter().any(|own| own.is_met_by(there)));
-        Kept { addresses: addresses.cloned().collect(), routes: routes.cloned().collect() }
+        Kept { addresses: addresses.cloned().collect(), routes: routes.cloned().collect(), own_addresses: &old.addresses, own_routes: &old.routes }
     }
 
     /// The address whose lifetimes the kernel does not know yet, its lease being newer.
@@ -148,7 +152,7 @@ impl<'a> Work<'a> {
         leases
             .map(|(name, lease)| {
                 let address = lease.address.addr();
-                let goes_back = self.released.iter().any(|(port, before)| self.is_present(*port) && had(before, address));
+                let goes_back = self.creditors().any(|(_, before)| had(before, address));
                 let stays = self.goals.iter().any(|(_, goal)| goal.addresses.iter().any(|wanted| wanted.address.addr() == IpAddr::V4(address)));
                 let unless = (goes_back || stays).then_some(address);
                 Step::ReleaseLease { bridge: self.name, ifname: *name, lease: Some(lease.clone()), unless }
@@ -255,18 +259,35 @@ impl<'a> Work<'a> {
         self.observed.links.contains_key(&port)
     }
 
+    /// The devices that get something back, with what they had.
+    fn creditors(&self) -> impl Iterator<Item = (IfName, &Before)> {
+        let owed = self.old.into_iter().flat_map(|old| &old.owed).map(|(port, before)| (*port, before));
+        let elsewhere = |port: &IfName| self.observed.memory.bridges.values().any(|bridge| bridge.members.contains_key(port));
+        let owed = owed.filter(move |(port, _)| !self.befores.contains_key(port) && !elsewhere(port));
+        self.released.iter().copied().chain(owed).filter(|(port, _)| self.is_present(*port))
+    }
+
+    fn keeps(&self, address: &Address) -> bool {
+        self.goals.iter().flat_map(|(_, goal)| &goal.addresses).any(|kept| kept.address.addr() == address.address.addr())
+    }
+
     fn give_back(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for (port, before) in self.released.iter().filter(|(port, _)| self.is_present(*port)) {
-            let wanted = || self.goals.iter().map(|(_, goal)| goal);
-            let keeps = |address: &super::observed::Address| {
-                wanted().flat_map(|goal| &goal.addresses).any(|kept| kept.address.addr() == address.address.addr())
-            };
-            let (addresses, mut routes) = to_give_back(self.observed, *port, before, self.name, &keeps);
-            routes.retain(|route| !wanted().flat_map(|goal| &goal.routes).any(|kept| kept.competes_with(route)));
-            steps.extend(give_back(self.observed, *port, self.name, &addresses, &routes));
-        }
-        steps
+        let Some(old) = self.old else { return Vec::new() };
+        let back = |(port, before)| {
+            let (addresses, routes) = to_give_back(self.observed, port, before, (self.name, old), &|address| self.keeps(address));
+            give_back(self.observed, port, self.name, &addresses, &routes)
+        };
+        self.creditors().flat_map(back).collect()
+    }
+
+    fn owed(&self) -> BTreeMap<IfName, Before> {
+        let Some(old) = self.old else { return BTreeMap::new() };
+        let keeps = |address: &Address| self.keeps(address);
+        let rest = |(port, before)| {
+            let given = to_give_back(self.observed, port, before, (self.name, old), &keeps);
+            Some((port, still_owed(before, &given, &keeps)?))
+        };
+        self.creditors().filter_map(rest).collect()
     }
 
     /// Takes off what the bridge no longer has: internal ports with all they carry, then system devices.
@@ -283,15 +304,16 @@ impl<'a> Work<'a> {
         for (port, before) in self.released.iter().filter(|(port, _)| self.is_present(*port)) {
             steps.extend(self.detach(*port));
             let Some(link) = self.observed.links.get(port) else { continue };
+            // Down first: taken back, it comes up with the MAC its link-local address was made from.
+            if link.up && !before.up {
+                steps.push(Step::SetDown { name: *port });
+            }
             let pinned = self.pinned(*port);
             if let Some(to) = before.mac.filter(|to| link.mac != Some(*to) && pinned.and_then(|old| old.mac) == link.mac) {
                 steps.push(Step::SetMac { name: *port, from: link.mac, to });
             }
             if link.mtu != before.mtu && pinned.and_then(|old| old.mtu) == Some(link.mtu) {
                 steps.push(Step::SetMtu { name: *port, from: Some(link.mtu), to: before.mtu });
-            }
-            if link.up && !before.up {
-                steps.push(Step::SetDown { name: *port });
             }
         }
         for name in &internals {
@@ -326,19 +348,21 @@ impl<'a> Work<'a> {
     /// The address to ask for: the one that is to be kept alive, and of several the one that a lease gave.
     fn request(&self, interface: &Interface, goal: &Goal) -> Option<Ipv4Addr> {
         let there = self.observed.addresses_on(interface.name);
-        let v4 = |address: &super::observed::Address| match address.address {
+        let v4 = |address: &Address| match address.address {
             IpNet::V4(net) => Some((address.valid_lft.is_some(), net.addr())),
             IpNet::V6(_) => None,
         };
-        let v4: Vec<_> = goal.addresses.iter().chain(there).filter_map(v4).collect();
-        v4.iter().find(|(limited, _)| *limited).or_else(|| v4.first()).map(|(_, address)| *address)
+        let known: Vec<_> = goal.addresses.iter().chain(there).filter_map(v4).collect();
+        let ports = self.befores.values().filter(|_| interface.name == self.name).flat_map(|before| &before.addresses);
+        let before = ports.filter_map(v4).map(|(_, address)| address).next();
+        known.iter().find(|(limited, _)| *limited).or_else(|| known.first()).map(|(_, address)| *address).or(before)
     }
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if matches!(self.target, Some(target) if target.local.addressing == Addressing::None) {
             for member in &self.members {
-                for address in super::before::addresses_to_leave(self.observed, member.name) {
+                for address in addresses_to_leave(self.observed, member.name) {
                     notes.push(format!("{} loses {}: it becomes a port and {} asks for no address", member.name, address.address, self.name));
                 }
             }
@@ -351,6 +375,7 @@ impl<'a> Work<'a> {
         Some(Remembered {
             intent: target.clone(),
             members: self.befores.clone(),
+            owed: self.owed(),
             addresses: self.goals.iter().flat_map(|(_, goal)| goal.own_addresses.clone()).collect(),
             routes: self.goals.iter().flat_map(|(_, goal)| goal.own_routes.clone()).collect(),
             resolver_before: self.old.and_then(|old| old.resolver_before.clone()),

@@ -97,8 +97,10 @@ impl World {
         for address in &mut state.addresses {
             address.flags &= ADDRESS_NOPREFIXROUTE | ADDRESS_SECONDARY;
         }
-        for link in state.links.values_mut() {
+        for (ifname, link) in &mut state.links {
             link.index = 0;
+            // The datapath's own device gets a random one each time, and nobody looks at it.
+            link.mac = link.mac.filter(|_| *ifname != name("ovs-system"));
         }
         state.addresses.sort_by_key(|a| (a.ifname, a.address, a.peer));
         state.routes.sort_by_key(|r| (r.ifname, r.dst, r.via, r.table, r.metric, r.prefsrc));
