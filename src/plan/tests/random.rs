@@ -144,7 +144,7 @@ fn devices(world: &World) -> Observed {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn applied_is_applied_and_down_is_as_before(mut world in world(), files in files(), later in files()) {

@@ -186,6 +186,23 @@ fn a_port_taken_down_by_its_name_and_a_port_that_moves_to_another_bridge() {
 }
 
 #[test]
+fn two_bridges_swap_their_ports() {
+    let mut world = host();
+    let before = world.snapshot();
+    let one = fixed(&["192.0.2.10/24"], None, &[]);
+    let files = intent([bridge("br0", one.clone(), &["eth0"]), bridge("br1", Addressing::None, &["eth1"])]);
+    let swapped = intent([bridge("br0", one, &["eth1"]), bridge("br1", Addressing::None, &["eth0"])]);
+    up_for_good(&mut world, &files);
+    breaks_nowhere(&world, &Target::Up { intent: &swapped, names: &[] });
+    up_for_good(&mut world, &swapped);
+    assert_eq!(world.state.memory.bridge_of(name("eth0")), Some(name("br1")));
+    assert!(global(&world, "eth0").is_empty());
+    assert_eq!(global(&world, "br0"), ["192.0.2.10/24"]);
+    down_for_good(&mut world);
+    assert_eq!(world.snapshot().addresses.len(), before.addresses.len());
+}
+
+#[test]
 fn the_lease_goes_with_the_port_that_had_its_address() {
     let mut world = super::scene::host();
     world.add_nic("eth1", "52:54:00:00:00:01", true);

@@ -2,39 +2,41 @@
 //!
 //! Their order is what keeps connections alive: everything is added in its new place before it is removed from its old one.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod links;
+mod release;
+
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
-use ovsdp_proto::{IfName, Mac};
+use ovsdp_proto::IfName;
 
-use super::before::{addresses_to_leave, capture, still_owed, to_give_back, with_owed};
-use super::diff::{Change, Own, give_back, strip, towards};
-use super::goal::{self, Goal, Kept};
-use super::mac::{self, Candidate};
-use super::memory::{Before, Lease, Remembered};
-use super::observed::{Address, DhcpClient, Observed};
-use super::step::Step;
 use crate::model::{Addressing, Bridge, Interface, Kind};
+use crate::plan::before::{addresses_to_leave, capture, with_owed};
+use crate::plan::diff::{Change, Own, strip, towards};
+use crate::plan::goal::{self, Goal, Kept};
+use crate::plan::memory::{Before, Lease, Remembered};
+use crate::plan::observed::{Address, DhcpClient, Observed};
+use crate::plan::step::Step;
 
 /// The MTU of an internal port the kernel has just made, and of a bridge without ports.
 const DEFAULT_MTU: u32 = 1500;
 
 /// What is to be done for one bridge.
 #[derive(Debug, Default)]
-pub(super) struct BridgePlan {
+pub(in crate::plan) struct BridgePlan {
     /// The steps up to the point where everything is in its place.
-    pub(super) steps: Vec<Step>,
+    pub(in crate::plan) steps: Vec<Step>,
     /// What comes after everything else of all bridges: it waits for others.
-    pub(super) last: Vec<Step>,
+    pub(in crate::plan) last: Vec<Step>,
     /// What is to be remembered of it, `None` when it is to be forgotten. The resolver's part is the caller's.
-    pub(super) after: Option<Remembered>,
+    pub(in crate::plan) after: Option<Remembered>,
     /// What people should be told.
-    pub(super) notes: Vec<String>,
+    pub(in crate::plan) notes: Vec<String>,
 }
 
 /// The plan that makes `name` what `target` says, with the ports `target` lists and no other of ours.
-pub(super) fn plan(observed: &Observed, name: IfName, target: Option<&Bridge>) -> BridgePlan {
+pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&Bridge>) -> BridgePlan {
     let work = Work::new(observed, name, target);
     let mut plan = BridgePlan { notes: work.notes(), ..BridgePlan::default() };
     let mut changes = Change::default();
@@ -164,177 +166,9 @@ impl<'a> Work<'a> {
         self.pausing.iter().map(|client| Step::PauseDhcpClient { client: (*client).clone() }).collect()
     }
 
-    /// Makes and attaches what is missing, with its MAC and MTU, and brings it up.
-    fn interfaces(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        let mut up = Vec::new();
-        for (interface, _) in &self.goals {
-            let name = interface.name;
-            let link = self.observed.links.get(&name).filter(|_| self.observed.vports.contains_key(&name));
-            if link.is_none() {
-                steps.push(Step::CreateInternal { bridge: self.name, name, port_no: None });
-            }
-            let (from_mac, to_mac) = (link.and_then(|link| link.mac), self.mac(interface));
-            if from_mac != Some(to_mac) {
-                steps.push(Step::SetMac { name, from: from_mac, to: to_mac });
-            }
-            let (from_mtu, to_mtu) = (link.map(|link| link.mtu), self.mtu(interface));
-            if from_mtu.unwrap_or(DEFAULT_MTU) != to_mtu {
-                steps.push(Step::SetMtu { name, from: from_mtu, to: to_mtu });
-            }
-            up.push(name);
-        }
-        for member in &self.members {
-            let name = member.name;
-            if !self.observed.vports.contains_key(&name) {
-                steps.push(Step::AttachSystem { bridge: self.name, name, port_no: None });
-            }
-            if let Some(link) = self.observed.links.get(&name) {
-                let to = self.member_mac(member);
-                steps.extend(to.filter(|to| link.mac != Some(*to)).map(|to| Step::SetMac { name, from: link.mac, to }));
-                let to = self.member_mtu(member);
-                steps.extend((link.mtu != to).then_some(Step::SetMtu { name, from: Some(link.mtu), to }));
-            }
-            up.push(name);
-        }
-        let is_down = |name: &IfName| !self.observed.links.get(name).is_some_and(|link| link.up);
-        steps.extend(up.into_iter().filter(is_down).map(|name| Step::SetUp { name }));
-        steps
-    }
-
-    fn mac(&self, interface: &Interface) -> Mac {
-        let invented = || mac::invented(&self.observed.machine, &interface.name);
-        match interface.mac {
-            Some(mac) => mac,
-            None if interface.name == self.name => mac::of_members(&self.candidates()).unwrap_or_else(invented),
-            None => invented(),
-        }
-    }
-
-    /// One device for each port: a bond's is the first by name.
-    fn candidates(&self) -> Vec<Candidate> {
-        let Some(target) = self.target else { return Vec::new() };
-        let through: BTreeSet<IfName> = match &target.local.addressing {
-            Addressing::Dhcp(dhcp) => dhcp.through.iter().copied().collect(),
-            _ => BTreeSet::new(),
-        };
-        let mut candidates = Vec::new();
-        for (name, port) in &target.ports {
-            let first = port.interfaces.iter().filter(|interface| interface.kind == Kind::System).min_by_key(|interface| interface.name);
-            if let Some((first, mac)) = first.and_then(|first| Some((first, self.member_mac(first)?))) {
-                candidates.push(Candidate { mac, through: through.contains(name) || through.contains(&first.name) });
-            }
-        }
-        candidates
-    }
-
-    fn mtu(&self, interface: &Interface) -> u32 {
-        let least = self.members.iter().map(|member| self.member_mtu(member)).min().unwrap_or(DEFAULT_MTU);
-        let leased = self.leases.get(&interface.name).and_then(|lease| lease.mtu).map(u32::from);
-        interface.mtu.unwrap_or_else(|| leased.map_or(least, |leased| leased.min(least)))
-    }
-
-    /// What the files asked of a member before this.
-    fn pinned(&self, name: IfName) -> Option<&Interface> {
-        self.old.into_iter().flat_map(|old| old.intent.interfaces()).find(|interface| interface.name == name)
-    }
-
-    fn member_mac(&self, member: &Interface) -> Option<Mac> {
-        let there = self.observed.links.get(&member.name).and_then(|link| link.mac);
-        let pinned = self.pinned(member.name).and_then(|old| old.mac);
-        let before = self.befores.get(&member.name).and_then(|before| before.mac);
-        // Nobody asks any longer for what we set: back to what it was. What others set is theirs.
-        member.mac.or(if pinned.is_some() && pinned == there { before } else { there })
-    }
-
-    fn member_mtu(&self, member: &Interface) -> u32 {
-        let there = self.observed.links.get(&member.name).map(|link| link.mtu);
-        let pinned = self.pinned(member.name).and_then(|old| old.mtu);
-        let before = self.befores.get(&member.name).map(|before| before.mtu);
-        member.mtu.or(if pinned.is_some() && pinned == there { before } else { there }).unwrap_or(DEFAULT_MTU)
-    }
-
     /// Whether `port` can be given something back.
     fn is_present(&self, port: IfName) -> bool {
         self.observed.links.contains_key(&port)
-    }
-
-    /// The devices that get something back, with what they had.
-    fn creditors(&self) -> impl Iterator<Item = (IfName, &Before)> {
-        let owed = self.old.into_iter().flat_map(|old| &old.owed).map(|(port, before)| (*port, before));
-        let elsewhere = |port: &IfName| self.observed.memory.bridges.values().any(|bridge| bridge.members.contains_key(port));
-        let owed = owed.filter(move |(port, _)| !self.befores.contains_key(port) && !elsewhere(port));
-        self.released.iter().copied().chain(owed).filter(|(port, _)| self.is_present(*port))
-    }
-
-    fn keeps(&self, address: &Address) -> bool {
-        self.goals.iter().flat_map(|(_, goal)| &goal.addresses).any(|kept| kept.address.addr() == address.address.addr())
-    }
-
-    fn give_back(&self) -> Vec<Step> {
-        let Some(old) = self.old else { return Vec::new() };
-        let back = |(port, before)| {
-            let (addresses, routes) = to_give_back(self.observed, port, before, (self.name, old), &|address| self.keeps(address));
-            give_back(self.observed, port, self.name, &addresses, &routes)
-        };
-        self.creditors().flat_map(back).collect()
-    }
-
-    fn owed(&self) -> BTreeMap<IfName, Before> {
-        let Some(old) = self.old else { return BTreeMap::new() };
-        let keeps = |address: &Address| self.keeps(address);
-        let rest = |(port, before)| {
-            let given = to_give_back(self.observed, port, before, (self.name, old), &keeps);
-            Some((port, still_owed(before, &given, &keeps)?))
-        };
-        self.creditors().filter_map(rest).collect()
-    }
-
-    /// Takes off what the bridge no longer has: internal ports with all they carry, then system devices.
-    fn retire(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        let keeps = |name: IfName| self.goals.iter().any(|(interface, _)| interface.name == name);
-        let internals = self.old.into_iter().flat_map(|old| old.intent.interfaces()).filter(|interface| interface.kind == Kind::Internal);
-        let mut internals: Vec<IfName> = internals.map(|interface| interface.name).filter(|name| !keeps(*name)).collect();
-        // The bridge's own goes last.
-        internals.reverse();
-        for name in &internals {
-            steps.extend(strip(self.observed, *name));
-        }
-        for (port, before) in self.released.iter().filter(|(port, _)| self.is_present(*port)) {
-            steps.extend(self.detach(*port));
-            let Some(link) = self.observed.links.get(port) else { continue };
-            // Down first: taken back, it comes up with the MAC its link-local address was made from.
-            if link.up && !before.up {
-                steps.push(Step::SetDown { name: *port });
-            }
-            let pinned = self.pinned(*port);
-            if let Some(to) = before.mac.filter(|to| link.mac != Some(*to) && pinned.and_then(|old| old.mac) == link.mac) {
-                steps.push(Step::SetMac { name: *port, from: link.mac, to });
-            }
-            if link.mtu != before.mtu && pinned.and_then(|old| old.mtu) == Some(link.mtu) {
-                steps.push(Step::SetMtu { name: *port, from: Some(link.mtu), to: before.mtu });
-            }
-        }
-        for name in &internals {
-            if self.observed.links.get(name).is_some_and(|link| link.up) {
-                steps.push(Step::SetDown { name: *name });
-            }
-            steps.extend(self.detach(*name));
-        }
-        for (_, before) in &self.released {
-            let stopped =
-                self.observed.dhcp_clients.iter().filter(|client| client.paused && before.paused_clients.iter().any(|old| is_same(old, client)));
-            steps.extend(stopped.map(|client| Step::ResumeDhcpClient { client: client.clone() }));
-        }
-        steps
-    }
-
-    fn detach(&self, name: IfName) -> Option<Step> {
-        let vport = self.observed.vports.get(&name)?;
-        let link = self.observed.links.get(&name);
-        let (mac, mtu) = (link.and_then(|link| link.mac), link.map_or(DEFAULT_MTU, |link| link.mtu));
-        Some(Step::DetachVport { bridge: self.name, name, kind: vport.kind, port_no: vport.port_no, mac, mtu })
     }
 
     fn obtain(&self) -> Vec<Step> {
