@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) fail_in: Option<usize>,
     /// The steps still to be done before the agent is killed; the bool: after the step was done, not before.
     pub(super) kill_in: Option<(usize, bool)>,
+    /// The same, for the steps of a rollback: killed before the step is done.
+    pub(super) kill_undo_in: Option<usize>,
     pub(super) killed: bool,
     pub(super) executed: usize,
     pub(super) now: u64,
@@ -64,6 +66,7 @@ impl World {
             released: Vec::new(),
             fail_in: None,
             kill_in: None,
+            kill_undo_in: None,
             killed: false,
             executed: 0,
             now: 1000,
@@ -413,6 +416,11 @@ impl Executor for World {
     }
 
     fn undo(&mut self, step: &Step) -> Result<(), StepError> {
+        match self.kill_undo_in {
+            Some(0) => (self.killed, self.kill_undo_in) = (true, None),
+            Some(left) => self.kill_undo_in = Some(left - 1),
+            None => {}
+        }
         if self.killed {
             return Err(error(step, "killed"));
         }
