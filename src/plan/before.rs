@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use ovsdp_proto::IfName;
 
-use super::memory::Before;
+use super::memory::{Before, Remembered};
 use super::observed::{ADDRESS_NODAD, Address, DhcpClient, Observed, ROUTE_ONLINK, Route, is_link_local};
 
 /// The addresses a port must not keep: every IPv4 one, and IPv6's except the link-local ones.
@@ -26,13 +26,13 @@ pub(super) fn capture(observed: &Observed, port: IfName, pausing: Vec<DhcpClient
     }
 }
 
-/// What `port` is to get back: its addresses, but for those that `keeps` says stay with the bridge, and the routes these
-/// addresses carry.
+/// What `port` is to get back from `bridge`, which was `old`: its addresses, but for those that `keeps` says stay with the
+/// bridge and those whose time was up meanwhile, and the routes these addresses carry.
 pub(super) fn to_give_back(
     observed: &Observed,
     port: IfName,
     before: &Before,
-    bridge: IfName,
+    (bridge, old): (IfName, &Remembered),
     keeps: &dyn Fn(&Address) -> bool,
 ) -> (Vec<Address>, Vec<Route>) {
     let mut addresses = Vec::new();
@@ -41,8 +41,11 @@ pub(super) fn to_give_back(
         if address.valid_lft.is_some() {
             // The kernel has counted the time that passed, on whichever device the address is.
             match lifetimes(observed, &[port, bridge], address.address) {
-                Some((valid, preferred)) => (address.valid_lft, address.preferred_lft) = (valid, preferred),
-                None if matches!(address.address, IpNet::V6(_)) => continue,
+                Some((Some(valid), preferred)) => (address.valid_lft, address.preferred_lft) = (Some(valid), preferred),
+                // A file made it last for ever on the bridge; on the port it does not.
+                Some((None, _)) => {}
+                // The bridge had it and has it no longer: its time was up.
+                None if old.addresses.iter().any(|own| own.ifname == bridge && own.address == address.address) => continue,
                 None => {}
             }
         }
@@ -51,10 +54,40 @@ pub(super) fn to_give_back(
         }
         addresses.push(address);
     }
-    let routes =
-        carried_by(&before.routes, &addresses).into_iter().filter(|route| !route.is_transient() || is_somewhere(observed, route, &[port, bridge]));
-    let routes = routes.collect();
+    let ended = |route: &Route| {
+        let there = Route { ifname: bridge, ..route.clone() };
+        route.is_transient() && old.routes.iter().any(|own| there.is_met_by(own)) && !is_somewhere(observed, route, &[port, bridge])
+    };
+    let all: Vec<Address> = addresses.iter().chain(observed.addresses_on(port)).cloned().collect();
+    // A route that prefers an address which is not there waits for it.
+    let sourced = |route: &&Route| route.prefsrc.is_none_or(|source| all.iter().any(|address| address.address.addr() == source));
+    let ready: Vec<Route> = before.routes.iter().filter(sourced).cloned().collect();
+    let routes = carried_by(&ready, &all).into_iter().filter(|route| !ended(route)).collect();
     (addresses, routes)
+}
+
+/// What of `before` is still owed to the port when it has got `given`.
+pub(super) fn still_owed(before: &Before, given: &(Vec<Address>, Vec<Route>), keeps: &dyn Fn(&Address) -> bool) -> Option<Before> {
+    let (_, routes) = given;
+    let addresses: Vec<Address> = before.addresses.iter().filter(|address| keeps(address)).cloned().collect();
+    let has = |route: &Route| routes.iter().any(|given| given.competes_with(route) && given.via == route.via);
+    let routes = before.routes.iter().filter(|route| !has(route)).cloned().collect();
+    (!addresses.is_empty()).then(|| Before { addresses, routes, paused_clients: Vec::new(), ..before.clone() })
+}
+
+/// What `port` has now together with what is owed to it.
+pub(super) fn with_owed(mut now: Before, owed: Option<&Before>) -> Before {
+    for address in owed.into_iter().flat_map(|owed| &owed.addresses) {
+        if !now.addresses.iter().any(|known| known.is_same(address)) {
+            now.addresses.push(address.clone());
+        }
+    }
+    for route in owed.into_iter().flat_map(|owed| &owed.routes) {
+        if !now.routes.iter().any(|known| known.competes_with(route) && known.via == route.via) {
+            now.routes.push(route.clone());
+        }
+    }
+    now
 }
 
 /// The lifetimes the kernel reports for `address` on the first of `devices` that has it.

@@ -6,9 +6,9 @@ use super::error::PlanError;
 use super::observed::Observed;
 use crate::model::{Bridge, Interface, Kind};
 
-/// Checks every interface of `bridge`. `Ok(false)` when it has to wait for a port that another one of `targets` gives up.
-pub(super) fn bridge(observed: &Observed, bridge: &Bridge, targets: &[(IfName, Option<Bridge>)]) -> Result<bool, PlanError> {
-    let mut ready = true;
+/// Checks every interface of `bridge`, and names those that another one of `targets` has to give up first.
+pub(super) fn bridge(observed: &Observed, bridge: &Bridge, targets: &[(IfName, Option<Bridge>)]) -> Result<Vec<IfName>, PlanError> {
+    let mut awaited = Vec::new();
     for interface in bridge.interfaces() {
         match interface.kind {
             Kind::Internal => internal(observed, interface)?,
@@ -20,10 +20,10 @@ pub(super) fn bridge(observed: &Observed, bridge: &Bridge, targets: &[(IfName, O
             if !targets.iter().any(|(known, target)| *known == other && target.as_ref().is_none_or(gives_up)) {
                 return Err(PlanError::InOtherBridge { name, bridge, other });
             }
-            ready = false;
+            awaited.push(name);
         }
     }
-    Ok(ready)
+    Ok(awaited)
 }
 
 fn internal(observed: &Observed, interface: &Interface) -> Result<(), PlanError> {

@@ -43,8 +43,8 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
 
     let mut change = Change::default();
     let displaces = |old: &&Address| {
-        let follows = |other: &&Address| other.shares_subnet(old);
-        old.flags & ADDRESS_SECONDARY == 0 && (staying.iter().any(|other| follows(other)) || arriving.iter().any(|other| follows(other)))
+        let mut others = staying.iter().chain(&arriving);
+        old.flags & ADDRESS_SECONDARY == 0 && others.any(|other| other.shares_subnet(old))
     };
     if going.iter().any(displaces) {
         // Its successor would be made to follow the old one and vanish with it: everything of IPv4 is laid anew.

@@ -143,9 +143,7 @@ impl PlanError {
             Self::NoDevice { name, bridge } => format!("plug it in or load its driver, or take {name} out of {bridge} in ifcfg-{name}"),
             Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => format!("take ifcfg-{name} away or name another device in it"),
             Self::Enslaved { name, master, .. } => format!("take {name} out of {master} first: `ip link set {name} nomaster`"),
-            Self::InOtherBridge { name, other, .. } => {
-                format!("take {name} out of {other} first: `ovsdp up {other}` when its file no longer names {other}")
-            }
+            Self::InOtherBridge { name, other, .. } => format!("take {name} out of {other} first: `ovsdp down {name}`"),
             Self::NameTaken { name, .. } => format!("give the bridge or port another name, or remove the device: `ip link delete {name}`"),
         }
     }

@@ -30,9 +30,12 @@ pub(super) struct Goal {
 
 /// What an interface carries of ours already.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Kept {
+pub(super) struct Kept<'a> {
     pub(super) addresses: Vec<Address>,
     pub(super) routes: Vec<Route>,
+    /// What has been ours, there or not.
+    pub(super) own_addresses: &'a [OwnAddress],
+    pub(super) own_routes: &'a [Route],
 }
 
 /// What the ports whose place an interface takes had, relabelled for it.
@@ -43,7 +46,7 @@ struct Inherited {
 
 /// What `interface` is to carry, when its bridge's ports had `befores` (empty for an internal port, which takes nobody's
 /// place) and `lease` is held for it. `kept` stays until a lease says otherwise.
-pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<IfName, Before>, lease: Option<&Lease>, kept: &Kept) -> Goal {
+pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<IfName, Before>, lease: Option<&Lease>, kept: &Kept<'_>) -> Goal {
     let me = interface.name;
     let (mut addresses, mut routes) = (Vec::new(), Vec::new());
     let inherited = inherit(me, befores);
@@ -71,9 +74,9 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
                 }
                 // Until a server answers, everything goes on as it is.
                 None if kept.addresses.iter().any(|address| matches!(address.address, IpNet::V4(_))) => {
-                    addresses.extend(kept.addresses.iter().map(Address::settable));
+                    addresses.extend(kept.addresses.iter().filter(|address| matches!(address.address, IpNet::V4(_))).map(Address::settable));
                     v6_inherited(&mut addresses);
-                    routes.extend(kept.routes.iter().cloned());
+                    routes.extend(kept.routes.iter().filter(|route| !route.is_ipv6()).cloned());
                     inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
                 }
                 None => {
@@ -85,15 +88,22 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
     }
     dedup(&mut addresses);
     let routes = carried_by(&routes, &addresses);
-    settle(observed, me, befores, addresses, routes)
+    settle(observed, me, befores, (addresses, routes), kept)
 }
 
 /// Leaves out what has ended by itself, and takes the remaining lifetimes from the kernel.
-fn settle(observed: &Observed, me: IfName, befores: &BTreeMap<IfName, Before>, addresses: Vec<Address>, routes: Vec<Route>) -> Goal {
+fn settle(
+    observed: &Observed,
+    me: IfName,
+    befores: &BTreeMap<IfName, Before>,
+    (addresses, routes): (Vec<Address>, Vec<Route>),
+    kept: &Kept<'_>,
+) -> Goal {
     let mut devices = vec![me];
     devices.extend(befores.keys());
-    let mut goal = Goal { own_addresses: addresses.iter().map(OwnAddress::from).collect(), own_routes: routes.clone(), ..Goal::default() };
+    let mut goal = Goal::default();
     for mut address in addresses {
+        let own = OwnAddress::from(&address);
         let inherited = befores.iter().find(|(_, before)| before.addresses.iter().any(|old| old.address == address.address));
         if let Some((port, before)) = inherited {
             if observed.addresses_on(*port).any(|there| there.address == address.address) {
@@ -101,14 +111,22 @@ fn settle(observed: &Observed, me: IfName, befores: &BTreeMap<IfName, Before>, a
             }
             let was_limited = before.addresses.iter().any(|old| old.address == address.address && old.valid_lft == address.valid_lft);
             if address.valid_lft.is_some() && was_limited {
-                let Some((valid, preferred)) = lifetimes(observed, &devices, address.address) else { continue };
+                let Some((valid, preferred)) = lifetimes(observed, &devices, address.address) else {
+                    // What ended stays ours: so it is known not to have been given up unasked.
+                    goal.own_addresses.extend(kept.own_addresses.contains(&own).then_some(own));
+                    continue;
+                };
                 (address.valid_lft, address.preferred_lft) = (valid, preferred);
             }
         }
         goal.addresses.push(address);
+        goal.own_addresses.push(own);
     }
     goal.route_sources = befores.keys().flat_map(|port| observed.routes_on(*port).map(|route| (route.clone(), *port))).collect();
-    goal.routes = routes.into_iter().filter(|route| !route.is_transient() || is_somewhere(observed, route, &devices)).collect();
+    // What has no address under it any longer would be refused.
+    goal.routes =
+        carried_by(&routes, &goal.addresses).into_iter().filter(|route| !route.is_transient() || is_somewhere(observed, route, &devices)).collect();
+    goal.own_routes = routes.into_iter().filter(|route| goal.routes.contains(route) || kept.own_routes.contains(route)).collect();
     goal
 }
 

@@ -35,6 +35,9 @@ pub struct Remembered {
     pub intent: Bridge,
     /// The system devices attached to it, with what each had before.
     pub members: BTreeMap<IfName, Before>,
+    /// What devices that are its ports no longer had and could not be given back, because the bridge still has the address:
+    /// they get it when it lets go.
+    pub owed: BTreeMap<IfName, Before>,
     /// The addresses on its interfaces that are ours to take away again. What others put there is not listed.
     pub addresses: Vec<OwnAddress>,
     /// The routes through its interfaces that are ours to take away again.

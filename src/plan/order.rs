@@ -65,14 +65,21 @@ pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan
         }
     }
     let mut ready = Vec::new();
+    let mut waiting = Vec::new();
     for (name, target) in &targets {
-        let Some(bridge) = target else { continue };
+        let Some(mut target) = target.clone() else { continue };
         // A port that another bridge gives up in this very plan is attached in the next round.
-        if check::bridge(observed, bridge, &targets)? {
-            ready.push((*name, target.clone()));
+        let awaited = check::bridge(observed, &target, &targets)?;
+        if !awaited.is_empty() {
+            waiting.push(*name);
+            awaited.iter().for_each(|port| without(&mut target, *port));
+            if !observed.memory.bridges.contains_key(name) {
+                continue;
+            }
         }
+        ready.push((*name, Some(target)));
     }
-    Ok(assemble(observed, &ready))
+    Ok(assemble(observed, &ready, &waiting))
 }
 
 /// The plan that takes down the bridges and ports `names`, all that are up when there are none. It goes by what the agent
@@ -103,7 +110,7 @@ pub fn down(names: &[IfName], observed: &Observed) -> Result<Plan, PlanError> {
             }
         }
     }
-    let mut plan = assemble(observed, &targets);
+    let mut plan = assemble(observed, &targets, &[]);
     plan.notes.splice(0..0, notes);
     Ok(plan)
 }
@@ -128,7 +135,8 @@ fn with_active_ports(bridge: &Bridge, names: &[IfName], remembered: Option<&Reme
     active
 }
 
-fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)]) -> Plan {
+/// One plan of the bridges' plans. Those that are `waiting` for a port ask nobody for a lease yet.
+fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: &[IfName]) -> Plan {
     let mut plans: Vec<(IfName, BridgePlan)> = targets.iter().map(|(name, target)| (*name, bridge::plan(observed, *name, target.as_ref()))).collect();
     let after = memory_after(observed, &mut plans);
     let mut plan = Plan::default();
@@ -144,7 +152,7 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)]) -> Plan {
         }
         plan.steps.extend(bridge.steps);
         plan.notes.extend(bridge.notes);
-        last.extend(bridge.last);
+        last.extend(bridge.last.into_iter().filter(|_| !waiting.contains(&name)));
     }
     plan.steps.extend(resolver::step(&observed.resolver, &observed.memory, &after));
     if targets.iter().any(|(_, target)| target.is_none()) {

@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) fail_in: Option<usize>,
     /// The steps still to be done before the agent is killed; the bool: after the step was done, not before.
     pub(super) kill_in: Option<(usize, bool)>,
+    /// The same, for the steps of a rollback: killed before the step is done.
+    pub(super) kill_undo_in: Option<usize>,
     pub(super) killed: bool,
     pub(super) executed: usize,
     pub(super) now: u64,
@@ -64,6 +66,7 @@ impl World {
             released: Vec::new(),
             fail_in: None,
             kill_in: None,
+            kill_undo_in: None,
             killed: false,
             executed: 0,
             now: 1000,
@@ -97,8 +100,10 @@ impl World {
         for address in &mut state.addresses {
             address.flags &= ADDRESS_NOPREFIXROUTE | ADDRESS_SECONDARY;
         }
-        for link in state.links.values_mut() {
+        for (ifname, link) in &mut state.links {
             link.index = 0;
+            // The datapath's own device gets a random one each time, and nobody looks at it.
+            link.mac = link.mac.filter(|_| *ifname != name("ovs-system"));
         }
         state.addresses.sort_by_key(|a| (a.ifname, a.address, a.peer));
         state.routes.sort_by_key(|r| (r.ifname, r.dst, r.via, r.table, r.metric, r.prefsrc));
@@ -411,6 +416,11 @@ impl Executor for World {
     }
 
     fn undo(&mut self, step: &Step) -> Result<(), StepError> {
+        match self.kill_undo_in {
+            Some(0) => (self.killed, self.kill_undo_in) = (true, None),
+            Some(left) => self.kill_undo_in = Some(left - 1),
+            None => {}
+        }
         if self.killed {
             return Err(error(step, "killed"));
         }

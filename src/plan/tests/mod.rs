@@ -115,6 +115,16 @@ fn breaks_nowhere(start: &World, target: &Target<'_>) {
             assert_same(&world.snapshot(), &before, &format!("killed at step {k}, done: {after}"));
         }
     }
+    let last = report.steps.len() - 1;
+    for k in 0.. {
+        let mut world = World { fail_in: Some(last), kill_undo_in: Some(k), ..start.clone() };
+        let _ = apply(&mut world, target, &mut |_| {});
+        if !world.killed {
+            break;
+        }
+        world.restart();
+        assert_same(&world.snapshot(), &before, &format!("killed at step {k} of the rollback"));
+    }
 }
 
 #[track_caller]

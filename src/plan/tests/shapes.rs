@@ -145,6 +145,30 @@ fn a_port_removed_from_the_files_gets_back_what_it_had() {
 }
 
 #[test]
+fn what_the_bridge_keeps_of_a_removed_port_is_owed_to_it() {
+    let mut world = host();
+    let before = world.snapshot();
+    let both = intent([bridge("br0", fixed(&["192.0.2.10/24"], None, &[]), &["eth0", "eth1"])]);
+    let one = intent([bridge("br0", fixed(&["192.0.2.10/24"], None, &[]), &["eth1"])]);
+    up_for_good(&mut world, &both);
+    breaks_nowhere(&world, &Target::Up { intent: &one, names: &[] });
+    up_for_good(&mut world, &one);
+    assert_eq!(
+        (global(&world, "eth0"), global(&world, "br0")),
+        (vec!["192.0.2.11/24".to_owned(), "2001:db8::10/64".to_owned()], vec!["192.0.2.10/24".to_owned()])
+    );
+    down_for_good(&mut world);
+    let mut after = world.snapshot();
+    // Which of two addresses in one subnet came first is the one difference.
+    assert_eq!(global(&world, "eth0").len(), 3);
+    after.addresses.clone_from(&before.addresses);
+    after.routes.retain(|r| r.protocol != PROTOCOL_KERNEL);
+    let mut expected = before.clone();
+    expected.routes.retain(|r| r.protocol != PROTOCOL_KERNEL);
+    assert_same(&after, &expected, "after down");
+}
+
+#[test]
 fn a_port_taken_down_by_its_name_and_a_port_that_moves_to_another_bridge() {
     let mut world = host();
     let files = intent([bridge("br0", fixed(&["192.0.2.10/24"], None, &[]), &["eth0", "eth1"]), bridge("br1", Addressing::None, &[])]);
@@ -159,6 +183,23 @@ fn a_port_taken_down_by_its_name_and_a_port_that_moves_to_another_bridge() {
     assert!(matches!(alone.outcome, Outcome::Refused(Cause::Plan(PlanError::InOtherBridge { .. }))));
     up_for_good(&mut world, &moved);
     assert_eq!(world.state.memory.bridge_of(name("eth1")), Some(name("br1")));
+}
+
+#[test]
+fn two_bridges_swap_their_ports() {
+    let mut world = host();
+    let before = world.snapshot();
+    let one = fixed(&["192.0.2.10/24"], None, &[]);
+    let files = intent([bridge("br0", one.clone(), &["eth0"]), bridge("br1", Addressing::None, &["eth1"])]);
+    let swapped = intent([bridge("br0", one, &["eth1"]), bridge("br1", Addressing::None, &["eth0"])]);
+    up_for_good(&mut world, &files);
+    breaks_nowhere(&world, &Target::Up { intent: &swapped, names: &[] });
+    up_for_good(&mut world, &swapped);
+    assert_eq!(world.state.memory.bridge_of(name("eth0")), Some(name("br1")));
+    assert!(global(&world, "eth0").is_empty());
+    assert_eq!(global(&world, "br0"), ["192.0.2.10/24"]);
+    down_for_good(&mut world);
+    assert_eq!(world.snapshot().addresses.len(), before.addresses.len());
 }
 
 #[test]

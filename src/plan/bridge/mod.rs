@@ -2,39 +2,41 @@
 //!
 //! Their order is what keeps connections alive: everything is added in its new place before it is removed from its old one.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod links;
+mod release;
+
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
-use ovsdp_proto::{IfName, Mac};
+use ovsdp_proto::IfName;
 
-use super::before::{capture, to_give_back};
-use super::diff::{Change, Own, give_back, strip, towards};
-use super::goal::{self, Goal, Kept};
-use super::mac::{self, Candidate};
-use super::memory::{Before, Lease, Remembered};
-use super::observed::{DhcpClient, Observed};
-use super::step::Step;
 use crate::model::{Addressing, Bridge, Interface, Kind};
+use crate::plan::before::{addresses_to_leave, capture, with_owed};
+use crate::plan::diff::{Change, Own, strip, towards};
+use crate::plan::goal::{self, Goal, Kept};
+use crate::plan::memory::{Before, Lease, Remembered};
+use crate::plan::observed::{Address, DhcpClient, Observed};
+use crate::plan::step::Step;
 
 /// The MTU of an internal port the kernel has just made, and of a bridge without ports.
 const DEFAULT_MTU: u32 = 1500;
 
 /// What is to be done for one bridge.
 #[derive(Debug, Default)]
-pub(super) struct BridgePlan {
+pub(in crate::plan) struct BridgePlan {
     /// The steps up to the point where everything is in its place.
-    pub(super) steps: Vec<Step>,
+    pub(in crate::plan) steps: Vec<Step>,
     /// What comes after everything else of all bridges: it waits for others.
-    pub(super) last: Vec<Step>,
+    pub(in crate::plan) last: Vec<Step>,
     /// What is to be remembered of it, `None` when it is to be forgotten. The resolver's part is the caller's.
-    pub(super) after: Option<Remembered>,
+    pub(in crate::plan) after: Option<Remembered>,
     /// What people should be told.
-    pub(super) notes: Vec<String>,
+    pub(in crate::plan) notes: Vec<String>,
 }
 
 /// The plan that makes `name` what `target` says, with the ports `target` lists and no other of ours.
-pub(super) fn plan(observed: &Observed, name: IfName, target: Option<&Bridge>) -> BridgePlan {
+pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&Bridge>) -> BridgePlan {
     let work = Work::new(observed, name, target);
     let mut plan = BridgePlan { notes: work.notes(), ..BridgePlan::default() };
     let mut changes = Change::default();
@@ -91,7 +93,11 @@ impl<'a> Work<'a> {
         for member in &members {
             let pausing_here = pausing.iter().filter(|client| client.ifname == member.name).map(|client| (*client).clone());
             let before = match old.and_then(|old| old.members.get(&member.name)) {
-                None => capture(observed, member.name, pausing_here.collect()),
+                None => {
+                    let now = capture(observed, member.name, pausing_here.collect());
+                    // Whichever bridge owes the device something: whoever has the device owes it from now on.
+                    with_owed(now, observed.memory.bridges.values().find_map(|bridge| bridge.owed.get(&member.name)))
+                }
                 Some(known) => {
                     let mut before = known.clone();
                     let new: Vec<DhcpClient> = pausing_here.filter(|client| !known.paused_clients.iter().any(|old| is_same(old, client))).collect();
@@ -126,14 +132,14 @@ impl<'a> Work<'a> {
         goal::of(self.observed, interface, befores, self.leases.get(&interface.name), &self.kept(interface.name))
     }
 
-    fn kept(&self, interface: IfName) -> Kept {
+    fn kept(&self, interface: IfName) -> Kept<'_> {
         let Some(old) = self.old else { return Kept::default() };
         if old.leases.contains_key(&interface) && !self.leases.contains_key(&interface) {
-            return Kept::default();
+            return Kept { own_addresses: &old.addresses, own_routes: &old.routes, ..Kept::default() };
         }
         let addresses = self.observed.addresses_on(interface).filter(|there| old.addresses.iter().any(|own| own.is(there)));
         let routes = self.observed.routes_on(interface).filter(|there| old.routes.iter().any(|own| own.is_met_by(there)));
-        Kept { addresses: addresses.cloned().collect(), routes: routes.cloned().collect() }
+        Kept { addresses: addresses.cloned().collect(), routes: routes.cloned().collect(), own_addresses: &old.addresses, own_routes: &old.routes }
     }
 
     /// The address whose lifetimes the kernel does not know yet, its lease being newer.
@@ -148,7 +154,7 @@ impl<'a> Work<'a> {
         leases
             .map(|(name, lease)| {
                 let address = lease.address.addr();
-                let goes_back = self.released.iter().any(|(port, before)| self.is_present(*port) && had(before, address));
+                let goes_back = self.creditors().any(|(_, before)| had(before, address));
                 let stays = self.goals.iter().any(|(_, goal)| goal.addresses.iter().any(|wanted| wanted.address.addr() == IpAddr::V4(address)));
                 let unless = (goes_back || stays).then_some(address);
                 Step::ReleaseLease { bridge: self.name, ifname: *name, lease: Some(lease.clone()), unless }
@@ -160,159 +166,9 @@ impl<'a> Work<'a> {
         self.pausing.iter().map(|client| Step::PauseDhcpClient { client: (*client).clone() }).collect()
     }
 
-    /// Makes and attaches what is missing, with its MAC and MTU, and brings it up.
-    fn interfaces(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        let mut up = Vec::new();
-        for (interface, _) in &self.goals {
-            let name = interface.name;
-            let link = self.observed.links.get(&name).filter(|_| self.observed.vports.contains_key(&name));
-            if link.is_none() {
-                steps.push(Step::CreateInternal { bridge: self.name, name, port_no: None });
-            }
-            let (from_mac, to_mac) = (link.and_then(|link| link.mac), self.mac(interface));
-            if from_mac != Some(to_mac) {
-                steps.push(Step::SetMac { name, from: from_mac, to: to_mac });
-            }
-            let (from_mtu, to_mtu) = (link.map(|link| link.mtu), self.mtu(interface));
-            if from_mtu.unwrap_or(DEFAULT_MTU) != to_mtu {
-                steps.push(Step::SetMtu { name, from: from_mtu, to: to_mtu });
-            }
-            up.push(name);
-        }
-        for member in &self.members {
-            let name = member.name;
-            if !self.observed.vports.contains_key(&name) {
-                steps.push(Step::AttachSystem { bridge: self.name, name, port_no: None });
-            }
-            if let Some(link) = self.observed.links.get(&name) {
-                let to = self.member_mac(member);
-                steps.extend(to.filter(|to| link.mac != Some(*to)).map(|to| Step::SetMac { name, from: link.mac, to }));
-                let to = self.member_mtu(member);
-                steps.extend((link.mtu != to).then_some(Step::SetMtu { name, from: Some(link.mtu), to }));
-            }
-            up.push(name);
-        }
-        let is_down = |name: &IfName| !self.observed.links.get(name).is_some_and(|link| link.up);
-        steps.extend(up.into_iter().filter(is_down).map(|name| Step::SetUp { name }));
-        steps
-    }
-
-    fn mac(&self, interface: &Interface) -> Mac {
-        let invented = || mac::invented(&self.observed.machine, &interface.name);
-        match interface.mac {
-            Some(mac) => mac,
-            None if interface.name == self.name => mac::of_members(&self.candidates()).unwrap_or_else(invented),
-            None => invented(),
-        }
-    }
-
-    /// One device for each port: a bond's is the first by name.
-    fn candidates(&self) -> Vec<Candidate> {
-        let Some(target) = self.target else { return Vec::new() };
-        let through: BTreeSet<IfName> = match &target.local.addressing {
-            Addressing::Dhcp(dhcp) => dhcp.through.iter().copied().collect(),
-            _ => BTreeSet::new(),
-        };
-        let mut candidates = Vec::new();
-        for (name, port) in &target.ports {
-            let first = port.interfaces.iter().filter(|interface| interface.kind == Kind::System).min_by_key(|interface| interface.name);
-            if let Some((first, mac)) = first.and_then(|first| Some((first, self.member_mac(first)?))) {
-                candidates.push(Candidate { mac, through: through.contains(name) || through.contains(&first.name) });
-            }
-        }
-        candidates
-    }
-
-    fn mtu(&self, interface: &Interface) -> u32 {
-        let least = self.members.iter().map(|member| self.member_mtu(member)).min().unwrap_or(DEFAULT_MTU);
-        let leased = self.leases.get(&interface.name).and_then(|lease| lease.mtu).map(u32::from);
-        interface.mtu.unwrap_or_else(|| leased.map_or(least, |leased| leased.min(least)))
-    }
-
-    /// What the files asked of a member before this.
-    fn pinned(&self, name: IfName) -> Option<&Interface> {
-        self.old.into_iter().flat_map(|old| old.intent.interfaces()).find(|interface| interface.name == name)
-    }
-
-    fn member_mac(&self, member: &Interface) -> Option<Mac> {
-        let there = self.observed.links.get(&member.name).and_then(|link| link.mac);
-        let pinned = self.pinned(member.name).and_then(|old| old.mac);
-        let before = self.befores.get(&member.name).and_then(|before| before.mac);
-        // Nobody asks any longer for what we set: back to what it was. What others set is theirs.
-        member.mac.or(if pinned.is_some() && pinned == there { before } else { there })
-    }
-
-    fn member_mtu(&self, member: &Interface) -> u32 {
-        let there = self.observed.links.get(&member.name).map(|link| link.mtu);
-        let pinned = self.pinned(member.name).and_then(|old| old.mtu);
-        let before = self.befores.get(&member.name).map(|before| before.mtu);
-        member.mtu.or(if pinned.is_some() && pinned == there { before } else { there }).unwrap_or(DEFAULT_MTU)
-    }
-
     /// Whether `port` can be given something back.
     fn is_present(&self, port: IfName) -> bool {
         self.observed.links.contains_key(&port)
-    }
-
-    fn give_back(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for (port, before) in self.released.iter().filter(|(port, _)| self.is_present(*port)) {
-            let wanted = || self.goals.iter().map(|(_, goal)| goal);
-            let keeps = |address: &super::observed::Address| {
-                wanted().flat_map(|goal| &goal.addresses).any(|kept| kept.address.addr() == address.address.addr())
-            };
-            let (addresses, mut routes) = to_give_back(self.observed, *port, before, self.name, &keeps);
-            routes.retain(|route| !wanted().flat_map(|goal| &goal.routes).any(|kept| kept.competes_with(route)));
-            steps.extend(give_back(self.observed, *port, self.name, &addresses, &routes));
-        }
-        steps
-    }
-
-    /// Takes off what the bridge no longer has: internal ports with all they carry, then system devices.
-    fn retire(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        let keeps = |name: IfName| self.goals.iter().any(|(interface, _)| interface.name == name);
-        let internals = self.old.into_iter().flat_map(|old| old.intent.interfaces()).filter(|interface| interface.kind == Kind::Internal);
-        let mut internals: Vec<IfName> = internals.map(|interface| interface.name).filter(|name| !keeps(*name)).collect();
-        // The bridge's own goes last.
-        internals.reverse();
-        for name in &internals {
-            steps.extend(strip(self.observed, *name));
-        }
-        for (port, before) in self.released.iter().filter(|(port, _)| self.is_present(*port)) {
-            steps.extend(self.detach(*port));
-            let Some(link) = self.observed.links.get(port) else { continue };
-            let pinned = self.pinned(*port);
-            if let Some(to) = before.mac.filter(|to| link.mac != Some(*to) && pinned.and_then(|old| old.mac) == link.mac) {
-                steps.push(Step::SetMac { name: *port, from: link.mac, to });
-            }
-            if link.mtu != before.mtu && pinned.and_then(|old| old.mtu) == Some(link.mtu) {
-                steps.push(Step::SetMtu { name: *port, from: Some(link.mtu), to: before.mtu });
-            }
-            if link.up && !before.up {
-                steps.push(Step::SetDown { name: *port });
-            }
-        }
-        for name in &internals {
-            if self.observed.links.get(name).is_some_and(|link| link.up) {
-                steps.push(Step::SetDown { name: *name });
-            }
-            steps.extend(self.detach(*name));
-        }
-        for (_, before) in &self.released {
-            let stopped =
-                self.observed.dhcp_clients.iter().filter(|client| client.paused && before.paused_clients.iter().any(|old| is_same(old, client)));
-            steps.extend(stopped.map(|client| Step::ResumeDhcpClient { client: client.clone() }));
-        }
-        steps
-    }
-
-    fn detach(&self, name: IfName) -> Option<Step> {
-        let vport = self.observed.vports.get(&name)?;
-        let link = self.observed.links.get(&name);
-        let (mac, mtu) = (link.and_then(|link| link.mac), link.map_or(DEFAULT_MTU, |link| link.mtu));
-        Some(Step::DetachVport { bridge: self.name, name, kind: vport.kind, port_no: vport.port_no, mac, mtu })
     }
 
     fn obtain(&self) -> Vec<Step> {
@@ -326,19 +182,21 @@ impl<'a> Work<'a> {
     /// The address to ask for: the one that is to be kept alive, and of several the one that a lease gave.
     fn request(&self, interface: &Interface, goal: &Goal) -> Option<Ipv4Addr> {
         let there = self.observed.addresses_on(interface.name);
-        let v4 = |address: &super::observed::Address| match address.address {
+        let v4 = |address: &Address| match address.address {
             IpNet::V4(net) => Some((address.valid_lft.is_some(), net.addr())),
             IpNet::V6(_) => None,
         };
-        let v4: Vec<_> = goal.addresses.iter().chain(there).filter_map(v4).collect();
-        v4.iter().find(|(limited, _)| *limited).or_else(|| v4.first()).map(|(_, address)| *address)
+        let known: Vec<_> = goal.addresses.iter().chain(there).filter_map(v4).collect();
+        let ports = self.befores.values().filter(|_| interface.name == self.name).flat_map(|before| &before.addresses);
+        let before = ports.filter_map(v4).map(|(_, address)| address).next();
+        known.iter().find(|(limited, _)| *limited).or_else(|| known.first()).map(|(_, address)| *address).or(before)
     }
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if matches!(self.target, Some(target) if target.local.addressing == Addressing::None) {
             for member in &self.members {
-                for address in super::before::addresses_to_leave(self.observed, member.name) {
+                for address in addresses_to_leave(self.observed, member.name) {
                     notes.push(format!("{} loses {}: it becomes a port and {} asks for no address", member.name, address.address, self.name));
                 }
             }
@@ -351,6 +209,7 @@ impl<'a> Work<'a> {
         Some(Remembered {
             intent: target.clone(),
             members: self.befores.clone(),
+            owed: self.owed(),
             addresses: self.goals.iter().flat_map(|(_, goal)| goal.own_addresses.clone()).collect(),
             routes: self.goals.iter().flat_map(|(_, goal)| goal.own_routes.clone()).collect(),
             resolver_before: self.old.and_then(|old| old.resolver_before.clone()),

@@ -1,0 +1,102 @@
+//! A bridge's devices: made, attached, with their MAC and MTU, and up.
+
+use std::collections::BTreeSet;
+
+use ovsdp_proto::{IfName, Mac};
+
+use super::{DEFAULT_MTU, Work};
+use crate::model::{Addressing, Interface, Kind};
+use crate::plan::mac::{self, Candidate};
+use crate::plan::step::Step;
+
+impl Work<'_> {
+    /// Makes and attaches what is missing, with its MAC and MTU, and brings it up.
+    pub(super) fn interfaces(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let mut up = Vec::new();
+        for (interface, _) in &self.goals {
+            let name = interface.name;
+            let link = self.observed.links.get(&name).filter(|_| self.observed.vports.contains_key(&name));
+            if link.is_none() {
+                steps.push(Step::CreateInternal { bridge: self.name, name, port_no: None });
+            }
+            let (from_mac, to_mac) = (link.and_then(|link| link.mac), self.mac(interface));
+            if from_mac != Some(to_mac) {
+                steps.push(Step::SetMac { name, from: from_mac, to: to_mac });
+            }
+            let (from_mtu, to_mtu) = (link.map(|link| link.mtu), self.mtu(interface));
+            if from_mtu.unwrap_or(DEFAULT_MTU) != to_mtu {
+                steps.push(Step::SetMtu { name, from: from_mtu, to: to_mtu });
+            }
+            up.push(name);
+        }
+        for member in &self.members {
+            let name = member.name;
+            if !self.observed.vports.contains_key(&name) {
+                steps.push(Step::AttachSystem { bridge: self.name, name, port_no: None });
+            }
+            if let Some(link) = self.observed.links.get(&name) {
+                let to = self.member_mac(member);
+                steps.extend(to.filter(|to| link.mac != Some(*to)).map(|to| Step::SetMac { name, from: link.mac, to }));
+                let to = self.member_mtu(member);
+                steps.extend((link.mtu != to).then_some(Step::SetMtu { name, from: Some(link.mtu), to }));
+            }
+            up.push(name);
+        }
+        let is_down = |name: &IfName| !self.observed.links.get(name).is_some_and(|link| link.up);
+        steps.extend(up.into_iter().filter(is_down).map(|name| Step::SetUp { name }));
+        steps
+    }
+
+    fn mac(&self, interface: &Interface) -> Mac {
+        let invented = || mac::invented(&self.observed.machine, &interface.name);
+        match interface.mac {
+            Some(mac) => mac,
+            None if interface.name == self.name => mac::of_members(&self.candidates()).unwrap_or_else(invented),
+            None => invented(),
+        }
+    }
+
+    /// One device for each port: a bond's is the first by name.
+    fn candidates(&self) -> Vec<Candidate> {
+        let Some(target) = self.target else { return Vec::new() };
+        let through: BTreeSet<IfName> = match &target.local.addressing {
+            Addressing::Dhcp(dhcp) => dhcp.through.iter().copied().collect(),
+            _ => BTreeSet::new(),
+        };
+        let mut candidates = Vec::new();
+        for (name, port) in &target.ports {
+            let first = port.interfaces.iter().filter(|interface| interface.kind == Kind::System).min_by_key(|interface| interface.name);
+            if let Some((first, mac)) = first.and_then(|first| Some((first, self.member_mac(first)?))) {
+                candidates.push(Candidate { mac, through: through.contains(name) || through.contains(&first.name) });
+            }
+        }
+        candidates
+    }
+
+    fn mtu(&self, interface: &Interface) -> u32 {
+        let least = self.members.iter().map(|member| self.member_mtu(member)).min().unwrap_or(DEFAULT_MTU);
+        let leased = self.leases.get(&interface.name).and_then(|lease| lease.mtu).map(u32::from);
+        interface.mtu.unwrap_or_else(|| leased.map_or(least, |leased| leased.min(least)))
+    }
+
+    /// What the files asked of a member before this.
+    pub(super) fn pinned(&self, name: IfName) -> Option<&Interface> {
+        self.old.into_iter().flat_map(|old| old.intent.interfaces()).find(|interface| interface.name == name)
+    }
+
+    fn member_mac(&self, member: &Interface) -> Option<Mac> {
+        let there = self.observed.links.get(&member.name).and_then(|link| link.mac);
+        let pinned = self.pinned(member.name).and_then(|old| old.mac);
+        let before = self.befores.get(&member.name).and_then(|before| before.mac);
+        // Nobody asks any longer for what we set: back to what it was. What others set is theirs.
+        member.mac.or(if pinned.is_some() && pinned == there { before } else { there })
+    }
+
+    fn member_mtu(&self, member: &Interface) -> u32 {
+        let there = self.observed.links.get(&member.name).map(|link| link.mtu);
+        let pinned = self.pinned(member.name).and_then(|old| old.mtu);
+        let before = self.befores.get(&member.name).map(|before| before.mtu);
+        member.mtu.or(if pinned.is_some() && pinned == there { before } else { there }).unwrap_or(DEFAULT_MTU)
+    }
+}
