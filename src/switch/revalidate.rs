@@ -1,5 +1,6 @@
 //! Holds every flow in the kernel to what the switch would decide now, one dump entry at a time. The caller dumps tersely
-//! as often as it likes, asks about each entry and does what the verdict says.
+//! as often as it likes, asks about each entry and does what the verdict says. After a change of topology it should do so at
+//! once: until then flows of before answer, and one of them may overlap a new, wider drop of a port that left its bridge.
 
 use core::time::Duration;
 

@@ -186,7 +186,8 @@ impl Agent {
         let packet = fields(&key);
         let mut hits = self.kernel.values_mut().filter(|flow| flow.matches(&packet));
         let Some(flow) = hits.next() else { return self.upcall(&key) };
-        assert!(hits.next().is_none(), "two flows match one packet");
+        // A drop for a port that left its bridge may overlap flows of before, until a pass deletes those.
+        assert!(!self.strict || hits.next().is_none(), "two flows match one packet");
         flow.counters.packets += 1;
         flow.counters.bytes += frame.len() as u64;
         flow.counters.used = Some(self.now);

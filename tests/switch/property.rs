@@ -95,7 +95,7 @@ fn send(agent: &mut Agent, event: &Event) -> Vec<u32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     /// Without time, eviction or rewiring the flows are never even revalidated, and are right with every packet.
     #[test]
