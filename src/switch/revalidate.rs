@@ -98,7 +98,7 @@ pub struct Pass {
     pub seen: u32,
     /// Of these, flows decided again.
     pub retranslated: u32,
-    /// Of these, flows to delete.
+    /// Flows to delete: of these, and beside them because a station was learned.
     pub deleted: u32,
     /// Of these, flows given other actions.
     pub modified: u32,
@@ -245,6 +245,7 @@ impl Revalidator {
             let ufid = flow.ufid;
             flows.outdated(&learned, &mut |other| {
                 if other != ufid {
+                    self.count.deleted += 1;
                     also(other);
                 }
             });

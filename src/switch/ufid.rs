@@ -24,29 +24,34 @@ impl core::fmt::Debug for Seed {
 }
 
 impl Seed {
-    /// The name of the flow with this key and mask. The same for every key that is equal under the mask, in whatever order
-    /// the attributes stand and whether bits outside the mask are there or zero: a key the kernel gives back has them zero.
+    /// The name of the flow with this key and mask. The same for every key that is equal under the mask, whether bits
+    /// outside the mask are there or zero, and whether the mask spells out attributes that match anything.
     pub fn ufid(&self, key: &[u8], mask: &[u8]) -> Ufid {
-        // SipHash with the secret absorbed first; a second pass with another first byte gives the other half.
+        // SipHash with the secret absorbed first, twice with another first byte: one for each half.
         let lane = |number: u8| {
             let mut hasher = DefaultHasher::new();
             hasher.write_u8(number);
             hasher.write(&self.0);
-            let mut sum = 0u64;
-            significant(mask, &mut |path, mask| {
-                let mut leaf = hasher.clone();
-                leaf.write_u32(path);
-                leaf.write(mask);
-                let value = find(key, path);
-                for (index, bits) in mask.iter().enumerate() {
-                    leaf.write_u8(value.and_then(|value| value.get(index)).copied().unwrap_or(0) & bits);
-                }
-                sum = sum.wrapping_add(leaf.finish());
-            });
-            hasher.write_u64(sum);
-            hasher.finish().to_ne_bytes()
+            hasher
         };
-        let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) = (lane(0), lane(1));
+        let (mut first, mut second) = (lane(0), lane(1));
+        let mut absorb = |bytes: &[u8]| {
+            first.write(bytes);
+            second.write(bytes);
+        };
+        significant(mask, &mut |path, mask| {
+            absorb(&path.to_ne_bytes());
+            let value = find(key, path).unwrap_or(&[]);
+            for (at, mask) in mask.chunks(16).enumerate() {
+                let mut both = [0; 32];
+                for (index, bits) in mask.iter().enumerate() {
+                    both[index] = *bits;
+                    both[16 + index] = value.get(at * 16 + index).copied().unwrap_or(0) & bits;
+                }
+                absorb(&both);
+            }
+        });
+        let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) = (first.finish().to_ne_bytes(), second.finish().to_ne_bytes());
         Ufid([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
     }
 }
@@ -156,7 +161,7 @@ mod tests {
     fn what_the_kernel_gives_back_has_the_same_name_and_fingerprint() {
         let ours = mask(ANY);
         let mut theirs = KeyBuf::new();
-        theirs.priority(0).in_port(u32::MAX).skb_mark(0).ethernet(ANY, Mac::BROADCAST).vlan(0x1fff).eth_type(0xffff);
+        theirs.priority(0).in_port(u32::MAX).skb_mark(0).ethernet(ANY, Mac::BROADCAST).eth_type(0xffff).vlan(0x1fff);
         theirs
             .encap(|mask| {
                 mask.dp_hash(0).eth_type(0xffff);
@@ -167,5 +172,13 @@ mod tests {
         let digest = |mask: &KeyBuf| Digest::new(&hasher, &[], mask.as_bytes());
         assert_eq!(digest(&ours), digest(&theirs));
         assert_ne!(digest(&ours), digest(&mask(A)));
+        let mut reordered = KeyBuf::new();
+        reordered.eth_type(0xffff).ethernet(ANY, Mac::BROADCAST).vlan(0x1fff).in_port(u32::MAX);
+        reordered
+            .encap(|mask| {
+                mask.eth_type(0xffff);
+            })
+            .unwrap();
+        assert_eq!(digest(&ours), digest(&reordered), "in whatever order");
     }
 }
