@@ -52,7 +52,7 @@ impl Handler {
             match socket.wait(IDLE) {
                 Ok(true) => {}
                 Ok(false) => continue,
-                Err(error) => return log::say(format_args!("a handler stops: {error}")),
+                Err(error) => log::die(format_args!("upcalls cannot be received: {error}")),
             }
             let mut core = shared.core();
             let quiet = core.flows.is_empty();
@@ -71,7 +71,7 @@ impl Handler {
                     shared.counters.upcalls.add(drained.upcalls);
                     shared.counters.overruns.add(drained.overruns);
                 }
-                Err(error) => return log::say(format_args!("a handler stops: {error}")),
+                Err(error) => log::die(format_args!("upcalls cannot be received: {error}")),
             }
         }
     }

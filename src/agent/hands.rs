@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ovsdp_proto::IfName;
@@ -17,7 +18,7 @@ use super::log;
 use super::shared::{Shared, now};
 use super::topology::{self, Places};
 use crate::dhcp;
-use crate::dp::{Datapath, Dispatch, Dp};
+use crate::dp::{self, Datapath, Dispatch, Dp};
 use crate::error::{Error, Kind};
 use crate::host::observe::{observe, system};
 use crate::host::paths::{RESOLV_CONF, Run};
@@ -59,51 +60,48 @@ enum Way {
     Lenient,
 }
 
-/// Why a step was not done, before it is known which.
-enum Why {
-    Kernel(Error, nl::Kind),
-    Other(Error),
+/// Why a step was not done, before it is known which; with what the kernel said, if it was the kernel.
+struct Why {
+    error: Error,
+    errno: Option<Errno>,
 }
 
-impl<T: Into<Error> + Kinded> From<T> for Why {
-    fn from(error: T) -> Self {
-        let kind = error.kernel();
-        Self::Kernel(error.into(), kind)
+impl From<nl::Failure> for Why {
+    fn from(failure: nl::Failure) -> Self {
+        Self { errno: failure.errno(), error: failure.into() }
     }
 }
 
-/// Errors that know what kind of thing the kernel said.
-trait Kinded {
-    fn kernel(&self) -> nl::Kind;
-}
-
-impl Kinded for nl::Failure {
-    fn kernel(&self) -> nl::Kind {
-        self.kind()
+impl From<dp::Error> for Why {
+    fn from(error: dp::Error) -> Self {
+        match error {
+            dp::Error::Failed(failure) => failure.into(),
+            other => Error::from(other).into(),
+        }
     }
 }
 
-impl Kinded for crate::dp::Error {
-    fn kernel(&self) -> nl::Kind {
-        self.kind()
+impl From<Error> for Why {
+    fn from(error: Error) -> Self {
+        Self { error, errno: None }
     }
 }
 
 impl Why {
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self::Other(Error::new(kind, message))
+        Error::new(kind, message).into()
     }
 }
 
 /// The object is there already.
-const THERE: &[nl::Kind] = &[nl::Kind::Exists];
-/// The object is gone already. An address that is gone is EADDRNOTAVAIL, which has no kind of its own.
-const GONE: &[nl::Kind] = &[nl::Kind::NotFound, nl::Kind::NoDevice, nl::Kind::Other];
+const THERE: &[Errno] = &[Errno::EEXIST];
+/// The object is gone already.
+const GONE: &[Errno] = &[Errno::ENOENT, Errno::ESRCH, Errno::ENODEV, Errno::ENXIO, Errno::EADDRNOTAVAIL];
 
 /// Takes what the kernel says for success where it means that it is so already.
-fn forgive(result: Result<(), Why>, forgiven: &[nl::Kind]) -> Result<(), Why> {
+fn forgive(result: Result<(), Why>, forgiven: &[Errno]) -> Result<(), Why> {
     match result {
-        Err(Why::Kernel(_, kind)) if forgiven.contains(&kind) => Ok(()),
+        Err(Why { errno: Some(errno), .. }) if forgiven.contains(&errno) => Ok(()),
         other => other,
     }
 }
@@ -111,16 +109,12 @@ fn forgive(result: Result<(), Why>, forgiven: &[nl::Kind]) -> Result<(), Why> {
 impl Hands {
     /// Which datapath there is.
     fn datapath(&mut self) -> Result<Datapath, Why> {
-        let system = system().map_err(Why::Other)?;
-        self.dp.datapath(&system)?.ok_or_else(|| Why::new(Kind::Failed, format!("there is no datapath {system}")))
+        let system = system()?;
+        self.dp.datapath(&system)?.ok_or_else(|| missing("find datapath", system))
     }
 
     fn index(&mut self, name: IfName) -> Result<u32, Why> {
-        let missing = || {
-            let error = nl::Error::Kernel { errno: nix::errno::Errno::ENODEV, message: None, attr: None };
-            Why::from(error.on("find", name))
-        };
-        Ok(self.rtnl.link(&name)?.ok_or_else(missing)?.index)
+        Ok(self.rtnl.link(&name)?.ok_or_else(|| missing("find", name))?.index)
     }
 
     /// Puts the topology that kernel and places make in force, and says which datapath there is. To be called whenever either
@@ -199,7 +193,7 @@ impl Hands {
             Step::RemoveRoute { route } => {
                 let result = self.index(route.ifname).and_then(|index| Ok(self.rtnl.delete_route(&convert::to_route(route, index))?));
                 // The kernel takes a route away with the address it prefers or the device that goes down.
-                forgive(result, &[nl::Kind::NotFound, nl::Kind::NoDevice])
+                forgive(result, GONE)
             }
             Step::WriteResolver { to, .. } => {
                 resolver::write(Path::new(RESOLV_CONF), to.as_deref()).map_err(|error| Why::new(Kind::Failed, format!("{RESOLV_CONF}: {error}")))
@@ -215,35 +209,35 @@ impl Hands {
                     let leases = memory.bridges.get(&bridge).map(|old| old.leases.clone());
                     let leases = leases.unwrap_or_else(|| to.leases.clone());
                     memory.bridges.insert(bridge, plan::Remembered { leases, ..to });
-                })
-                .map_err(Why::Other)
+                })?;
+                Ok(())
             }
             Step::Forget { bridge, .. } => {
                 let bridge = *bridge;
-                self.remember(|memory| drop(memory.bridges.remove(&bridge))).map_err(Why::Other)
+                Ok(self.remember(|memory| drop(memory.bridges.remove(&bridge)))?)
             }
         }
     }
 
     fn create_datapath(&mut self, way: Way) -> Result<(), Why> {
-        let name = system().map_err(Why::Other)?;
+        let name = system()?;
         if way == Way::Lenient && self.dp.datapath(&name)?.is_some() {
             return Ok(());
         }
         let Upcalls { pids, dispatch } = self.upcalls.clone();
         self.dp.create_datapath(&name, &pids, dispatch)?;
-        self.refresh().map_err(Why::Other)
+        Ok(self.refresh()?)
     }
 
     fn delete_datapath(&mut self, way: Way) -> Result<(), Why> {
-        let name = system().map_err(Why::Other)?;
+        let name = system()?;
         let result = self.dp.delete_datapath(&name).map_err(Why::from);
         if way == Way::Lenient {
             forgive(result, GONE)?
         } else {
             result?
         }
-        self.refresh().map_err(Why::Other)
+        Ok(self.refresh()?)
     }
 
     fn attach(&mut self, bridge: IfName, name: IfName, kind: model::Kind, port_no: Option<u32>, way: Way) -> Result<(), Why> {
@@ -251,7 +245,7 @@ impl Hands {
         // Before its first packet comes up the switch must know where it belongs.
         self.places.insert(name, bridge);
         if way == Way::Lenient && self.dp.vport(datapath.index, Which::Name(&name))?.is_some() {
-            return self.refresh().map_err(Why::Other);
+            return Ok(self.refresh()?);
         }
         let kind = match kind {
             model::Kind::Internal => vport_kind::INTERNAL,
@@ -265,22 +259,18 @@ impl Hands {
             made = self.dp.add_vport(&New { port_no: None, ..new });
         }
         made?;
-        self.refresh().map_err(Why::Other)
+        Ok(self.refresh()?)
     }
 
     fn detach(&mut self, name: IfName, way: Way) -> Result<(), Why> {
-        let datapath = match self.datapath() {
-            Err(Why::Other(_)) if way == Way::Lenient => return Ok(()),
-            other => other?,
-        };
-        let result = self.dp.delete_vport(datapath.index, Which::Name(&name)).map_err(Why::from);
+        let result = self.datapath().and_then(|datapath| Ok(self.dp.delete_vport(datapath.index, Which::Name(&name))?));
         if way == Way::Lenient {
             forgive(result, GONE)?
         } else {
             result?
         }
         self.places.remove(&name);
-        self.refresh().map_err(Why::Other)
+        Ok(self.refresh()?)
     }
 
     fn set_link(&mut self, name: IfName, change: LinkChange) -> Result<(), Why> {
@@ -320,7 +310,7 @@ impl Hands {
                         dhcp::Cause::NotPermitted => Kind::NotPermitted,
                         dhcp::Cause::Refused | dhcp::Cause::Io(_) => Kind::Failed,
                     };
-                    return Err(Why::Other(Error::new(kind, error.to_string()).advise(error.hint())));
+                    return Err(Error::new(kind, error.to_string()).advise(error.hint()).into());
                 }
                 Some(Order::Lease(of, dhcp::Event::Lost { .. })) if of == ifname => {}
                 Some(other) => self.pending.push(other),
@@ -330,13 +320,13 @@ impl Hands {
                 }
             }
         };
-        self.keep(bridge, ifname, Some(lease)).map_err(Why::Other)
+        Ok(self.keep(bridge, ifname, Some(lease))?)
     }
 
     fn adopt(&mut self, bridge: IfName, ifname: IfName, lease: &Lease) -> Result<(), Why> {
         let asker = self.asker(ifname)?;
         self.leases.resume(asker, lease);
-        self.keep(bridge, ifname, Some(lease.clone())).map_err(Why::Other)
+        Ok(self.keep(bridge, ifname, Some(lease.clone()))?)
     }
 
     fn release(&mut self, bridge: IfName, ifname: IfName, lease: Option<&Lease>, unless: Option<Ipv4Addr>) -> Result<(), Why> {
@@ -345,7 +335,7 @@ impl Hands {
             Some(lease) if unless != Some(lease.address.addr()) => self.leases.release(ifname),
             _ => self.leases.stop(ifname),
         }
-        self.keep(bridge, ifname, None).map_err(Why::Other)
+        Ok(self.keep(bridge, ifname, None)?)
     }
 
     /// Puts a lease into the memory of its bridge, or takes it out.
@@ -366,6 +356,11 @@ impl Hands {
     }
 }
 
+/// What the kernel would say of an object that is not there.
+fn missing(doing: &'static str, name: IfName) -> Why {
+    nl::Error::Kernel { errno: Errno::ENODEV, message: None, attr: None }.on(doing, name).into()
+}
+
 /// Stops or continues another program's DHCP client, if it is still the same process.
 fn signal(client: &DhcpClient, signal: Signal) -> Result<(), Why> {
     let Ok(pid) = i32::try_from(client.pid) else { return Ok(()) };
@@ -373,15 +368,14 @@ fn signal(client: &DhcpClient, signal: Signal) -> Result<(), Why> {
         return Ok(());
     }
     match kill(Pid::from_raw(pid), signal) {
-        Ok(()) | Err(nix::errno::Errno::ESRCH) => Ok(()),
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
         Err(errno) => Err(Why::new(Kind::NotPermitted, format!("{} (process {pid}): {}", client.name, errno.desc()))),
     }
 }
 
 /// What went wrong, as an error of this step.
 fn step_error(step: &Step, why: Why) -> StepError {
-    let (Why::Kernel(error, _) | Why::Other(error)) = why;
-    let Error { kind, message, advice } = error;
+    let Error { kind, message, advice } = why.error;
     StepError { what: "failed".into(), object: step.to_string(), reason: message, advice, kind: class(kind) }
 }
 

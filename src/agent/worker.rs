@@ -127,7 +127,7 @@ impl Worker {
             let mut fds = [self.hands.orders.as_fd(), self.links.as_fd(), self.datapaths.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             match poll(&mut fds, PollTimeout::NONE) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-                Err(errno) => return log::say(format_args!("the worker stops: poll: {}", errno.desc())),
+                Err(errno) => log::die(format_args!("events cannot be waited for: poll: {}", errno.desc())),
             }
         }
     }

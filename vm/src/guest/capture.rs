@@ -25,7 +25,7 @@ impl Capture {
     /// The packets seen so far, a line each.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        self.process.stdout().lines().map(str::to_owned).collect()
+        self.process.stdout().lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
     /// Waits until a packet's line contains `text`, and returns the line.
