@@ -7,4 +7,6 @@ mod dhcp;
 #[cfg(test)]
 mod ifcfg;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod switch;
