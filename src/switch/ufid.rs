@@ -109,8 +109,9 @@ fn step(path: u32, attr: Attr<'_>) -> u32 {
     (path << 8) | u32::from(attr.kind().min(0xff))
 }
 
+/// Of a packet without a tunnel the kernel gives back a TUNNEL nest whose time to live matches anything.
 fn is_nest(attr: Attr<'_>) -> bool {
-    attr.kind() == key::ENCAP
+    matches!(attr.kind(), key::ENCAP | key::TUNNEL)
 }
 
 #[cfg(test)]
@@ -155,6 +156,28 @@ mod tests {
         assert_eq!(name(&key(1, A, 0), &mask(ANY)), name(&key(1, B, 0), &mask(ANY)));
         assert_ne!(name(&key(1, ANY, 0), &mask(ANY)), name(&key(1, ANY, 0), &exact), "the mask is in the name");
         assert_ne!(name(&key(1, A, 0), &exact), Seed([8; 16]).ufid(key(1, A, 0).as_bytes(), exact.as_bytes()));
+    }
+
+    /// The mask of an ARP flow as kernel 6.12 gave it back (FLOW GET dump), beside the one it was given.
+    #[test]
+    fn a_mask_the_kernel_wrote_out_has_the_same_fingerprint() {
+        let mut ours = KeyBuf::new();
+        ours.recirc_id(u32::MAX).in_port(u32::MAX).ethernet(Mac::BROADCAST, Mac::BROADCAST).eth_type(0xffff);
+        let theirs = [
+            &[8, 0, 0x14, 0, 0xff, 0xff, 0xff, 0xff, 8, 0, 0x13, 0, 0, 0, 0, 0, 8, 0, 2, 0, 0, 0, 0, 0][..],
+            &[12, 0, 0x10, 0, 5, 0, 4, 0, 0, 0, 0, 0, 8, 0, 3, 0, 0xff, 0xff, 0xff, 0xff, 8, 0, 0xf, 0, 0, 0, 0, 0],
+            &[8, 0, 0x16, 0, 0, 0, 0, 0, 6, 0, 0x17, 0, 0, 0, 0, 0, 8, 0, 0x18, 0, 0, 0, 0, 0],
+            &[20, 0, 0x19, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[16, 0, 4, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 6, 0, 6, 0, 0xff, 0xff, 0, 0],
+            &[28, 0, 0xd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        ]
+        .concat();
+        let hasher = RandomState::default();
+        assert_eq!(Digest::new(&hasher, &[], ours.as_bytes()), Digest::new(&hasher, &[], &theirs));
+        let mut tunnelled = theirs.clone();
+        // The time to live's own byte.
+        tunnelled[32] = 0xff;
+        assert_ne!(Digest::new(&hasher, &[], ours.as_bytes()), Digest::new(&hasher, &[], &tunnelled));
     }
 
     #[test]

@@ -38,10 +38,10 @@ pub enum Needs {
 }
 
 impl Test {
-    /// A test that takes at most a minute in a shared boot.
+    /// A test that takes at most two minutes in a shared boot.
     #[must_use]
     pub const fn new(name: &'static str, run: Run) -> Test {
-        Test { name, run, needs: Needs::SharedBoot, timeout: Duration::from_secs(60) }
+        Test { name, run, needs: Needs::SharedBoot, timeout: Duration::from_secs(120) }
     }
 
     /// The same test, allowed this many seconds.
