@@ -119,7 +119,7 @@ impl Handler {
         if requests.is_empty() {
             return;
         }
-        let mut refused = 0;
+        let (mut refused, mut taken_back) = (0, false);
         let sent = dp.fire(requests, |place, error| {
             // A flow another handler's upcall of the same burst has installed is as good as this one.
             if error.kind() != nl::Kind::Exists {
@@ -129,10 +129,15 @@ impl Handler {
                 && let Some((_, ufid)) = installs.get(found)
             {
                 core.flows.remove(ufid);
+                taken_back = true;
             }
         });
         if let Err(error) = sent {
             log::say(format_args!("some answers to upcalls were not sent: {error}"));
+        }
+        if taken_back {
+            // Whatever is in the kernel in its place is for the revalidator to find.
+            shared.ring();
         }
         shared.counters.installed.add(installs.len());
         shared.counters.refused.add(refused);

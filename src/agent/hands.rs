@@ -1,6 +1,7 @@
 //! What the plan's steps are done with: the kernel, the resolver's file, other programs' DHCP clients, and the agent's own
 //! memory and leases.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub(super) struct Hands {
     pub(super) pending: Vec<Order>,
     /// Which bridge each vport belongs to, changes under way included.
     pub(super) places: Places,
+    /// The datapath's vports as of the last [`Hands::refresh`].
+    pub(super) attached: BTreeSet<IfName>,
 }
 
 /// Whether a step is done as planned, or taken back as far as it was ever done.
@@ -129,6 +132,7 @@ impl Hands {
         };
         self.shared.set_datapath(found.as_ref().map(|(index, dispatch, _)| (*index, *dispatch)));
         let vports = found.map(|(_, _, vports)| vports).unwrap_or_default();
+        self.attached = vports.iter().map(|vport| vport.name).collect();
         let changed = self.shared.core().switch.set_topology(now(), topology::topology(&self.places, &vports));
         match changed {
             Ok(true) => self.shared.ring(),

@@ -1,6 +1,7 @@
 //! The one thread that changes things: clients' changes, devices that come and go, what becomes of leases. One after the
 //! other, so that nothing is ever planned on a state that another change is just changing.
 
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -41,7 +42,8 @@ impl Worker {
     pub(super) fn new(run: Run, dp: Dp, upcalls: Upcalls, shared: Arc<Shared>, leases: Leases, orders: Orders) -> Result<Self, Error> {
         let (links, datapaths) = (rtnl::Events::open()?, dp::Events::open(dp.families())?);
         let rtnl = Rtnl::open()?;
-        let hands = Hands { run, rtnl, dp, upcalls, shared, leases, orders, pending: Vec::new(), places: topology::Places::new() };
+        let hands =
+            Hands { run, rtnl, dp, upcalls, shared, leases, orders, pending: Vec::new(), places: topology::Places::new(), attached: BTreeSet::new() };
         Ok(Self { hands, links, datapaths })
     }
 
@@ -258,16 +260,12 @@ impl Worker {
 
     /// Follows what happened to devices and datapaths.
     fn follow(&mut self) {
-        let mut appeared = Vec::new();
+        let mut appeared = false;
         let mut ports = false;
         let mut redirect = false;
         let links = self.links.drain(|event| match event {
-            rtnl::Event::Link(link) => appeared.push(link.name),
-            rtnl::Event::LinkGone { .. } => ports = true,
-            rtnl::Event::Resync => {
-                appeared.clear();
-                ports = true;
-            }
+            rtnl::Event::Link(_) => appeared = true,
+            rtnl::Event::LinkGone { .. } | rtnl::Event::Resync => ports = true,
             _ => {}
         });
         let datapaths = self.datapaths.drain(|event| {
@@ -284,7 +282,7 @@ impl Worker {
         if redirect {
             self.keep_upcalls();
         }
-        if ports || !appeared.is_empty() {
+        if ports || appeared {
             self.reattach();
         }
     }
@@ -307,19 +305,27 @@ impl Worker {
         }
     }
 
-    /// A device that is back by its name becomes the port again that it was.
+    /// A device that is back by its name becomes the port again that it was: attached at once, whatever else its bridge
+    /// still waits for, and then everything else as it should be.
     fn reattach(&mut self) {
         let memory = self.hands.shared.memory().clone();
-        if memory.bridges.values().all(|remembered| remembered.members.is_empty()) {
-            return;
-        }
-        let Ok(observed) = self.hands.observe() else { return };
         for (bridge, remembered) in &memory.bridges {
-            let back = |name: &IfName| observed.links.contains_key(name) && !observed.vports.contains_key(name);
-            if let Some(name) = remembered.members.keys().find(|name| back(name)) {
-                log::say(format_args!("{name} is back"));
-                self.restore(*bridge);
+            let missing = remembered.members.keys().filter(|name| !self.hands.attached.contains(*name)).copied().collect::<Vec<_>>();
+            let is_there = |hands: &mut Hands, name: &IfName| matches!(hands.rtnl.link(name), Ok(Some(link)) if link.name == *name);
+            let back: Vec<_> = missing.into_iter().filter(|name| is_there(&mut self.hands, name)).collect();
+            if back.is_empty() {
+                continue;
             }
+            for name in back {
+                log::say(format_args!("{name} is back"));
+                let attach = plan::Step::AttachSystem { bridge: *bridge, name, port_no: None };
+                for step in [attach, plan::Step::SetUp { name }] {
+                    if let Err(error) = self.hands.execute(&step) {
+                        log::say(error);
+                    }
+                }
+            }
+            self.restore(*bridge);
         }
     }
 }

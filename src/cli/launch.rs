@@ -70,7 +70,8 @@ fn detached() -> Result<(), Error> {
         .args(["agent", "--background"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
+        // It says on its output why it does not start; from then on it has a log.
+        .stderr(Stdio::null())
         .spawn()
         .map_err(|error| fail(&error))?;
     let stdout = child.stdout.take().ok_or_else(|| fail(&"it has no output"))?;
