@@ -19,6 +19,8 @@ pub struct Test {
     pub run: Run,
     /// What boot it wants.
     pub needs: Needs,
+    /// Whether it wants the library's own tests in the image, at [`crate::protocol::LIBRARY_PATH`].
+    pub library: bool,
     /// The guest kills the test after this long.
     pub timeout: Duration,
 }
@@ -41,13 +43,19 @@ impl Test {
     /// A test that takes at most a minute in a shared boot.
     #[must_use]
     pub const fn new(name: &'static str, run: Run) -> Test {
-        Test { name, run, needs: Needs::SharedBoot, timeout: Duration::from_secs(60) }
+        Test { name, run, needs: Needs::SharedBoot, library: false, timeout: Duration::from_secs(60) }
     }
 
     /// The same test, allowed this many seconds.
     #[must_use]
     pub const fn seconds(self, seconds: u64) -> Test {
         Test { timeout: Duration::from_secs(seconds), ..self }
+    }
+
+    /// The same test, with the library's own tests in the image.
+    #[must_use]
+    pub const fn with_library(self) -> Test {
+        Test { library: true, ..self }
     }
 
     /// The same test, in a boot of its own.
@@ -90,13 +98,22 @@ pub struct Program {
 /// All tests, suite by suite.
 #[must_use]
 pub fn tests() -> Vec<Test> {
-    [suites::smoke::TESTS, suites::scene::TESTS, suites::switching::TESTS, suites::steady::TESTS, suites::refusals::TESTS].concat()
+    [
+        suites::smoke::TESTS,
+        suites::library::TESTS,
+        suites::demo::TESTS,
+        suites::scene::TESTS,
+        suites::switching::TESTS,
+        suites::steady::TESTS,
+        suites::refusals::TESTS,
+    ]
+    .concat()
 }
 
 /// All programs. Each is written in a file of its own in `src/suites/` and listed here when it exists.
 #[must_use]
 pub fn programs() -> Vec<Program> {
-    Vec::new()
+    [&[suites::demo::PROGRAM], suites::bench::PROGRAMS].concat()
 }
 
 #[cfg(test)]
