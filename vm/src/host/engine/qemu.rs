@@ -4,8 +4,9 @@ use std::process::Command;
 
 use super::Launch;
 
-/// What a hardened kernel does that no suite looks at and emulation pays dearly for; a quarter of the time to PID 1.
-const FAST: &str = "mitigations=off init_on_alloc=0 nokaslr cryptomgr.notests lsm= audit=0";
+/// What a hardened kernel does that no suite looks at and emulation pays dearly for; a quarter of the time to PID 1. Programs at
+/// addresses of chance (norandmaps) would have to be translated anew each time they are started.
+const FAST: &str = "mitigations=off init_on_alloc=0 nokaslr norandmaps cryptomgr.notests lsm= audit=0";
 
 /// What QEMU computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
