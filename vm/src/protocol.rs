@@ -11,6 +11,9 @@ pub const PREFIX: &str = "@ovsdp-vm ";
 /// Where the plan lies in the guest.
 pub const PLAN_PATH: &str = "/vm/plan.json";
 
+/// Where the test binary of ovsdp's library lies in the guest, when a test wants it.
+pub const LIBRARY_PATH: &str = "/vm/library";
+
 /// Where the guest binary lies in the guest.
 pub const GUEST_PATH: &str = "/vm/guest";
 

@@ -19,6 +19,8 @@ pub struct Test {
     pub run: Run,
     /// What boot it wants.
     pub needs: Needs,
+    /// Whether it wants the library's own tests in the image, at [`crate::protocol::LIBRARY_PATH`].
+    pub library: bool,
     /// The guest kills the test after this long.
     pub timeout: Duration,
 }
@@ -30,10 +32,11 @@ pub enum Needs {
     SharedBoot,
     /// A kernel nobody else has touched.
     FreshBoot {
-        /// Added to the kernel's command line.
-        cmdline: &'static str,
         /// Kernel modules that are not there on this boot, by name, and all that depend on them.
         without_modules: &'static [&'static str],
+        /// Whether the guest's time is counted in instructions instead of the machine's own: how long the kernel has been up
+        /// then says what was done, not how busy the machine is. One CPU, and slow.
+        counted_time: bool,
     },
 }
 
@@ -41,7 +44,7 @@ impl Test {
     /// A test that takes at most two minutes in a shared boot.
     #[must_use]
     pub const fn new(name: &'static str, run: Run) -> Test {
-        Test { name, run, needs: Needs::SharedBoot, timeout: Duration::from_secs(120) }
+        Test { name, run, needs: Needs::SharedBoot, library: false, timeout: Duration::from_secs(120) }
     }
 
     /// The same test, allowed this many seconds.
@@ -50,16 +53,28 @@ impl Test {
         Test { timeout: Duration::from_secs(seconds), ..self }
     }
 
+    /// The same test, with the library's own tests in the image.
+    #[must_use]
+    pub const fn with_library(self) -> Test {
+        Test { library: true, ..self }
+    }
+
     /// The same test, in a boot of its own.
     #[must_use]
     pub const fn fresh_boot(self) -> Test {
-        self.fresh_boot_with("", &[])
+        self.fresh_boot_without(&[])
     }
 
-    /// The same test, in a boot of its own with these words on the kernel's command line and without these modules.
+    /// The same test, in a boot of its own without these modules.
     #[must_use]
-    pub const fn fresh_boot_with(self, cmdline: &'static str, without_modules: &'static [&'static str]) -> Test {
-        Test { needs: Needs::FreshBoot { cmdline, without_modules }, ..self }
+    pub const fn fresh_boot_without(self, without_modules: &'static [&'static str]) -> Test {
+        Test { needs: Needs::FreshBoot { without_modules, counted_time: false }, ..self }
+    }
+
+    /// The same test, in a boot of its own whose time is counted in instructions.
+    #[must_use]
+    pub const fn fresh_boot_in_counted_time(self) -> Test {
+        Test { needs: Needs::FreshBoot { without_modules: &[], counted_time: true }, ..self }
     }
 }
 
@@ -90,13 +105,22 @@ pub struct Program {
 /// All tests, suite by suite.
 #[must_use]
 pub fn tests() -> Vec<Test> {
-    [suites::smoke::TESTS, suites::scene::TESTS, suites::switching::TESTS, suites::steady::TESTS, suites::refusals::TESTS].concat()
+    [
+        suites::smoke::TESTS,
+        suites::library::TESTS,
+        suites::demo::TESTS,
+        suites::scene::TESTS,
+        suites::switching::TESTS,
+        suites::steady::TESTS,
+        suites::refusals::TESTS,
+    ]
+    .concat()
 }
 
 /// All programs. Each is written in a file of its own in `src/suites/` and listed here when it exists.
 #[must_use]
 pub fn programs() -> Vec<Program> {
-    Vec::new()
+    [&[suites::demo::PROGRAM], suites::bench::PROGRAMS].concat()
 }
 
 #[cfg(test)]

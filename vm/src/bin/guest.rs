@@ -1,11 +1,12 @@
-//! What runs in the guest: PID 1, and started by it again, the process of each test and process 1 of each host.
+//! What runs in the guest: PID 1, and started by it again, the process of each test, process 1 of each host, and what
+//! measures in one.
 //!
 //! It must be static, and must not be started on a machine that is worth something: as PID 1 it mounts and powers off.
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use ovsdp_vm::guest::{init, sandbox};
+use ovsdp_vm::guest::{clock, first_reply, init, sandbox};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -13,6 +14,8 @@ fn main() -> ExitCode {
     let result = match arguments[..] {
         ["run", name, log] => sandbox::run(name, Path::new(log)),
         ["hold", name] => sandbox::hold(name),
+        ["clock", file] => clock::run(file),
+        ["first-reply", address] => first_reply::run(address),
         _ if std::process::id() == 1 => init::run().inspect_err(|error| {
             eprintln!("the guest's PID 1: {error:#}");
             let _ = init::power_off();

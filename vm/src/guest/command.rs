@@ -1,6 +1,7 @@
 //! One command in a host: run to its end, recorded, its output kept.
 
 use std::fmt;
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::time::Instant;
@@ -78,4 +79,26 @@ pub(crate) fn run(log: &Log, what: &str, mut command: Command) -> anyhow::Result
     log.block(&output.stderr);
     log.line(format!("    -> {} ({:.3} s)", output.code, start.elapsed().as_secs_f64()));
     Ok(output)
+}
+
+/// Runs `command` to its end and records it under `what`; `each` is given every line it says, on stdout or stderr, as it
+/// comes. All it said is the output's `stdout`.
+pub(crate) fn stream(log: &Log, what: &str, mut command: Command, mut each: impl FnMut(&str)) -> anyhow::Result<Output> {
+    log.line(what);
+    let (reader, writer) = io::pipe().context("cannot make a pipe")?;
+    command.stdout(writer.try_clone().context("cannot share a pipe")?).stderr(writer);
+    let mut child = command.spawn().with_context(|| format!("cannot run {what}"))?;
+    // It holds the writing end, and would keep us waiting for more.
+    drop(command);
+    let (mut lines, mut line, mut text) = (BufReader::new(reader), Vec::new(), String::new());
+    while lines.read_until(b'\n', &mut line).with_context(|| format!("cannot hear {what}"))? > 0 {
+        let said = String::from_utf8_lossy(&line);
+        each(said.trim_end_matches('\n'));
+        text.push_str(&said);
+        line.clear();
+    }
+    let code = exit_code(child.wait().with_context(|| format!("cannot wait for {what}"))?);
+    log.block(&text);
+    log.line(format!("    -> {code}"));
+    Ok(Output { what: what.to_owned(), code, stdout: text, stderr: String::new() })
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::{Capture, Log, Output, PingStream, Process, command, sandbox, tool};
+use super::{Capture, FirstReply, Log, Output, PingStream, Process, Timed, clock, command, sandbox, tool};
 
 /// A machine of the test's world. Clones are the same machine; with the last one everything that runs in it ends.
 ///
@@ -76,6 +76,14 @@ impl Host {
         command::run(&self.inner.log, &self.what(line), self.command(line, &[]))
     }
 
+    /// Runs a shell command line that must succeed, and hands on each line it says, on stdout or stderr, as it comes.
+    ///
+    /// # Errors
+    /// When it exits with anything but 0, with all it said.
+    pub fn stream(&self, line: &str, each: impl FnMut(&str)) -> anyhow::Result<Output> {
+        command::stream(&self.inner.log, &self.what(line), self.command(line, &[]), each)?.success()
+    }
+
     /// Runs a shell command line as `user`, who has no privileges, whatever comes of it.
     ///
     /// # Errors
@@ -138,6 +146,23 @@ impl Host {
     /// When ping cannot be started.
     pub fn ping_stream(&self, target: &str, interval_ms: u32) -> anyhow::Result<PingStream> {
         PingStream::start(self, target, interval_ms)
+    }
+
+    /// Asks `address` for an echo every few milliseconds until it answers once.
+    ///
+    /// # Errors
+    /// When asking cannot begin.
+    pub fn first_reply(&self, address: &str) -> anyhow::Result<FirstReply> {
+        FirstReply::start(self, address)
+    }
+
+    /// Runs commands (words, no shell) one after the other, each timed here in the host; all must succeed. What they say is
+    /// in the output's `stderr`.
+    ///
+    /// # Errors
+    /// When one does not.
+    pub fn clock(&self, commands: &[&str]) -> anyhow::Result<(Vec<Timed>, Output)> {
+        clock::clock(self, commands)
     }
 
     /// Captures what passes `interface` and matches `filter` (a pcap expression, may be empty), from the moment this returns.

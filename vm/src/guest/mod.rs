@@ -4,7 +4,9 @@
 //! the test's log, which a person sees only when the test fails. It must not know ovsdp: the suites do.
 
 mod capture;
+pub mod clock;
 mod command;
+pub mod first_reply;
 mod host;
 pub mod init;
 mod klog;
@@ -16,7 +18,9 @@ mod wait;
 mod world;
 
 pub use capture::Capture;
+pub use clock::Timed;
 pub use command::Output;
+pub use first_reply::FirstReply;
 pub use host::Host;
 pub use log::Log;
 pub use ping::{PingReport, PingStream};

@@ -30,11 +30,12 @@ pub(crate) fn knows(package: &str) -> bool {
     Command::new("apt-cache").args(["show", package]).output().is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
 }
 
-/// The package a metapackage stands for today: its first dependency.
-pub(crate) fn resolve(metapackage: &str) -> anyhow::Result<String> {
-    let text = output(Command::new("apt-cache").args(["depends", "--no-recommends", "--no-suggests", metapackage]))?;
-    let name = text.lines().find_map(|line| line.trim().strip_prefix("Depends: "));
-    Ok(name.with_context(|| format!("{metapackage} depends on nothing:\n{text}"))?.to_owned())
+/// What a package depends on whose name begins and ends so: a metapackage names today's build by that.
+pub(crate) fn dependency(package: &str, begins: &str, ends: &str) -> anyhow::Result<String> {
+    let text = output(Command::new("apt-cache").args(["depends", "--no-recommends", "--no-suggests", package]))?;
+    let mut names = text.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+    let name = names.find(|name| name.starts_with(begins) && name.ends_with(ends));
+    Ok(name.with_context(|| format!("{package} depends on no {begins}…{ends}:\n{text}"))?.to_owned())
 }
 
 /// Downloads one package alone into `folder` and returns its file.

@@ -30,15 +30,15 @@ pub(crate) struct Boot {
     pub(crate) engine: Engine,
     pub(crate) kernel: KernelVersion,
     pub(crate) action: Action,
-    pub(crate) cmdline: &'static str,
     pub(crate) without_modules: &'static [&'static str],
+    pub(crate) counted_time: bool,
     pub(crate) timeout: Duration,
 }
 
 impl Boot {
     /// An ordinary boot.
     pub(crate) fn new(engine: Engine, kernel: KernelVersion, action: Action) -> Boot {
-        Boot { engine, kernel, action, cmdline: "", without_modules: &[], timeout: BOOT_TIMEOUT }
+        Boot { engine, kernel, action, without_modules: &[], counted_time: false, timeout: BOOT_TIMEOUT }
     }
 }
 
@@ -122,7 +122,7 @@ impl Session {
         let console = workshop.paths.cache.join(format!("console-{}-{}.log", boot.engine.name(), boot.kernel.number()));
         let kernel = workshop.kernel(boot.engine, boot.kernel)?;
         let interactive = matches!(boot.action, Action::Shell);
-        let launch = Launch { kernel: &kernel, initramfs: &initramfs, cmdline: boot.cmdline, folder: &folder, interactive };
+        let launch = Launch { kernel: &kernel, initramfs: &initramfs, counted_time: boot.counted_time, folder: &folder, interactive };
         let machine = match boot.engine {
             Engine::Qemu => Machine::qemu(&launch, accelerator, &console)?,
             Engine::Uml => Machine::uml(&launch, &console)?,

@@ -58,8 +58,8 @@ impl Engine {
 pub(crate) struct Launch<'a> {
     pub(crate) kernel: &'a Kernel,
     pub(crate) initramfs: &'a Path,
-    /// Added to the kernel's command line.
-    pub(crate) cmdline: &'a str,
+    /// Whether the guest's time is counted in instructions. User-mode Linux cannot.
+    pub(crate) counted_time: bool,
     /// Where an engine may leave files.
     pub(crate) folder: &'a Path,
     /// Whether a person sits at the console.

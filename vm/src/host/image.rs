@@ -11,11 +11,13 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, ensure};
-use ovsdp_vm::protocol::{GUEST_PATH, PLAN_PATH, Plan};
+use anyhow::Context;
+use ovsdp_vm::protocol::{Action, GUEST_PATH, LIBRARY_PATH, PLAN_PATH, Plan};
+use ovsdp_vm::registry;
 
 use archive::Archive;
 
+use super::build;
 use super::engine::{Accelerator, Engine};
 use super::kernel::{Kernel, KernelVersion};
 use super::paths::Paths;
@@ -114,7 +116,7 @@ impl Workshop {
     pub(crate) fn open() -> anyhow::Result<Workshop> {
         let paths = Paths::find()?;
         setup::ensure(&paths)?;
-        let binaries = build(&paths)?;
+        let binaries = build::guest(&paths)?;
         let sysroot = Sysroot::new(paths.cache.join("sysroot"));
         Ok(Workshop { sysroot, guest: binaries.join("ovsdp-vm-guest"), ovsdp: binaries.join("ovsdp"), paths })
     }
@@ -145,8 +147,21 @@ impl Workshop {
         part.file("usr/bin/ovsdp", 0o755, &self.ovsdp);
         part.file(GUEST_PATH.trim_start_matches('/'), 0o755, &self.guest);
         part.link("init", GUEST_PATH);
+        if wants_library(&plan.action) {
+            self.library(&mut part)?;
+        }
         part.text(PLAN_PATH.trim_start_matches('/'), 0o644, &serde_json::to_string(plan).context("cannot write the plan")?);
         write(&part, File::options().append(true).open(target))
+    }
+
+    /// The library's tests, and what they load beyond the base.
+    fn library(&self, part: &mut Archive) -> anyhow::Result<()> {
+        let tests = build::library(&self.paths)?;
+        part.file(LIBRARY_PATH.trim_start_matches('/'), 0o755, &tests);
+        for library in self.sysroot.libraries(&tests)? {
+            part.file(&format!("usr/lib/{}", name(&library)?), 0o755, &library);
+        }
+        Ok(())
     }
 
     /// The base archive, made when what it is made from has changed.
@@ -193,18 +208,13 @@ fn folder(paths: &Paths) -> PathBuf {
     paths.cache.join("images")
 }
 
-/// Builds ovsdp and the guest's init, static, and returns the folder they are in. Their own target folder keeps the
-/// flags from throwing away what the ordinary builds have cached.
-fn build(paths: &Paths) -> anyhow::Result<PathBuf> {
-    let target = "x86_64-unknown-linux-gnu";
-    let folder = paths.cache.join("build");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(&paths.workspace).env("RUSTFLAGS", "-C target-feature=+crt-static");
-    cargo.args(["build", "--quiet", "--release", "--target", target, "--target-dir"]).arg(&folder);
-    cargo.args(["--package", "ovsdp", "--bin", "ovsdp", "--package", "ovsdp-vm", "--bin", "ovsdp-vm-guest"]);
-    let status = cargo.status().context("cannot run cargo")?;
-    ensure!(status.success(), "the guest's binaries do not build");
-    Ok(folder.join(target).join("release"))
+fn wants_library(action: &Action) -> bool {
+    let Action::Tests(names) = action else { return false };
+    registry::tests().iter().any(|test| test.library && names.iter().any(|name| name == test.name))
+}
+
+fn name(file: &Path) -> anyhow::Result<String> {
+    Ok(file.file_name().context("a library without a name")?.to_string_lossy().into_owned())
 }
 
 fn write(archive: &Archive, file: std::io::Result<File>) -> anyhow::Result<()> {
@@ -237,8 +247,7 @@ fn base_archive(sysroot: &Sysroot) -> anyhow::Result<Archive> {
     }
     for library in libraries {
         // The guest's libraries lie in one folder; the loader finds /lib and /usr/lib by itself.
-        let name = library.file_name().context("a library without a name")?.to_string_lossy().into_owned();
-        archive.file(&format!("usr/lib/{name}"), 0o755, &library);
+        archive.file(&format!("usr/lib/{}", name(&library)?), 0o755, &library);
     }
     for (name, target) in LINKS {
         archive.link(&format!("usr/bin/{name}"), target);

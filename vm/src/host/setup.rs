@@ -1,6 +1,7 @@
 //! `cargo vm setup`: everything a boot needs, fetched once.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -32,17 +33,25 @@ const GUEST_PACKAGES: &[&str] = &[
     "xz-utils",
 ];
 
+/// Debian's headers of the newer kernel: the oldest with every constant of `proto`.
+const HEADERS: &str = "linux-headers-6.12-cloud-amd64";
+
+/// The folder those headers are in: what a compiler would be given to find `linux/openvswitch.h`.
+pub(crate) fn uapi(paths: &Paths) -> PathBuf {
+    paths.cache.join("uapi")
+}
+
 /// Makes sure all is there, and says what it does. The second time it does nothing.
 pub(crate) fn ensure(paths: &Paths) -> anyhow::Result<()> {
     let stamp = paths.cache.join("setup.stamp");
-    let wanted = format!("{GUEST_PACKAGES:?} {:?}\n", KernelVersion::ALL.map(KernelVersion::metapackage));
+    let wanted = format!("{GUEST_PACKAGES:?} {:?} {HEADERS}\n", KernelVersion::ALL.map(KernelVersion::metapackage));
     let fetched = fs::read_to_string(&stamp).is_ok_and(|text| text.starts_with(&wanted));
     let qemu = is_installed("qemu-system-x86_64");
     if fetched && qemu {
         return Ok(());
     }
     let start = Instant::now();
-    let known = GUEST_PACKAGES.iter().copied().chain(KernelVersion::ALL.map(KernelVersion::metapackage)).chain(["qemu-system-x86"]);
+    let known = GUEST_PACKAGES.iter().copied().chain(KernelVersion::ALL.map(KernelVersion::metapackage)).chain(["qemu-system-x86", HEADERS]);
     let mut updated = false;
     if !known.into_iter().all(apt::knows) {
         apt::update()?;
@@ -76,7 +85,7 @@ pub(crate) fn ensure(paths: &Paths) -> anyhow::Result<()> {
 /// Downloads and unpacks, and returns the packages' names.
 fn fetch(paths: &Paths) -> anyhow::Result<String> {
     let cache = &paths.cache;
-    for stale in ["sysroot", "kernels", "debs"] {
+    for stale in ["sysroot", "kernels", "debs", "uapi"] {
         let folder = cache.join(stale);
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -91,14 +100,27 @@ fn fetch(paths: &Paths) -> anyhow::Result<String> {
     }
     let sysroot = Sysroot::new(cache.join("sysroot"));
     for version in KernelVersion::ALL {
-        let package = apt::resolve(version.metapackage())?;
+        let package = apt::dependency(version.metapackage(), "linux-image-", "-amd64")?;
         println!("fetching {package}");
         let deb = apt::download(&cache.join("debs/kernels"), &package)?;
         apt::unpack(&deb, &cache.join("kernels").join(version.number()))?;
         modules::index(&sysroot, &Kernel::find(cache, Engine::Qemu, version)?)?;
         names += &format!("{}\n", deb.file_name().unwrap_or_default().display());
     }
+    names += &headers(paths)?;
     // Only what was unpacked is used again.
     fs::remove_dir_all(cache.join("debs")).context("cannot remove the downloaded packages")?;
     Ok(names)
+}
+
+/// Fetches the headers' package and keeps what a program outside the kernel may include.
+fn headers(paths: &Paths) -> anyhow::Result<String> {
+    let folder = paths.cache.join("debs/headers");
+    let package = apt::dependency(&apt::dependency(HEADERS, "linux-headers-", "-amd64")?, "linux-headers-", "-common")?;
+    println!("fetching {package}");
+    let deb = apt::download(&folder, &package)?;
+    apt::unpack(&deb, &folder)?;
+    let found = folder.join("usr/src").join(&package).join("include/uapi");
+    fs::rename(&found, uapi(paths)).with_context(|| format!("cannot keep {}", found.display()))?;
+    Ok(format!("{}\n", deb.file_name().unwrap_or_default().display()))
 }

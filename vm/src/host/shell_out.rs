@@ -4,6 +4,8 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use super::paths::Paths;
+
 /// Runs a command that must succeed, and returns what it printed.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
@@ -12,6 +14,13 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
         bail!("{command:?}: {}\n{stdout}{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
     Ok(stdout)
+}
+
+/// The cargo that runs us, in the workspace.
+pub(crate) fn cargo(paths: &Paths) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(&paths.workspace);
+    command
 }
 
 /// Whether a program of this name is in the `PATH`.

@@ -1,12 +1,15 @@
 //! What `cargo vm test --all` does before it boots anything.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use std::time::Instant;
 
 use anyhow::Context;
 
 use super::paths::Paths;
 use super::report::Tally;
+use super::setup;
+use super::shell_out::cargo;
 
 const STAGES: [(&str, &[&str]); 3] = [
     ("formatting", &["fmt", "--all", "--check"]),
@@ -15,23 +18,25 @@ const STAGES: [(&str, &[&str]); 3] = [
 ];
 
 /// Runs the stages until one fails. A stage that fails without naming a test counts as one.
-pub(crate) fn run(paths: &Paths) -> anyhow::Result<Tally> {
-    let mut tally = Tally::default();
+pub(crate) fn run(paths: &Paths, tally: &mut Tally) -> anyhow::Result<()> {
     for (name, arguments) in STAGES {
         println!("\n{name}: cargo {}", arguments.join(" "));
-        tally += stage(paths, arguments)?;
+        let start = Instant::now();
+        *tally += stage(paths, arguments)?;
         if tally.failed > 0 {
             println!("FAILED {name}");
             break;
         }
-        println!("ok {name}");
+        println!("ok {name} ({:.0} s)", start.elapsed().as_secs_f64());
     }
-    Ok(tally)
+    Ok(())
 }
 
 fn stage(paths: &Paths, arguments: &[&str]) -> anyhow::Result<Tally> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    let mut child = cargo.current_dir(&paths.workspace).args(arguments).stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
+    let mut cargo = cargo(paths);
+    // A test in proto compares its constants with these headers too.
+    cargo.env("OVSDP_UAPI_DIR", setup::uapi(paths));
+    let mut child = cargo.args(arguments).stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
     let mut tally = Tally::default();
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {

@@ -20,15 +20,23 @@ pub struct OpenVswitch {
 }
 
 impl OpenVswitch {
+    /// Waits until the kernel has been up for long enough.
+    ///
+    /// # Errors
+    /// When its uptime cannot be read.
+    pub fn wait_until_it_would_hear() -> anyhow::Result<()> {
+        eventually(DEAF_BEFORE, || {
+            ensure!(uptime()? >= DEAF_BEFORE, "the machine is too young for ovs-vswitchd");
+            Ok(())
+        })
+    }
+
     /// Starts both with an empty database in the host's own `/etc/openvswitch` and `/run/openvswitch`.
     ///
     /// # Errors
     /// When either does not come up.
     pub fn start(host: &Host) -> anyhow::Result<OpenVswitch> {
-        eventually(DEAF_BEFORE, || {
-            ensure!(uptime()? >= DEAF_BEFORE, "the machine is too young for ovs-vswitchd");
-            Ok(())
-        })?;
+        Self::wait_until_it_would_hear()?;
         host.run("mkdir -p /run/openvswitch /etc/openvswitch /var/log/openvswitch")?;
         host.run("ovsdb-tool create /etc/openvswitch/conf.db /usr/share/openvswitch/vswitch.ovsschema")?;
         let ovsdb = host.spawn("ovsdb-server /etc/openvswitch/conf.db --remote=punix:/run/openvswitch/db.sock --pidfile")?;

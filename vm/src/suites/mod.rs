@@ -1,5 +1,8 @@
 //! The suites, one file each, with its table of tests. `registry` lists the tables.
 
+pub mod bench;
+pub mod demo;
+pub mod library;
 pub mod refusals;
 pub mod scene;
 pub mod smoke;

@@ -10,7 +10,7 @@ use crate::registry::Test;
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
     Test::new("refusals::another_switch", another_switch),
-    Test::new("refusals::no_module", no_module).fresh_boot_with("", &["openvswitch"]),
+    Test::new("refusals::no_module", no_module).fresh_boot_without(&["openvswitch"]),
     Test::new("refusals::an_ordinary_user", an_ordinary_user),
     Test::new("refusals::files", files),
     Test::new("refusals::devices", devices),

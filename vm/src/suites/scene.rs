@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{ADDRESS, DIR, MAC, SERVER, Stage, addresses, changed_nothing, ifcfg, mac, snapshot};
+use super::stage::{ADDRESS, DIR, MAC, Stage, addresses, changed_nothing, ifcfg, snapshot};
 use crate::guest::{World, eventually};
 use crate::registry::Test;
 
@@ -20,40 +20,6 @@ pub const TESTS: &[Test] = &[
     Test::new("scene::lease_is_renewed", lease_is_renewed).seconds(150),
 ];
 
-/// What must be so once the bridge is up with the host's address.
-fn is_up(stage: &Stage) -> anyhow::Result<()> {
-    let host = &stage.host;
-    ensure!(mac(host, "ovsbr0")? == MAC, "ovsbr0 has another MAC than eth0: {}", mac(host, "ovsbr0")?);
-    ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/24")], "{:?}", addresses(host, "ovsbr0")?);
-    ensure!(addresses(host, "eth0")?.is_empty(), "eth0 kept an IPv4 address");
-    ensure!(host.run("ip -6 addr show dev eth0 scope link")?.stdout.contains("inet6 fe80::"), "eth0 lost its link-local address");
-    ensure!(host.run("ip link show dev eth0")?.stdout.contains("master ovs-system"), "eth0 is not in the datapath");
-    for link in ["eth0", "ovsbr0"] {
-        ensure!(host.run(&format!("ip link show up dev {link}"))?.stdout.contains(link), "{link} is down");
-    }
-    let routes = host.run("ip route")?;
-    ensure!(routes.stdout.contains(&format!("default via {SERVER} dev ovsbr0")), "{routes}");
-    ensure!(!routes.stdout.contains("dev eth0"), "{routes}");
-    ensure!(host.read("/etc/resolv.conf")?.contains(&format!("nameserver {SERVER}")), "the resolver was lost");
-    let shown = host.run("ovsdp show")?.stdout;
-    let lines: Vec<_> = shown.lines().collect();
-    ensure!(lines.first().is_some_and(|uuid| uuid.len() == 36), "{shown}");
-    ensure!(
-        lines[1..lines.len() - 1]
-            == [
-                "    Bridge ovsbr0",
-                "        Port eth0",
-                "            Interface eth0",
-                "        Port ovsbr0",
-                "            Interface ovsbr0",
-                "                type: internal",
-            ],
-        "{shown}"
-    );
-    ensure!(lines.last().is_some_and(|line| line.starts_with("    ovs_version: \"ovsdp ")), "{shown}");
-    stage.pings_both_ways()
-}
-
 fn dhcp(world: &mut World) -> anyhow::Result<()> {
     let stage = Stage::with_lease(world)?;
     let host = &stage.host;
@@ -62,7 +28,7 @@ fn dhcp(world: &mut World) -> anyhow::Result<()> {
 
     let up = host.run("ovsdp up ovsbr0")?;
     ensure!(up.stdout.contains("[  OK  ]"), "no verdicts: {up}");
-    is_up(&stage)?;
+    stage.is_up()?;
     let first_show = host.run("ovsdp show")?.stdout;
     // The same server leased the same address, to the bridge this time.
     let log = stage.dnsmasq.as_ref().map(|dnsmasq| dnsmasq.process.stderr() + &dnsmasq.process.stdout()).unwrap_or_default();
@@ -75,7 +41,7 @@ fn dhcp(world: &mut World) -> anyhow::Result<()> {
     changed_nothing(&host.run("ovsdp up ovsbr0")?)?;
     changed_nothing(&host.run("ovsdp up eth0")?)?;
     changed_nothing(&host.run("ovsdp restart")?)?;
-    is_up(&stage)?;
+    stage.is_up()?;
     ensure!(host.run("ovsdp show")?.stdout == first_show, "the UUID is not stable");
 
     host.run("ovsdp down ovsbr0")?;
@@ -87,13 +53,13 @@ fn dhcp(world: &mut World) -> anyhow::Result<()> {
     changed_nothing(&host.run("ovsdp down ovsbr0")?)?;
 
     host.run("ovsdp up ovsbr0")?;
-    is_up(&stage)
+    stage.is_up()
 }
 
 fn by_other_words(world: &mut World, command: &str) -> anyhow::Result<()> {
     let stage = Stage::with_lease(world)?;
     stage.host.run(&format!("ovsdp {command}"))?;
-    is_up(&stage)
+    stage.is_up()
 }
 
 fn static_addresses(world: &mut World) -> anyhow::Result<()> {
@@ -107,7 +73,7 @@ fn static_addresses(world: &mut World) -> anyhow::Result<()> {
     let plan = host.run("ovsdp plan")?;
     ensure!(plan.stdout.contains("ovsbr0") && snapshot(host)? == before, "the plan is empty, or did something: {plan}");
     host.run("ovsdp up")?;
-    is_up(&stage)?;
+    stage.is_up()?;
     changed_nothing(&host.run("ovsdp up")?)?;
     // In place: another MTU and a second thought about the prefix.
     host.write(&format!("{DIR}/ifcfg-ovsbr0"), &host.read(&format!("{DIR}/ifcfg-ovsbr0"))?.replace("NETMASK=255.255.255.0", "PREFIX=25\nMTU=1400"))?;

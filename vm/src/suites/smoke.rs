@@ -16,7 +16,7 @@ pub const TESTS: &[Test] = &[
     Test::new("smoke::open_vswitch_switches", open_vswitch_switches).seconds(120),
     Test::new("smoke::dhcp_lease", dhcp_lease),
     Test::new("smoke::hosts_are_apart", hosts_are_apart),
-    Test::new("smoke::without_openvswitch", without_openvswitch).fresh_boot_with("", &["openvswitch"]),
+    Test::new("smoke::without_openvswitch", without_openvswitch).fresh_boot_without(&["openvswitch"]),
 ];
 
 /// Two hosts on a cable reach each other, and the steady ping, the capture and JSON tell so.

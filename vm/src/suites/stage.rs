@@ -68,6 +68,40 @@ impl Stage {
         }
         Ok(())
     }
+
+    /// Fails unless the bridge is up with the host's address and all that goes with it, and carries traffic.
+    pub(super) fn is_up(&self) -> anyhow::Result<()> {
+        let host = &self.host;
+        ensure!(mac(host, "ovsbr0")? == MAC, "ovsbr0 has another MAC than eth0: {}", mac(host, "ovsbr0")?);
+        ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/24")], "{:?}", addresses(host, "ovsbr0")?);
+        ensure!(addresses(host, "eth0")?.is_empty(), "eth0 kept an IPv4 address");
+        ensure!(host.run("ip -6 addr show dev eth0 scope link")?.stdout.contains("inet6 fe80::"), "eth0 lost its link-local address");
+        ensure!(host.run("ip link show dev eth0")?.stdout.contains("master ovs-system"), "eth0 is not in the datapath");
+        for link in ["eth0", "ovsbr0"] {
+            ensure!(host.run(&format!("ip link show up dev {link}"))?.stdout.contains(link), "{link} is down");
+        }
+        let routes = host.run("ip route")?;
+        ensure!(routes.stdout.contains(&format!("default via {SERVER} dev ovsbr0")), "{routes}");
+        ensure!(!routes.stdout.contains("dev eth0"), "{routes}");
+        ensure!(host.read("/etc/resolv.conf")?.contains(&format!("nameserver {SERVER}")), "the resolver was lost");
+        let shown = host.run("ovsdp show")?.stdout;
+        let lines: Vec<_> = shown.lines().collect();
+        ensure!(lines.first().is_some_and(|uuid| uuid.len() == 36), "{shown}");
+        ensure!(
+            lines[1..lines.len() - 1]
+                == [
+                    "    Bridge ovsbr0",
+                    "        Port eth0",
+                    "            Interface eth0",
+                    "        Port ovsbr0",
+                    "            Interface ovsbr0",
+                    "                type: internal",
+                ],
+            "{shown}"
+        );
+        ensure!(lines.last().is_some_and(|line| line.starts_with("    ovs_version: \"ovsdp ")), "{shown}");
+        self.pings_both_ways()
+    }
 }
 
 /// Writes `ifcfg-NAME` with one assignment a line.

@@ -1,0 +1,103 @@
+//! Samples of two, and the table that compares them.
+
+use std::fmt::Write;
+
+/// One quantity, measured for both.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    /// What was measured.
+    pub quantity: String,
+    /// How a value is printed.
+    pub unit: &'static str,
+    /// ovsdp's samples.
+    pub ours: Vec<f64>,
+    /// Open vSwitch's samples.
+    pub theirs: Vec<f64>,
+    /// What is asked of ovsdp.
+    pub bar: Bar,
+}
+
+/// What is asked of a quantity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Bar {
+    /// At most this part of Open vSwitch's.
+    Ratio(f64),
+    /// At most this much.
+    Most(f64),
+    /// Nothing: it is there to be read.
+    None,
+}
+
+impl Row {
+    /// The ratio of the medians.
+    pub(super) fn ratio(&self) -> f64 {
+        median(&self.ours) / median(&self.theirs)
+    }
+
+    /// What the bar is and how far from it this is: the part of it that was used.
+    fn judged(&self) -> Option<(String, f64)> {
+        match self.bar {
+            Bar::Ratio(bar) => Some((format!("≤ {bar}"), self.ratio() / bar)),
+            Bar::Most(bar) => Some((format!("≤ {bar} {}", self.unit), median(&self.ours) / bar)),
+            Bar::None => None,
+        }
+    }
+
+    fn line(&self) -> String {
+        let (bar, verdict) = match self.judged() {
+            None => (String::new(), String::new()),
+            Some((bar, used)) if used <= 1.0 => (bar, "met".to_owned()),
+            Some((bar, used)) => (bar, format!("missed by {:.0} %", (used - 1.0) * 100.0)),
+        };
+        let (quantity, ratio) = (&self.quantity, self.ratio());
+        format!("| {quantity} | {} | {} | {ratio:.2} | {bar} | {verdict} |", self.cell(&self.ours), self.cell(&self.theirs))
+    }
+
+    /// The median, and the range where there is one.
+    fn cell(&self, samples: &[f64]) -> String {
+        let (least, most) = (samples.iter().copied().fold(f64::INFINITY, f64::min), samples.iter().copied().fold(0.0, f64::max));
+        let number = |value: f64| if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") };
+        let mut cell = format!("{} {}", number(median(samples)), self.unit);
+        if number(least) != number(most) {
+            let _ = write!(cell, " ({}–{})", number(least), number(most));
+        }
+        cell
+    }
+}
+
+/// The table, in Markdown.
+pub(super) fn table(rows: &[Row]) -> String {
+    let mut text = String::from("| | ovsdp | Open vSwitch | ratio | bar | |\n|---|---|---|---|---|---|\n");
+    for row in rows {
+        text.push_str(&row.line());
+        text.push('\n');
+    }
+    text
+}
+
+/// The sample in the middle; of two in the middle, the smaller. Not a number where there is none.
+pub(super) fn median(samples: &[f64]) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_is_the_middle() {
+        assert_eq!(median(&[9.0, 1.0, 5.0]), 5.0);
+        assert_eq!(median(&[4.0, 1.0]), 1.0);
+        assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn a_bar_is_met_or_missed_by_how_much() {
+        let row = |bar| Row { quantity: "q".into(), unit: "ms", ours: vec![3.0, 2.0, 4.0], theirs: vec![10.0], bar };
+        assert_eq!(row(Bar::Ratio(0.2)).line(), "| q | 3.0 ms (2.0–4.0) | 10 ms | 0.30 | ≤ 0.2 | missed by 50 % |");
+        assert_eq!(row(Bar::Most(8.0)).line(), "| q | 3.0 ms (2.0–4.0) | 10 ms | 0.30 | ≤ 8 ms | met |");
+        assert!(table(&[row(Bar::None)]).ends_with("| 0.30 |  |  |\n"));
+    }
+}
