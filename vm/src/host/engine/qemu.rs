@@ -8,6 +8,9 @@ use super::Launch;
 /// addresses of chance (norandmaps) would have to be translated anew each time they are started.
 const FAST: &str = "mitigations=off init_on_alloc=0 nokaslr norandmaps cryptomgr.notests lsm= audit=0";
 
+/// QEMU 7.2's emulation of cmpxchg16b is not atomic between two CPUs.
+const EMULATED: &str = "Nehalem,cx16=off";
+
 /// What QEMU computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accelerator {
@@ -32,17 +35,11 @@ pub(super) fn command(launch: &Launch<'_>, accelerator: Accelerator) -> Command 
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot"]);
     command.args(["-machine", "pc", "-m", "1024", "-display", "none"]);
-    if launch.counted_time {
-        // A nanosecond an instruction, and none while nobody computes: no accelerator but emulation, on one CPU, can do it.
-        command.args(["-smp", "1", "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "Nehalem,cx16=off"]);
-    } else {
-        command.args(["-smp", "2"]);
-    }
-    match accelerator {
-        _ if launch.counted_time => &mut command,
-        Accelerator::Kvm => command.args(["-accel", "kvm", "-cpu", "host"]),
-        // QEMU 7.2's emulation of cmpxchg16b is not atomic between two CPUs.
-        Accelerator::Tcg => command.args(["-accel", "tcg,thread=multi", "-cpu", "Nehalem,cx16=off"]),
+    match (launch.counted_time, accelerator) {
+        // A nanosecond an instruction, and none while nobody computes: only emulation, on one CPU, can do it.
+        (true, _) => command.args(["-smp", "1", "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", EMULATED]),
+        (false, Accelerator::Kvm) => command.args(["-smp", "2", "-accel", "kvm", "-cpu", "host"]),
+        (false, Accelerator::Tcg) => command.args(["-smp", "2", "-accel", "tcg,thread=multi", "-cpu", EMULATED]),
     };
     // The console is ours to break (a shell's Ctrl-C belongs to the guest); events leave through stderr.
     let signal = if launch.interactive { "signal=off" } else { "signal=on" };
