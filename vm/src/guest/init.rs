@@ -73,6 +73,8 @@ fn furnish() -> anyhow::Result<()> {
     // collect entropy, seconds in an emulator. User-mode Linux has its own.
     let _ = tool("/usr/sbin/modprobe").args(["-qa", "virtio_pci", "virtio_rng"]).status();
     nix::unistd::sethostname("guest").context("cannot set the host name")?;
+    // A test that loads a tunnel's module must not give the hosts of the tests after it gre0, gretap0 and erspan0.
+    let _ = fs::write("/proc/sys/net/core/fb_tunnels_only_for_init_net", "2");
     // Pings as an ordinary user, as every distribution allows.
     let _ = fs::write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
     Ok(())

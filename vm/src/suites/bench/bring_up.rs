@@ -117,8 +117,8 @@ fn run(world: &mut World) -> anyhow::Result<()> {
         "{}",
         table(&[
             row("first ping reply after the first command", "ms", &ours.first_reply, &theirs.first_reply, Bar::Ratio(0.2)),
-            row("resident memory, idle", "MB", &ours.resident, &theirs.resident, Bar::Ratio(0.4)),
-            row("of it, its own (anonymous)", "MB", &ours.private, &theirs.private, Bar::None),
+            row("resident memory, idle", "MiB", &ours.resident, &theirs.resident, Bar::Ratio(0.4)),
+            row("of it, its own (anonymous)", "MiB", &ours.private, &theirs.private, Bar::None),
             row("a command with nothing to do", "ms", &ours.no_op, &theirs.no_op, Bar::Ratio(0.2)),
             row("programs on disk", "MB", &[sizes.0], &[sizes.1], Bar::Most(8.0)),
         ])
@@ -180,7 +180,7 @@ fn measure(world: &World, way: &Way, samples: &mut Samples) -> anyhow::Result<()
     Ok(())
 }
 
-/// VmRSS and RssAnon of all processes of a program, in MB.
+/// VmRSS and RssAnon of all processes of a program, in MiB.
 fn memory(host: &Host, program: &str) -> anyhow::Result<(f64, f64)> {
     let status = host.run(&format!("for pid in $(pidof {program}); do cat /proc/$pid/status; done"))?.stdout;
     let sum = |key: &str| -> anyhow::Result<f64> {
