@@ -4,7 +4,6 @@
 //! the kernel takes its own lock for each flow anyway.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -112,13 +111,12 @@ pub(super) fn now() -> Moment {
     Moment(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// A secret for naming flows. Without the kernel's random numbers (no `/dev`) the one that hash maps start from does.
+/// A secret for naming flows: what hash maps start from. That comes at once even in the first seconds of a boot, where
+/// `/dev/urandom` may wait for the kernel to have collected enough.
 fn seed() -> Seed {
+    let [a, b] = [(); 2].map(|()| RandomState::new().hash_one(0).to_ne_bytes());
     let mut bytes = [0; 16];
-    let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    if read.is_err() {
-        let half = || RandomState::new().hash_one(0).to_ne_bytes();
-        bytes = [half(), half()].concat().try_into().unwrap_or(bytes);
-    }
+    bytes[..8].copy_from_slice(&a);
+    bytes[8..].copy_from_slice(&b);
     Seed(bytes)
 }
