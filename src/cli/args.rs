@@ -110,6 +110,13 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Work on the kernel's datapaths, ports and flows one by one, as `ovs-dpctl` does
+    #[command(disable_help_flag = true)]
+    Dpctl {
+        /// What `ovs-dpctl` takes; `ovsdp dpctl --help` lists it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Run the agent: the switch itself
     #[command(long_about = "Run the agent: the switch itself.\n\n\
         It answers the kernel's upcalls, learns addresses, installs and ages flows, keeps leases, and serves the other commands over \

@@ -8,6 +8,7 @@
 //!
 //! It must not know bridges, ports, VLANs or MAC tables: it does what it is told and says what the kernel answers.
 
+mod cache;
 pub mod cpu;
 mod datapath;
 mod error;
