@@ -90,7 +90,8 @@ pub struct Program {
 /// All tests, suite by suite.
 #[must_use]
 pub fn tests() -> Vec<Test> {
-    [suites::smoke::TESTS, suites::scene::TESTS, suites::switching::TESTS, suites::steady::TESTS, suites::refusals::TESTS].concat()
+    [suites::smoke::TESTS, suites::scene::TESTS, suites::switching::TESTS, suites::steady::TESTS, suites::refusals::TESTS, suites::dpctl::TESTS]
+        .concat()
 }
 
 /// All programs. Each is written in a file of its own in `src/suites/` and listed here when it exists.

@@ -1,5 +1,6 @@
 //! The suites, one file each, with its table of tests. `registry` lists the tables.
 
+pub mod dpctl;
 pub mod refusals;
 pub mod scene;
 pub mod smoke;
