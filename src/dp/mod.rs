@@ -33,7 +33,7 @@ pub use error::Error;
 pub use events::{Event, Events};
 pub use family::Families;
 pub use flow::Parts;
-pub use requests::Requests;
+pub use requests::{How, Requests};
 pub use upcall::{Drained, UpcallSocket};
 pub use vport::{Vport, VportKind};
 

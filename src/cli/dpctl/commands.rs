@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::call::Call;
 use super::complaint::Complaint;
-use super::{Outcome, cache, datapaths, flows, help, output, ports, show};
+use super::{Outcome, cache, datapaths, flows, help, output, ports, put, show};
 
 /// A command.
 pub(super) struct Command {
@@ -42,23 +42,23 @@ pub(super) const COMMANDS: &[Command] = &[
     reads("dump-dps", "", (0, 0), datapaths::dump),
     reads("show", "[-s] [dp...]", (0, ANY), show::run),
     reads("dump-flows", "[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]", (0, 6), flows::dump),
+    writes("add-flow", "[dp] flow actions", (2, 3), put::add),
+    writes("mod-flow", "[dp] flow actions", (2, 3), put::modify),
     reads("get-flow", "[dp] ufid", (1, 2), flows::get),
-    writes("del-flows", "[dp] [file]", (0, 2), flows::flush),
+    writes("del-flow", "[dp] flow", (1, 2), put::delete),
+    writes("add-flows", "[dp] file", (1, 2), put::add_file),
+    writes("mod-flows", "[dp] file", (1, 2), put::modify_file),
+    writes("del-flows", "[dp] [file]", (0, 2), put::delete_file),
     reads("cache-get-size", "[dp]", (0, 1), cache::get),
     writes("cache-set-size", "dp cache <size>", (3, 3), cache::set),
     reads("help", "", (0, ANY), help::run),
     reads("list-commands", "", (0, ANY), list),
+    reads("parse-actions", "actions", (1, ANY), put::actions),
 ];
 
 /// Commands of `ovs-dpctl` that are not here, with the reason.
 const MISSING: &[(&str, &str)] = &[
-    ("add-flow", FLOW_TEXT),
-    ("mod-flow", FLOW_TEXT),
-    ("del-flow", FLOW_TEXT),
-    ("add-flows", FLOW_TEXT),
-    ("mod-flows", FLOW_TEXT),
-    ("parse-actions", FLOW_TEXT),
-    ("normalize-actions", FLOW_TEXT),
+    ("normalize-actions", "it serves Open vSwitch's own tests; `parse-actions` prints actions in canonical form"),
     ("offload-stats-show", "hardware offload is ovs-vswitchd's"),
     ("dump-conntrack", CONNTRACK),
     ("flush-conntrack", CONNTRACK),
@@ -80,7 +80,6 @@ const MISSING: &[(&str, &str)] = &[
     ("ipf-get-status", USERSPACE_CONNTRACK),
 ];
 
-const FLOW_TEXT: &str = "it does not read flows from text yet";
 const CONNTRACK: &str = "it does not read the kernel's connection table yet; conntrack(8) does";
 const LIMITS: &str = "it does not speak the ovs_ct_limit family yet";
 const USERSPACE_CONNTRACK: &str = "the kernel's datapath has no such thing: it belongs to Open vSwitch's own datapath in userspace";

@@ -1,4 +1,4 @@
-//! `dump-flows`, `get-flow`, and `del-flows` of everything.
+//! `dump-flows`, `get-flow`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufWriter, Write};
@@ -106,7 +106,7 @@ impl Printer {
 }
 
 /// Milliseconds on the clock the kernel notes a flow's use with.
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| u64::try_from(std::time::Duration::from(now).as_millis()).unwrap_or(u64::MAX))
 }
 
@@ -164,19 +164,7 @@ fn whole(
 
 /// Reads `ufid:UUID`.
 fn ufid(text: &str) -> Option<Ufid> {
-    let text = text.strip_prefix("ufid:")?.trim_end_matches([',', ' ']);
-    let groups: Vec<&str> = text.split('-').collect();
-    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    if lengths != [8, 4, 4, 4, 12] || !text.chars().all(|c| c == '-' || c.is_ascii_hexdigit()) {
-        return None;
-    }
-    let number = u128::from_str_radix(&groups.concat(), 16).ok()?;
-    // Four words, each in the machine's own order.
-    let mut bytes = number.to_be_bytes();
-    for word in bytes.as_chunks_mut::<4>().0 {
-        *word = u32::from_be_bytes(*word).to_ne_bytes();
-    }
-    Some(Ufid(bytes))
+    Ufid::from_text(text.strip_prefix("ufid:")?.trim_end_matches([',', ' ']))
 }
 
 /// `get-flow [DP] ufid:UFID`.
@@ -199,16 +187,6 @@ pub(super) fn get(call: &mut Call<'_>) -> Outcome {
         return Err(Complaint::because("getting flow", Why::errno(Errno::ENOENT)));
     }
     Ok(output::text(&String::from_utf8_lossy(&out))?)
-}
-
-/// `del-flows [DP]`.
-pub(super) fn flush(call: &mut Call<'_>) -> Outcome {
-    let mut dp = target::connect("deleting all flows")?;
-    if call.args.len() > 1 {
-        return Err(Complaint::new("del-flows from a file is not there yet: ovsdp does not read flows from text"));
-    }
-    let datapath = target::lookup_or_only(&mut dp, call.args.first().map(String::as_str))?;
-    dp.flush_flows(datapath.index).map_err(|error| Complaint::because("deleting all flows", &error))
 }
 
 #[cfg(test)]

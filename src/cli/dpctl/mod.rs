@@ -6,6 +6,7 @@
 
 mod cache;
 mod call;
+mod change;
 mod commands;
 mod complaint;
 mod datapaths;
@@ -14,6 +15,7 @@ mod help;
 mod iface;
 mod options;
 mod ports;
+mod put;
 mod show;
 mod stats;
 mod target;

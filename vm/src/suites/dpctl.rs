@@ -13,6 +13,7 @@ use crate::registry::Test;
 pub const TESTS: &[Test] = &[
     Test::new("dpctl::shows_the_same", shows_the_same).seconds(120),
     Test::new("dpctl::prints_flows_the_same", prints_flows_the_same).seconds(180),
+    Test::new("dpctl::changes_flows_the_same", changes_flows_the_same).seconds(180),
     Test::new("dpctl::a_life_seen_by_the_other", a_life_seen_by_the_other).seconds(180),
     Test::new("dpctl::refuses", refuses).seconds(180),
     Test::new("dpctl::looking_changes_nothing", looking_changes_nothing).seconds(90),
@@ -132,6 +133,95 @@ fn prints_flows_the_same(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Lines of which some cannot be done. What the good ones leave behind is told by the last.
+const MIXED: &str = "\
+# a remark, and an empty line
+
+in_port(1),eth(),eth_type(0x0800),ipv4(frag=no) 2
+add in_port(1),eth(),eth_type(0x0800),ipv4(frag=no) 3
+modify in_port(1),eth(),eth_type(0x0800),ipv4(frag=no) 4 # known by now
+modify in_port(4),eth(),eth_type(0x0800),ipv4(frag=no) 4
+in_port(2),eth(),eth_type(0x0806) 1
+frob in_port(5),eth() 1
+in_port(5),eth(),eth_type(0x0800),ipv4(frag=no) foo(1)
+in_port(5),eth(),eth_type(0x0800),ipv4(frag=no)
+add in_port(6),eth(),eth_type(0x0800),ipv4(frag=no) 1
+delete in_port(6),eth(),eth_type(0x0800),ipv4(frag=no)
+delete in_port(7),eth(),eth_type(0x0800),ipv4(frag=no)
+add in_port(v1),eth(),eth_type(0x88cc) 2
+";
+
+/// The lines of [`MIXED`] that fail, and the words that say why.
+const FAILING: &[(u32, &str)] = &[
+    (4, "updating flow table (File exists)"),
+    (6, "updating flow table (No such file or directory)"),
+    (7, "updating flow table (Invalid argument)"),
+    (8, "no key field has this name"),
+    (9, "no action has this name"),
+    (10, "actions are missing"),
+    (13, "deleting flow (No such file or directory)"),
+];
+
+fn changes_flows_the_same(world: &mut World) -> anyhow::Result<()> {
+    let host = stage(world)?;
+    let ours = |arguments: &str| host.run(&format!("{OURS} {arguments}"));
+    host.run("ip link add v1 type veth peer name v2 && ip link add d1 type dummy")?;
+    ours("add-dp dp0 v1 i0,type=internal vx,type=vxlan,remote_ip=flow d1,port_no=7")?;
+    let sorted = || {
+        let dump = ours("-m dump-flows")?;
+        let mut lines: Vec<_> = dump.stdout.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        anyhow::Ok(lines)
+    };
+    host.write("/tmp/flows", FLOWS)?;
+    host.write("/tmp/mixed", MIXED)?;
+    // Whoever adds them, the kernel has the same flows.
+    host.run("ovs-dpctl add-flows /tmp/flows")?;
+    let theirs = sorted()?;
+    ours("del-flows && ovsdp dpctl add-flows - </tmp/flows")?;
+    ensure!(sorted()? == theirs && theirs.len() == 7, "other flows than\n{theirs:#?}\nare there\n{:#?}", sorted()?);
+    // What is dumped can be put back, and names what to delete.
+    ours("dump-flows -m >/tmp/dump && ovsdp dpctl del-flows dp0 && ovsdp dpctl add-flows dp0 /tmp/dump")?;
+    ensure!(sorted()? == theirs, "{:#?}", sorted()?);
+    ours("del-flows dp0 /tmp/dump")?;
+    ensure!(sorted()?.is_empty());
+
+    host.run("ovs-dpctl add-flows dp0 /tmp/mixed")?;
+    let theirs = sorted()?;
+    ours("del-flows dp0")?;
+    let mixed = host.try_run(&format!("{OURS} add-flows dp0 /tmp/mixed"))?.fails_with(1)?;
+    ensure!(sorted()? == theirs && theirs.len() == 2, "other flows than\n{theirs:#?}\nare there\n{:#?}", sorted()?);
+    for (line, why) in FAILING {
+        let named = mixed.stderr.lines().any(|said| said.contains(&format!("/tmp/mixed:{line}: ")) && said.contains(why));
+        ensure!(named, "line {line} is not said to fail with {why}: {mixed}");
+    }
+    ensure!(mixed.stderr.lines().count() == FAILING.len(), "{mixed}");
+
+    // One by one.
+    ours("del-flows")?;
+    let flow = "'in_port(1),eth(),eth_type(0x0800),ipv4(frag=no)'";
+    ours(&format!("add-flow {flow} 2"))?;
+    ensure!(same(&host, "dump-flows")?.ends_with("actions:2\n"));
+    let again = host.try_run(&format!("{OURS} add-flow dp0 {flow} 2"))?.fails_with(1)?;
+    ensure!(again.stderr.contains("updating flow table (File exists)"), "{again}");
+    ensure!(same(&host, &format!("-s mod-flow {flow} 3,7"))? == "packets:0, bytes:0, used:never\n");
+    ensure!(same(&host, "dump-flows")?.ends_with("actions:3,7\n"));
+    same(&host, &format!("--clear mod-flow dp0 {flow} drop"))?;
+    ensure!(ours(&format!("-s del-flow {flow}"))?.stdout == "packets:0, bytes:0, used:never\n");
+    let gone = host.try_run(&format!("{OURS} mod-flow {flow} 3; {OURS} del-flow {flow}"))?.fails_with(1)?;
+    ensure!(gone.stderr.contains("updating flow table (No such file") && gone.stderr.contains("deleting flow (No such file"), "{gone}");
+    ours(&format!("--may-create mod-flow {flow} 3"))?;
+    same(&host, "parse-actions 'push_vlan(vid=12,pcp=0),1,2'")?;
+    // Many at once, of which one is there already.
+    host.run(
+        "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo \"in_port(2),eth(src=02:00:00:00:$(printf %02x:%02x $((i/256)) $((i%256)))),eth_type(0x88b5) 1\"; done >/tmp/many; echo 'in_port(2),eth(src=02:00:00:00:00:01),eth_type(0x88b5) 1' >>/tmp/many",
+    )?;
+    let many = host.try_run(&format!("{OURS} add-flows /tmp/many"))?.fails_with(1)?;
+    ensure!(many.stderr.contains("/tmp/many:3001: updating flow table (File exists)") && many.stderr.lines().count() == 1, "{many}");
+    ensure!(host.run("ovs-dpctl show")?.stdout.contains("flows: 3001\n"));
+    Ok(())
+}
+
 fn a_life_seen_by_the_other(world: &mut World) -> anyhow::Result<()> {
     let host = stage(world)?;
     let ours = |arguments: &str| host.run(&format!("{OURS} {arguments}"));
@@ -214,6 +304,12 @@ const REFUSED_BY_BOTH: &[(&str, &str)] = &[
     ("cache-set-size dp0 foo 512", "Cache name \"foo\" not found on dpif (Invalid argument)"),
     ("cache-set-size dp0 masks-cache 99999999", "Setting cache size failed (Numerical result out of range)"),
     ("cache-set-size nope masks-cache 1", "Opening datapath nope failed (No such device)"),
+    ("add-flow 'foo(1)' 3", "parsing flow key"),
+    ("add-flow 'in_port(7),eth(),eth_type(0x0801)' 'foo(3)'", "parsing actions"),
+    ("add-flow 'ufid:zz,in_port(7),eth(),eth_type(0x0801)' 1", "parsing flow"),
+    ("add-flow 'in_port(2),eth(),eth_type(0x0806)' 1", "updating flow table (Invalid argument)"),
+    ("mod-flow 'in_port(2),eth(),eth_type(0x0801)' 1", "updating flow table (No such file or directory)"),
+    ("del-flow 'in_port(2),eth(),eth_type(0x0801)'", "deleting flow (No such file or directory)"),
     ("get-flow ufid:00112233-4455-6677-8899-aabbccddeef0", "getting flow (No such file or directory)"),
 ];
 
@@ -228,6 +324,8 @@ const REFUSED_BY_OURS: &[(&str, &str)] = &[
     ("add-if dp0 er,type=erspan,remote_ip=flow", "no vport type erspan"),
     ("add-if dp0 pa,type=patch,peer=pb", "patch"),
     ("set-if dp0 d1,foo=bar", "d1: arguments provided to device that is not configurable"),
+    ("del-flows nope", "Opening file \"nope\" failed (No such file or directory)"),
+    ("add-flows dp0 /nonexist", "Opening file \"/nonexist\" failed (No such file or directory)"),
     ("dump-flows dp0 x", "unexpected argument"),
     ("dump-flows nope", "No such device"),
     ("dump-flows filter=arp", "filter="),
