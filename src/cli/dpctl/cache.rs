@@ -34,6 +34,10 @@ pub(super) fn set(call: &mut Call<'_>) -> Outcome {
     if call.arg(1) != MASKS || datapath.masks_cache_size.is_none() {
         return Err(Complaint::because(format!("Cache name \"{}\" not found on dpif", call.arg(1)), invalid()));
     }
-    let now = dp.set_masks_cache_size(&datapath, size).map_err(|error| Complaint::because("Setting cache size failed", &error))?;
+    // The kernel takes powers of two, and 0.
+    let size = if size == 0 { Some(0) } else { size.checked_next_power_of_two() };
+    let failed = |why: Why| Complaint::because("Setting cache size failed", why);
+    let size = size.ok_or_else(|| failed(Why::errno(nix::errno::Errno::ERANGE)))?;
+    let now = dp.set_masks_cache_size(&datapath, size).map_err(|error| failed(Why::from(&error)))?;
     Ok(output::text(&format!("Setting cache size successful, new size {}\n", now.masks_cache_size.unwrap_or(size)))?)
 }
