@@ -5,6 +5,7 @@
 mod args;
 mod change;
 mod fdb;
+mod flow;
 mod flows;
 mod launch;
 mod output;
@@ -61,6 +62,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Status { name, json } => status::run(&run, name.as_deref(), json),
         Command::Fdb { bridge, json } => fdb::run(&run, bridge.as_deref(), json),
         Command::Flows { bridge, json } => flows::run(&run, bridge.as_deref(), json),
+        Command::Flow { command } => flow::run(command),
         Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),
     }
 }
