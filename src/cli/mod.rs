@@ -6,6 +6,7 @@ mod args;
 mod change;
 mod dpctl;
 mod fdb;
+mod flow;
 mod flows;
 mod launch;
 mod output;
@@ -65,6 +66,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Fdb { bridge, json } => fdb::run(&run, bridge.as_deref(), json),
         Command::Flows { bridge, json } => flows::run(&run, bridge.as_deref(), json),
         Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
+        Command::Flow { command } => flow::run(command),
         Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -17,7 +17,7 @@ use crate::uapi::key;
 
 /// The bits of a connection's state that the kernel has: it refuses a mask with others.
 const CT_STATE_ALL: u32 = 0xff;
-/// The bits of TCP's flags.
+/// The bits of TCP's flags; the others of the field do not count.
 const TCP_FLAGS_ALL: u16 = 0xfff;
 
 /// Reads a key with its mask, such as `in_port(1),eth(dst=02:00:00:00:00:01),eth_type(0x0800),ipv4(src=10.0.0.0/8)`, and
@@ -174,7 +174,7 @@ impl Keys<'_, '_, '_> {
             }
             key::TCP_FLAGS => {
                 let at = self.cur.pos();
-                let (value, mask) = self.cur.flags(TCP_FLAGS, TCP_FLAGS_ALL.into())?;
+                let (value, mask) = self.cur.flags(TCP_FLAGS, u16::MAX.into())?;
                 let short = |flags: u32| u16::try_from(flags).map_err(|_| self.cur.since(at, ParseReason::TooLarge(16)));
                 let (value, mask) = (short(value)?, short(mask)?);
                 self.put(kind, value.to_be_bytes(), mask.to_be_bytes());

@@ -312,6 +312,11 @@ impl Keys<'_, '_, '_> {
                 break;
             }
         }
+        // A version that may be any is not printed, but what is printed beside it says which it is.
+        if seen & 1 == 0 && seen != 0 {
+            let [v0, v1, v2, v3, ..] = &mut value;
+            [*v0, *v1, *v2, *v3] = if seen & 2 != 0 { 1u32 } else { 2 }.to_ne_bytes();
+        }
         let [v0, v1, v2, v3, ..] = &mut bits;
         if u32::from_ne_bytes([*v0, *v1, *v2, *v3]) == 0xff {
             [*v0, *v1, *v2, *v3] = [0xff; 4];
