@@ -5,5 +5,8 @@ use std::process::ExitCode;
 use ovsdp::{agent, cli};
 
 fn main() -> ExitCode {
+    if let Some(done) = cli::as_another(std::env::args_os()) {
+        return done;
+    }
     cli::main(|args| agent::run(&agent::Options { background: args.background, per_vport: args.per_vport }))
 }

@@ -5,6 +5,8 @@ mod arrows;
 #[cfg(test)]
 mod dhcp;
 #[cfg(test)]
+mod flow;
+#[cfg(test)]
 mod ifcfg;
 #[cfg(test)]
 mod readme;

@@ -1,10 +1,21 @@
-//! What the printers of flows share. Text is as `ovs-dpctl` of Open vSwitch 3.1 writes it.
+//! What the printers and the parsers of flows share. Text is as `ovs-dpctl` of Open vSwitch 3.1 writes it.
+//!
+//! The parsers are [`parse_key`](crate::key::parse_key), [`parse_actions`](crate::action::parse_actions) and
+//! [`parse_flow`](crate::flow::parse_flow); here is what they say when they fail.
+
+pub(crate) mod cursor;
+mod error;
+
+pub use error::{ParseError, ParseReason, Span};
 
 use core::fmt::{self, Write};
 use core::net::Ipv6Addr;
 
 /// How a port's number becomes its name; `None` prints the number.
 pub type PortNames<'n> = dyn Fn(u32) -> Option<&'n str> + 'n;
+
+/// How a port's name becomes its number, for the parsers.
+pub type PortNumbers<'n> = dyn Fn(&str) -> Option<u32> + 'n;
 
 /// How flows are printed.
 #[derive(Clone, Copy, Default)]
@@ -91,6 +102,11 @@ impl fmt::Display for Ip6 {
 
 /// Flags by name, joined by `|`; those without a name as one number; `0` when none is set.
 pub(crate) fn flags(out: &mut dyn Write, value: u32, names: &[&str]) -> fmt::Result {
+    flags_by(out, value, names, '|')
+}
+
+/// As [`flags`], joined by another character.
+pub(crate) fn flags_by(out: &mut dyn Write, value: u32, names: &[&str], sep: char) -> fmt::Result {
     if value == 0 {
         return out.write_str("0");
     }
@@ -99,11 +115,17 @@ pub(crate) fn flags(out: &mut dyn Write, value: u32, names: &[&str]) -> fmt::Res
     for (bit, name) in names.iter().enumerate() {
         if value >> bit & 1 != 0 {
             unnamed &= !(1 << bit);
-            write!(out, "{}{name}", if core::mem::take(&mut first) { "" } else { "|" })?;
+            if !core::mem::take(&mut first) {
+                out.write_char(sep)?;
+            }
+            out.write_str(name)?;
         }
     }
     if unnamed != 0 {
-        write!(out, "{}0x{unnamed:x}", if first { "" } else { "|" })?;
+        if !first {
+            out.write_char(sep)?;
+        }
+        write!(out, "0x{unnamed:x}")?;
     }
     Ok(())
 }

@@ -375,7 +375,7 @@ fn flows_are_printed_as_ovs_dpctl_prints_them() {
             let theirs: BTreeSet<_> = theirs.iter().map(|line| without_used(line)).filter(|line| !misread(line)).collect();
             let new: Vec<_> = mine.extract_if(.., misread).map(|line| line.split_once("actions:").unwrap().1.to_owned()).collect();
             let expected: &[&str] = if capture.file.starts_with("6.12") {
-                &["dec_ttl(le_1(OUT))", "drop", "psample(group=5,cookie=0xabcd)"]
+                &["dec_ttl(le_1(OUT))", "drop(3)", "psample(group=5,cookie=0xabcd)"]
             } else {
                 &["dec_ttl(le_1(OUT))"]
             };

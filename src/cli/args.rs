@@ -110,6 +110,19 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Work on the kernel's datapaths, ports and flows one by one, as `ovs-dpctl` does
+    #[command(disable_help_flag = true)]
+    Dpctl {
+        /// What `ovs-dpctl` takes; `ovsdp dpctl --help` lists it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Work with the text of flows, without a kernel
+    Flow {
+        /// What to do with it
+        #[command(subcommand)]
+        command: FlowCommand,
+    },
     /// Run the agent: the switch itself
     #[command(long_about = "Run the agent: the switch itself.\n\n\
         It answers the kernel's upcalls, learns addresses, installs and ages flows, keeps leases, and serves the other commands over \
@@ -123,6 +136,82 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value_t = Dispatch::Auto)]
         dispatch: Dispatch,
     },
+}
+
+/// One of the commands of `ovsdp flow`.
+#[derive(Debug, Subcommand)]
+pub(super) enum FlowCommand {
+    /// Read flows from standard input and print each in its canonical form
+    #[command(
+        long_about = "Read flows from standard input, a line each, and print each in its canonical form: what `ovs-dpctl dump-flows` \
+        would print of it.\n\n\
+        A line is a flow as a dump has it (`KEY, packets:2, bytes:196, used:never, actions:ACTIONS`), as it is added (`KEY ACTIONS`, a \
+        blank between), or its key alone, each with `ufid:UUID, ` in front or not. With --keys or --actions it is only that. Empty lines \
+        and those that begin with # are printed as they are.\n\n\
+        In a key, VALUE/MASK matches some bits, a value alone matches whole, a part that is not named matches anything: \
+        ipv4(src=10.0.0.0/8,tos=0x10/0xfc,frag=no). Numbers are decimal or begin with 0x. Fields that match anything are left out; \
+        with -m they are printed.\n\n\
+        A line that cannot be read is shown on standard error with its line, column and reason; the others are printed all the same, and \
+        the command ends with exit code 3.",
+        after_help = "Examples:\n  \
+        echo 'in_port(0x1),eth(),eth_type(0x800),ipv4(src=10.0.0.0/8) 2' | ovsdp flow fmt\n  \
+        echo 'push_vlan(vid=12,pcp=0),clone(1,2)' | ovsdp flow fmt --actions\n  \
+        ovs-dpctl dump-flows --names | ovsdp flow fmt --port br0=1 --port eth0=2"
+    )]
+    Fmt {
+        /// What a line is
+        #[command(flatten)]
+        form: FormArgs,
+        /// The number of a port that the lines call by name; may be given again
+        #[arg(long = "port", value_name = "NAME=NUMBER", value_parser = named_port)]
+        ports: Vec<(String, u32)>,
+        /// Print fields that match anything, too
+        #[arg(short = 'm', long = "more")]
+        verbose: bool,
+    },
+}
+
+/// What a line of flow text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FlowForm {
+    /// A key with its mask.
+    Keys,
+    /// Actions.
+    Actions,
+    /// A whole flow, in any of its forms.
+    Flows,
+}
+
+/// Which form the lines have, by option.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(multiple = false)]
+pub(super) struct FormArgs {
+    /// Each line is a key
+    #[arg(long)]
+    keys: bool,
+    /// Each line is a list of actions
+    #[arg(long)]
+    actions: bool,
+    /// Each line is a whole flow [default]
+    #[arg(long)]
+    flows: bool,
+}
+
+impl FormArgs {
+    /// The form asked for; whole flows when none is.
+    pub(super) const fn chosen(self) -> FlowForm {
+        match self {
+            Self { keys: true, .. } => FlowForm::Keys,
+            Self { actions: true, .. } => FlowForm::Actions,
+            _ => FlowForm::Flows,
+        }
+    }
+}
+
+/// Reads `NAME=NUMBER`.
+fn named_port(text: &str) -> Result<(String, u32), String> {
+    let (name, number) = text.rsplit_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write NAME=NUMBER, such as br0=1")?;
+    Ok((name.to_owned(), number.parse().map_err(|_| format!("`{number}` is not a port's number"))?))
 }
 
 /// How the kernel is to hand over packets.

@@ -4,7 +4,9 @@
 
 mod args;
 mod change;
+mod dpctl;
 mod fdb;
+mod flow;
 mod flows;
 mod launch;
 mod output;
@@ -13,6 +15,8 @@ mod progress;
 mod show;
 mod status;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -42,7 +46,7 @@ pub fn main(agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> ExitCode {
         }
     };
     match run(cli.command, agent) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("ovsdp: {error}");
             ExitCode::from(error.kind.exit_code())
@@ -50,9 +54,9 @@ pub fn main(agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> ExitCode {
     }
 }
 
-fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> Result<(), Error> {
+fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> Result<ExitCode, Error> {
     let run = Run::from_env();
-    match command {
+    let done = match command {
         Command::Up { names, dry_run: true, common } | Command::Plan { names, common } => plan::run(&run, &names, common),
         Command::Up { names, dry_run: false, common } => change::up(&run, names, common),
         Command::Restart { common } => change::up(&run, Vec::new(), common),
@@ -61,8 +65,19 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Status { name, json } => status::run(&run, name.as_deref(), json),
         Command::Fdb { bridge, json } => fdb::run(&run, bridge.as_deref(), json),
         Command::Flows { bridge, json } => flows::run(&run, bridge.as_deref(), json),
+        Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
+        Command::Flow { command } => flow::run(command),
         Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Runs the command that the program is called as, when that is not its own name: through a link named `ovs-dpctl`.
+/// `None` when it is called by its own name.
+pub fn as_another(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let called = args.next()?;
+    let name = Path::new(&called).file_name()?.to_str()?;
+    (name == "ovs-dpctl").then(|| dpctl::main(name, &args.map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>()))
 }
 
 /// Runs the asynchronous part of a command.

@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use crate::nl::{Failure, Kind};
+use nix::errno::Errno;
+
+use crate::nl::{self, Failure, Kind};
 
 /// Why something about the datapath failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,25 @@ impl Error {
         match self {
             Self::NoFamily(_) => Kind::NotSupported,
             Self::Failed(failure) => failure.kind(),
+        }
+    }
+
+    /// The kernel's error number, when there is one.
+    pub const fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::NoFamily(_) => None,
+            Self::Failed(failure) => failure.errno(),
+        }
+    }
+
+    /// What the kernel says beyond the error number: its own words, and the attribute they are about.
+    pub fn words(&self) -> Option<String> {
+        let Self::Failed(Failure { error: nl::Error::Kernel { message, attr, .. }, .. }) = self else { return None };
+        match (message, attr) {
+            (Some(message), Some(attr)) => Some(format!("the kernel says \"{message}\" at {attr}")),
+            (Some(message), None) => Some(format!("the kernel says \"{message}\"")),
+            (None, Some(attr)) => Some(format!("the kernel points at {attr}")),
+            (None, None) => None,
         }
     }
 }

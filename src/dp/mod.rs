@@ -8,6 +8,7 @@
 //!
 //! It must not know bridges, ports, VLANs or MAC tables: it does what it is told and says what the kernel answers.
 
+mod cache;
 pub mod cpu;
 mod datapath;
 mod error;
@@ -32,7 +33,7 @@ pub use error::Error;
 pub use events::{Event, Events};
 pub use family::Families;
 pub use flow::Parts;
-pub use requests::Requests;
+pub use requests::{How, Requests};
 pub use upcall::{Drained, UpcallSocket};
 pub use vport::{Vport, VportKind};
 

@@ -82,3 +82,31 @@ impl Requests {
         self.batch.append(|out| packet::execute(out, request, execute))
     }
 }
+
+/// How a flow comes to be what it shall be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum How {
+    /// It is new: one with the same identifier or key must not be there (`EEXIST`).
+    Add,
+    /// It is new, or one that is there is changed.
+    Put,
+    /// It is changed: it must be there (`ENOENT`).
+    Set,
+}
+
+impl Requests {
+    /// Installs or changes a flow; with `echo` the answer is the flow as it is then.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`].
+    pub fn change_flow(&mut self, put: &Put<'_>, how: How, echo: bool) -> Result<usize, Error> {
+        let echo = if echo { flag::ECHO } else { 0 };
+        let request = |flags| Request::new(self.families.flow, 0, flags | echo);
+        match how {
+            How::Add => self.batch.append(|out| flow::new(out, request(flag::CREATE), put)),
+            // The kernel takes CREATE for "only if there is none".
+            How::Put => self.batch.append(|out| flow::new(out, request(0), put)),
+            How::Set => self.batch.append(|out| flow::set(out, request(0), put)),
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod link;
 mod names;
 mod raw;
 mod route;
+mod stats;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub use events::{Event, Events};
 pub use link::{Link, LinkChange};
 pub use raw::Raw;
 pub use route::{NextHop, Route, kind, table};
+pub use stats::LinkStats;
 
 /// Why something could not be done, and to which object.
 pub type Error = Failure;

@@ -113,6 +113,7 @@ pub fn tests() -> Vec<Test> {
         suites::switching::TESTS,
         suites::steady::TESTS,
         suites::refusals::TESTS,
+        suites::dpctl::TESTS,
     ]
     .concat()
 }

@@ -3,12 +3,12 @@
 use core::fmt::{self, Write};
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::action::{Action, Ct, FAMILY, Nat, Userspace};
+use crate::action::{Action, Cookie, Ct, FAMILY, Nat, Userspace};
 use crate::key::fmt::{MAX_DEPTH, Mask, write_attr, write_labels, write_lse, write_nsh_masked, write_tci};
 use crate::key::{Ipv6, NshBase, NshField, Vlan};
 use crate::nla::{Attr, Attrs};
 use crate::text::{self, BigHex, Bytes, Hex, Ip6, List, Style};
-use crate::uapi::{hash_alg, key, nsh};
+use crate::uapi::{hash_alg, key, mpls, nsh};
 
 /// Prints a list of actions; `drop` when it is empty. No allocation.
 ///
@@ -99,17 +99,22 @@ fn write_action(out: &mut dyn Write, attr: Attr<'_>, style: &Style<'_>, depth: u
             }
             None => out.write_str("check_pkt_len(error)"),
         },
-        Action::AddMpls { lse, eth_type, .. } => {
+        Action::AddMpls { lse, eth_type, flags } => {
             out.write_str("add_mpls(")?;
             write_lse(out, lse)?;
-            write!(out, ",eth_type=0x{eth_type:x})")
+            write!(out, ",eth_type=0x{eth_type:x}")?;
+            // `ovs-dpctl` prints none; what it leaves out here is what it means most often.
+            if flags != mpls::L3_TUNNEL_FLAG_MASK {
+                write!(out, ",flags={}", Hex(flags.into()))?;
+            }
+            out.write_char(')')
         }
         Action::DecTtl(dec) => {
             out.write_str("dec_ttl(le_1(")?;
             nested(out, dec.actions())?;
             out.write_str("))")
         }
-        Action::Drop(_) => out.write_str("drop"),
+        Action::Drop(reason) => write!(out, "drop({reason})"),
         Action::Psample(sample) => {
             write!(out, "psample(group={}", sample.group().unwrap_or_default())?;
             if let Some(cookie) = sample.cookie() {
@@ -127,7 +132,10 @@ fn write_userspace(out: &mut dyn Write, up: Userspace<'_>, style: &Style<'_>) ->
     };
     write!(out, "userspace(pid={pid}")?;
     if let Some(cookie) = up.userdata() {
-        write!(out, ",userdata({})", Bytes(cookie, ""))?;
+        match Cookie::from_bytes(cookie) {
+            Some(cookie) => write_cookie(out, cookie, style)?,
+            None => write!(out, ",userdata({})", Bytes(cookie, ""))?,
+        }
     }
     if up.with_actions() {
         out.write_str(",actions")?;
@@ -137,6 +145,36 @@ fn write_userspace(out: &mut dyn Write, up: Userspace<'_>, style: &Style<'_>) ->
         style.port(out, port)?;
     }
     out.write_char(')')
+}
+
+fn write_cookie(out: &mut dyn Write, cookie: Cookie, style: &Style<'_>) -> fmt::Result {
+    match cookie {
+        Cookie::SFlow { vlan_tci, output } => write!(out, ",sFlow(vid={},pcp={},output={output})", vlan_tci & 0xfff, vlan_tci >> 13),
+        Cookie::SlowPath { reason } => {
+            out.write_str(",slow_path(")?;
+            text::flags_by(out, reason, Cookie::REASONS, ',')?;
+            out.write_char(')')
+        }
+        Cookie::FlowSample { probability, collector_set_id, obs_domain_id, obs_point_id, output_port, direction } => {
+            write!(out, ",flow_sample(probability={probability},collector_set_id={collector_set_id},")?;
+            write!(out, "obs_domain_id={obs_domain_id},obs_point_id={obs_point_id},output_port=")?;
+            style.port(out, output_port)?;
+            out.write_str(match direction {
+                1 => ",ingress)",
+                2 => ",egress)",
+                _ => ")",
+            })
+        }
+        Cookie::Ipfix { output_port } => {
+            out.write_str(",ipfix(output_port=")?;
+            style.port(out, output_port)?;
+            out.write_char(')')
+        }
+        Cookie::Controller { reason, dont_send, continuation, recirc_id, rule_cookie, controller_id, max_len } => {
+            write!(out, ",controller(reason={reason},dont_send={},continuation={},", u8::from(dont_send), u8::from(continuation))?;
+            write!(out, "recirc_id={recirc_id},rule_cookie={},controller_id={controller_id},max_len={max_len})", Hex(rule_cookie))
+        }
+    }
 }
 
 fn write_set(out: &mut dyn Write, attr: Attr<'_>, depth: usize) -> fmt::Result {

@@ -7,8 +7,10 @@ use crate::nla::{self, Attr, Attrs, TooLong};
 use crate::uapi::flow::{VERSION, attr, cmd};
 
 mod line;
+mod text;
 
 pub use line::{Line, fmt_flow};
+pub use text::{Counted, FlowBuf, FlowText, Form, parse_flow};
 
 const FAMILY: &str = "ovs_flow";
 

@@ -2,7 +2,7 @@
 
 mod nests;
 
-pub(crate) use nests::write_nsh_masked;
+pub(crate) use nests::{TUN_CSUM, TUN_DF, TUN_FLAGS, TUN_KEY, TUN_OAM, write_nsh_masked};
 
 use core::fmt::{self, Write};
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -17,8 +17,8 @@ use crate::uapi::{frag, key};
 /// The deepest nest that is printed; the kernel itself stops earlier.
 pub(crate) const MAX_DEPTH: usize = 16;
 
-const TCP_FLAGS: &[&str] = &["fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ns"];
-const CT_STATE: &[&str] = &["new", "est", "rel", "rpl", "inv", "trk", "snat", "dnat"];
+pub(crate) const TCP_FLAGS: &[&str] = &["fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ns"];
+pub(crate) const CT_STATE: &[&str] = &["new", "est", "rel", "rpl", "inv", "trk", "snat", "dnat"];
 
 /// Which bits of a value count.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +67,7 @@ impl<'a> Mask<'a> {
 }
 
 /// The name of an attribute.
-fn name(kind: u16) -> Option<&'static str> {
+pub(crate) fn name(kind: u16) -> Option<&'static str> {
     Some(match kind {
         key::UNSPEC => "unspec",
         key::ENCAP => "encap",

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod demo;
+pub mod dpctl;
 pub mod library;
 pub mod refusals;
 pub mod scene;

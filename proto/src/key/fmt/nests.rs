@@ -9,11 +9,11 @@ use crate::nla::{Attr, Attrs};
 use crate::text::{self, BigHex, Bytes, Hex, List};
 use crate::uapi::{nsh, tunnel_key, vport::vxlan_ext};
 
-const TUN_FLAGS: &[&str] = &["oam", "df", "csum", "key"];
-const TUN_OAM: u32 = 1;
-const TUN_DF: u32 = 2;
-const TUN_CSUM: u32 = 4;
-const TUN_KEY: u32 = 8;
+pub(crate) const TUN_FLAGS: &[&str] = &["oam", "df", "csum", "key"];
+pub(crate) const TUN_OAM: u32 = 1;
+pub(crate) const TUN_DF: u32 = 2;
+pub(crate) const TUN_CSUM: u32 = 4;
+pub(crate) const TUN_KEY: u32 = 8;
 
 fn unknown(out: &mut dyn Write, attr: Attr<'_>, mask: Mask<'_>) -> fmt::Result {
     write!(out, "key{}({}", attr.kind(), Bytes(attr.payload(), " "))?;
