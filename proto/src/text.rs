@@ -130,13 +130,17 @@ pub(crate) fn flags_by(out: &mut dyn Write, value: u32, names: &[&str], sep: cha
     Ok(())
 }
 
-/// Flags with a mask: as [`flags`] when the mask is `all`, else `+name` or `-name` for each bit of the mask.
+/// Flags with a mask: as [`flags`] when the mask is `all`, else `+name` or `-name` for each bit of the mask; as numbers when
+/// one of those has no name, where `ovs-dpctl` writes `[Unknown]`.
 pub(crate) fn masked_flags(out: &mut dyn Write, value: u32, mask: u32, all: u32, names: &[&str]) -> fmt::Result {
     if mask == all {
         return flags(out, value, names);
     }
     if mask == 0 {
         return out.write_str("0/0");
+    }
+    if names.len() < 32 && mask >> names.len() != 0 {
+        return write!(out, "{}/{}", Hex(value.into()), Hex(mask.into()));
     }
     for bit in (0..32).filter(|bit| mask >> bit & 1 != 0) {
         let sign = if value >> bit & 1 != 0 { '+' } else { '-' };
