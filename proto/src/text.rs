@@ -1,7 +1,22 @@
 //! What the printers and the parsers of flows share. Text is as `ovs-dpctl` of Open vSwitch 3.1 writes it.
 //!
 //! The parsers are [`parse_key`](crate::key::parse_key), [`parse_actions`](crate::action::parse_actions) and
-//! [`parse_flow`](crate::flow::parse_flow); here is what they say when they fail.
+//! [`parse_flow`](crate::flow::parse_flow); here is what they say when they fail. What is printed of what they read reads as
+//! the same again. They take time and memory in proportion to the text and nest as deep as the kernel does.
+//!
+//! Where it is not as `ovs-dpctl` 3.1 has it, on purpose:
+//! - Printed: `drop(REASON)` for the kernel's drop action, `dec_ttl(…)` and `psample(…)`, which it misreads; `,flags=N` in an
+//!   `add_mpls` that is not before the layer-3 header; numbers for `ct_state` and `tcp_flags` whose mask has a bit without a
+//!   name, where it writes `[Unknown]`.
+//! - Read: a number with a leading 0 is refused (there it is octal); a field or part given twice is; `eth_type(0/0xffff)` is
+//!   a frame without a type, as it is printed; a value's bits outside its mask are cleared in `set(…)`, as the kernel demands;
+//!   `ct_state` without a mask means the eight bits the kernel has; a `userspace` without a cookie has none (there it has 48
+//!   zero bytes).
+//! - `tnl_push`, `tnl_pop` and `lb_output` are errors: the kernel has no such actions.
+//!
+//! Not in the text, and so not in the bytes read from it: that a tagged frame has no Ethernet type, the exact share of a
+//! `sample` (tenths of a per cent), the bridge and port in a cookie of Open vSwitch, the events of `ct`, an NSH context that
+//! is missing, and, without `-m`, fields that match anything.
 
 pub(crate) mod cursor;
 mod error;
@@ -130,13 +145,17 @@ pub(crate) fn flags_by(out: &mut dyn Write, value: u32, names: &[&str], sep: cha
     Ok(())
 }
 
-/// Flags with a mask: as [`flags`] when the mask is `all`, else `+name` or `-name` for each bit of the mask.
+/// Flags with a mask: as [`flags`] when the mask is `all`, else `+name` or `-name` for each bit of the mask; as numbers when
+/// one of those has no name, where `ovs-dpctl` writes `[Unknown]`.
 pub(crate) fn masked_flags(out: &mut dyn Write, value: u32, mask: u32, all: u32, names: &[&str]) -> fmt::Result {
     if mask == all {
         return flags(out, value, names);
     }
     if mask == 0 {
         return out.write_str("0/0");
+    }
+    if names.len() < 32 && mask >> names.len() != 0 {
+        return write!(out, "{}/{}", Hex(value.into()), Hex(mask.into()));
     }
     for bit in (0..32).filter(|bit| mask >> bit & 1 != 0) {
         let sign = if value >> bit & 1 != 0 { '+' } else { '-' };

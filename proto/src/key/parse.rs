@@ -168,7 +168,6 @@ impl Keys<'_, '_, '_> {
             key::ETHERTYPE => self.eth_type()?,
             key::CT_STATE => {
                 let (value, mask) = self.cur.flags(CT_STATE, CT_STATE_ALL)?;
-                let mask = if mask == CT_STATE_ALL { mask | value } else { mask };
                 self.put(kind, value.to_ne_bytes(), mask.to_ne_bytes());
                 mask & CT_STATE_ALL == CT_STATE_ALL
             }

@@ -126,7 +126,11 @@ impl<'t> Cursor<'t> {
         if base == 10 && text.len() > 1 && text.starts_with('0') {
             return Err(self.since(start, ParseReason::LeadingZero));
         }
-        let value = u128::from_str_radix(text, base).ok();
+        // Up to here 64 bits are enough, and much faster.
+        let value = match text.len() {
+            ..=16 => u64::from_str_radix(text, base).ok().map(u128::from),
+            _ => u128::from_str_radix(text, base).ok(),
+        };
         value.filter(|value| bits >= 128 || value >> bits == 0).ok_or(self.since(start, ParseReason::TooLarge(bits)))
     }
 

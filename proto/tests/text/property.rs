@@ -35,7 +35,7 @@ fn lines() -> Vec<(&'static str, &'static str)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
     fn keys_come_out_as_they_went_in((key, mask) in key_and_mask()) {
@@ -49,7 +49,7 @@ proptest! {
         let mut short = String::new();
         fmt_key(&mut short, &key, Some(&mask), &Style::default()).unwrap();
         if !short.is_empty() {
-            prop_assert_eq!(canonical("key", &short, None, &Style::default()).unwrap(), short);
+            let again = canonical("key", &short, None, &Style::default()); prop_assert_eq!(again, Ok(short));
         }
     }
 

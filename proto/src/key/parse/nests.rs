@@ -250,8 +250,9 @@ impl Keys<'_, '_, '_> {
                 break;
             }
         }
-        // Without a length, as many bytes as the value needs.
-        let needed = data.map_or(0, |(_, value, _): (Span, &str, Option<&str>)| value.len().div_ceil(8) * 4).min(OPTION_MAX);
+        // Without a length, as many bytes as value and mask need.
+        let digits = data.map_or(0, |(_, value, mask): (Span, &str, Option<&str>)| value.len().max(mask.map_or(0, str::len)));
+        let needed = (digits.div_ceil(8) * 4).min(OPTION_MAX);
         let (len, len_mask) = len.unwrap_or((needed, 0));
         let words = u8::try_from(len / 4).unwrap_or(OPTION_LEN);
         let ([c0, c1], [m0, m1]) = (class.0.to_be_bytes(), class.1.to_be_bytes());
