@@ -1,9 +1,11 @@
 //! The stage of the main scene, and pieces of it for other suites: a LAN with a DHCP server and a second station, a host
 //! whose `eth0` is on it, and the two files.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 
-use crate::guest::{Host, Output, World};
+use crate::guest::{Host, Output, World, eventually};
 use crate::peers::{Dhclient, Dnsmasq};
 
 /// The folder `ovsdp` reads when nobody says otherwise.
@@ -129,6 +131,12 @@ pub(super) fn plain_bridge(host: &Host, name: &str, ports: &[&str]) -> anyhow::R
 /// Everything about addresses, routes, links and the resolver that a change may touch and `down` must give back: as
 /// `ip` tells it, without what ticks or counts.
 pub(super) fn snapshot(host: &Host) -> anyhow::Result<String> {
+    // An address is tentative for a second or two after its link came up; the kernel's routes to it come when that ends.
+    eventually(Duration::from_secs(20), || {
+        let tentative = host.run("ip -6 addr show tentative")?;
+        ensure!(tentative.stdout.trim().is_empty(), "{tentative}");
+        Ok(())
+    })?;
     let mut text = String::new();
     for line in ["ip -j addr", "ip -j route show table all", "ip -j -6 route show table all"] {
         let mut value = host.json(line)?;
