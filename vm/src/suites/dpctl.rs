@@ -216,9 +216,8 @@ fn changes_flows_the_same(world: &mut World) -> anyhow::Result<()> {
     ours(&format!("--may-create mod-flow {flow} 3"))?;
     same(&host, "parse-actions 'push_vlan(vid=12,pcp=0),1,2'")?;
     // Many at once, of which one is there already.
-    host.run(
-        "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo \"in_port(2),eth(src=02:00:00:00:$(printf %02x:%02x $((i/256)) $((i%256)))),eth_type(0x88b5) 1\"; done >/tmp/many; echo 'in_port(2),eth(src=02:00:00:00:00:01),eth_type(0x88b5) 1' >>/tmp/many",
-    )?;
+    let one = |n: u32| format!("in_port(2),eth(src=02:00:00:00:{:02x}:{:02x}),eth_type(0x88b5) 1\n", n / 256, n % 256);
+    host.write("/tmp/many", &((1..=3000).map(one).collect::<String>() + &one(1)))?;
     let many = host.try_run(&format!("{OURS} add-flows /tmp/many"))?.fails_with(1)?;
     ensure!(many.stderr.contains("/tmp/many:3001: updating flow table (File exists)") && many.stderr.lines().count() == 1, "{many}");
     ensure!(host.run("ovs-dpctl show")?.stdout.contains("flows: 3001\n"));
