@@ -6,35 +6,15 @@ use super::tunnel;
 use crate::dp::{Vport, VportKind};
 use crate::rtnl::{LinkStats, Rtnl};
 
-/// A port's counters; `None` is printed as `?`.
+/// A port's counters; `None` for a tunnel's, of which nothing is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Shown {
-    rx_packets: u64,
-    tx_packets: u64,
-    rx_bytes: u64,
-    tx_bytes: u64,
-    /// What a tunnel port does not tell.
-    more: Option<More>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct More {
-    rx_errors: u64,
-    tx_errors: u64,
-    rx_dropped: u64,
-    tx_dropped: u64,
-    rx_over_errors: u64,
-    rx_frame_errors: u64,
-    tx_aborted_errors: u64,
-    tx_carrier_errors: u64,
-    collisions: u64,
-}
+pub(super) struct Shown(Option<LinkStats>);
 
 impl Shown {
     /// The counters of `vport`. A device that cannot be asked any more, or is in another namespace, is shown by what the
     /// datapath knows of it.
     pub(super) fn of(rtnl: &mut Rtnl, vport: &Vport) -> Self {
-        // ovs-dpctl counts a tunnel's packets in ovs-vswitchd's memory, which neither program has: zeros, as there.
+        // ovs-vswitchd counts a tunnel's packets in its memory, which neither program has: zeros, as ovs-dpctl prints.
         if tunnel::is_tunnel(vport) {
             return Self::default();
         }
@@ -46,27 +26,21 @@ impl Shown {
         Self::merge(vport, device)
     }
 
-    /// `ovs-dpctl` takes packets and bytes from the device and adds up the rest, so that what datapath and device both
-    /// count shows twice.
+    /// The device counts more than the datapath tells of it.
     fn merge(vport: &Vport, device: Option<LinkStats>) -> Self {
         let of = vport.stats.unwrap_or_default();
-        let add = device.unwrap_or_default();
-        let (rx_packets, tx_packets, rx_bytes, tx_bytes) = match device {
-            Some(device) => (device.rx_packets, device.tx_packets, device.rx_bytes, device.tx_bytes),
-            None => (of.rx_packets, of.tx_packets, of.rx_bytes, of.tx_bytes),
-        };
-        let more = More {
-            rx_errors: of.rx_errors.wrapping_add(add.rx_errors),
-            tx_errors: of.tx_errors.wrapping_add(add.tx_errors),
-            rx_dropped: of.rx_dropped.wrapping_add(add.rx_dropped),
-            tx_dropped: of.tx_dropped.wrapping_add(add.tx_dropped),
-            rx_over_errors: add.rx_over_errors,
-            rx_frame_errors: add.rx_frame_errors,
-            tx_aborted_errors: add.tx_aborted_errors,
-            tx_carrier_errors: add.tx_carrier_errors,
-            collisions: add.collisions,
-        };
-        Self { rx_packets, tx_packets, rx_bytes, tx_bytes, more: Some(more) }
+        let stats = device.unwrap_or(LinkStats {
+            rx_packets: of.rx_packets,
+            tx_packets: of.tx_packets,
+            rx_bytes: of.rx_bytes,
+            tx_bytes: of.tx_bytes,
+            rx_errors: of.rx_errors,
+            tx_errors: of.tx_errors,
+            rx_dropped: of.rx_dropped,
+            tx_dropped: of.tx_dropped,
+            ..LinkStats::default()
+        });
+        Self(Some(stats))
     }
 }
 
@@ -98,11 +72,12 @@ impl fmt::Display for Bytes {
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let more = |field: fn(More) -> u64| Count(self.more.map(field));
+        let more = |field: fn(LinkStats) -> u64| Count(self.0.map(field));
+        let stats = self.0.unwrap_or_default();
         writeln!(
             f,
             "    RX packets:{} errors:{} dropped:{} overruns:{} frame:{}",
-            self.rx_packets,
+            stats.rx_packets,
             more(|more| more.rx_errors),
             more(|more| more.rx_dropped),
             more(|more| more.rx_over_errors),
@@ -111,14 +86,14 @@ impl fmt::Display for Shown {
         writeln!(
             f,
             "    TX packets:{} errors:{} dropped:{} aborted:{} carrier:{}",
-            self.tx_packets,
+            stats.tx_packets,
             more(|more| more.tx_errors),
             more(|more| more.tx_dropped),
             more(|more| more.tx_aborted_errors),
             more(|more| more.tx_carrier_errors)
         )?;
         writeln!(f, "    collisions:{}", more(|more| more.collisions))?;
-        writeln!(f, "    RX bytes:{}  TX bytes:{}", Bytes(self.rx_bytes), Bytes(self.tx_bytes))
+        writeln!(f, "    RX bytes:{}  TX bytes:{}", Bytes(stats.rx_bytes), Bytes(stats.tx_bytes))
     }
 }
 
@@ -131,7 +106,7 @@ mod tests {
         // ovs-dpctl -s show, Open vSwitch 3.1: a tunnel, and another port
         let tunnel = "    RX packets:0 errors:? dropped:? overruns:? frame:?\n    TX packets:0 errors:? dropped:? aborted:? carrier:?\n    collisions:?\n    RX bytes:0  TX bytes:0\n";
         assert_eq!(Shown::default().to_string(), tunnel);
-        let other = Shown { rx_packets: 9, tx_bytes: 1536, rx_bytes: 3 << 40, more: Some(More::default()), ..Shown::default() };
+        let other = Shown(Some(LinkStats { rx_packets: 9, tx_bytes: 1536, rx_bytes: 3 << 40, ..LinkStats::default() }));
         let text = "    RX packets:9 errors:0 dropped:0 overruns:0 frame:0\n    TX packets:0 errors:0 dropped:0 aborted:0 carrier:0\n    collisions:0\n    RX bytes:3298534883328 (3.0 TiB)  TX bytes:1536 (1.5 KiB)\n";
         assert_eq!(other.to_string(), text);
         assert_eq!(Bytes(1023).to_string(), "1023");
