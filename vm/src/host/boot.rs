@@ -42,17 +42,30 @@ impl Boot {
     }
 }
 
+/// How often a kernel that died before the guest's first process gets another boot. Emulation on several threads now and
+/// then lets a processor run into an instruction that another is just rewriting (`int3` in the kernel's own code); nothing of
+/// ours has run by then.
+const BOOTS: u32 = 3;
+
 /// Boots and judges. A guest that dies or hangs fails the test it was at, and the tests after that get another boot;
-/// one that does not even boot fails them all.
+/// one that does not even boot, [`BOOTS`] times, fails them all.
 pub(crate) fn boot(workshop: &Workshop, mut boot: Boot, tally: &mut Tally) -> anyhow::Result<()> {
     let accelerator = match boot.engine {
         Engine::Qemu => workshop.accelerator()?,
         Engine::Uml => Accelerator::Tcg,
     };
+    let mut stillborn = 0;
     loop {
         let session = Session::start(workshop, &boot, accelerator)?;
         let mut progress = Progress::new(&boot.action);
         let Err(reason) = session.listen(&boot, &mut progress, tally) else { return Ok(()) };
+        if !progress.booted {
+            stillborn += 1;
+            if stillborn < BOOTS {
+                println!("  {reason:#}: once more");
+                continue;
+            }
+        }
         let Some(name) = progress.owed.pop_front() else { return Err(reason) };
         tally.failed(&name, None, &format!("{reason:#}\n{}", session.console_tail()));
         if !progress.booted {
