@@ -8,7 +8,6 @@ use serde_json::json;
 use super::args::Common;
 use super::progress::Printer;
 use super::{block_on, launch, output};
-use crate::ctl::api::Stage;
 use crate::ctl::client::Client;
 use crate::ctl::service::Change;
 use crate::error::{Error, Kind};
@@ -58,13 +57,7 @@ pub(super) fn down(run: &Run, names: Vec<String>, common: Common) -> Result<(), 
 
 async fn finish(client: &mut Client, change: &Change, dir: &str, json: bool) -> Result<(), Error> {
     let mut printer = Printer::new(json);
-    let mut noted = false;
-    let changed = client
-        .change(change, dir, |line| {
-            noted |= line.stage == Stage::Note;
-            printer.line(&line);
-        })
-        .await;
+    let changed = client.change(change, dir, |line| printer.line(&line)).await;
     match changed {
         Ok(0) => nothing(json, "nothing to do: everything is as the files say"),
         Ok(count) if json => output::line(&json!({ "changed": count })),
