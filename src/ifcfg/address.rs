@@ -13,7 +13,7 @@ use super::diag::shown;
 use super::keys::is_false;
 use super::settings::{Named, Reader, Role, value_span};
 use super::span::Span;
-use crate::model::Static;
+use crate::model::{Dhcp, Static};
 
 /// How an interface is to get its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,9 @@ pub(super) enum Ask {
     None,
     /// From the file.
     Static(Static),
-    /// By DHCP. `through`: what `OVSDHCPINTERFACES` names; `at`: the line that asked.
-    Dhcp { through: Vec<Named>, at: Span },
+    /// By DHCP. `through`: what `OVSDHCPINTERFACES` names; `at`: the line that asked; `lease`: what is taken of the lease,
+    /// its own `through` still empty.
+    Dhcp { through: Vec<Named>, at: Span, lease: Dhcp },
     /// A port's file asks for an address a port does not carry; `at`: the line that asks.
     OnPort { at: Span },
 }
@@ -63,7 +64,7 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<
         let message = "`BOOTPROTO=dhcp` on a bridge is taken as `OVSBOOTPROTO=dhcp`: the lease is asked for once the ports are attached";
         reader.warning(Code::BootprotoOnBridge, var, message, "write `OVSBOOTPROTO=dhcp`; network-scripts would ask before any port is there");
     }
-    leased(reader, at)
+    leased(reader, at, device)
 }
 
 fn proto<'a>(reader: &mut Reader<'a>, key: &str) -> Option<(Proto, &'a Var)> {
@@ -115,35 +116,10 @@ fn on_port(reader: &mut Reader<'_>, boot: Option<(Proto, &Var)>, address: Option
     }
 }
 
-fn leased(reader: &mut Reader<'_>, at: &Var) -> Ask {
+fn leased(reader: &mut Reader<'_>, at: &Var, device: Option<IfName>) -> Ask {
     for (key, what) in [("IPADDR", "address"), ("IPADDR0", "address"), ("IPADDR1", "address"), ("GATEWAY", "gateway")] {
         if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
             reader.warning(Code::NoEffect, var, format!("`{key}` has no effect beside DHCP: the lease brings the {what}"), "remove it");
-        }
-    }
-    if let Some((text, var)) = reader.text("PEERDNS")
-        && is_false(text)
-    {
-        let message = "`PEERDNS=no` is not supported yet with DHCP: the lease's name servers would be written all the same";
-        reader.error(Code::Unsupported, var, message, "remove it if the lease's name servers will do");
-    }
-    for n in 1..=3 {
-        if let Some((_, var)) = reader.text(&format!("DNS{n}")) {
-            let message = format!("`DNS{n}` is not supported yet with DHCP: the lease's name servers would be written in its stead");
-            reader.error(Code::Unsupported, var, message, "remove it if the lease's name servers will do");
-        }
-    }
-    if let Some((text, var)) = reader.text("DEFROUTE")
-        && is_false(text)
-    {
-        let message = "`DEFROUTE=no` is not supported yet with DHCP: the lease's default route would be set all the same";
-        reader.error(Code::Unsupported, var, message, "remove it if the lease's default route will do");
-    }
-    if let Some((text, var)) = reader.text("GATEWAYDEV") {
-        let here = reader.text("DEVICE").is_some_and(|(device, _)| device == text);
-        if !here {
-            let message = format!("`GATEWAYDEV={text}` is not supported yet with DHCP: the lease's default route would be set all the same");
-            reader.error(Code::Unsupported, var, message, "remove it if the lease's default route will do");
         }
     }
     let mut through: Vec<Named> = Vec::new();
@@ -163,7 +139,10 @@ fn leased(reader: &mut Reader<'_>, at: &Var) -> Ask {
             }
         }
     }
-    Ask::Dhcp { through, at: value_span(at) }
+    let default_route = may_have_default(reader, device);
+    let peer_dns = !peer_dns_unwanted(reader);
+    let lease = Dhcp { default_route, peer_dns, dns: name_servers(reader), ..Dhcp::default() };
+    Ask::Dhcp { through, at: value_span(at), lease }
 }
 
 fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>) -> Ask {
@@ -284,10 +263,7 @@ fn gateway(reader: &mut Reader<'_>, first: Option<&Ipv4Net>, device: Option<IfNa
         reader.error(Code::BadValue, var, format!("`{}` is no IPv4 address", shown(text.as_bytes())), "write four numbers, such as 192.0.2.1");
         return None;
     };
-    if reader.flag("DEFROUTE") == Some(false) {
-        return None;
-    }
-    if reader.text("GATEWAYDEV").is_some_and(|(dev, _)| device.is_none_or(|device| *device != *dev)) {
+    if !may_have_default(reader, device) {
         return None;
     }
     let net = first?;
@@ -311,9 +287,20 @@ fn gateway(reader: &mut Reader<'_>, first: Option<&Ipv4Net>, device: Option<IfNa
     Some(gateway)
 }
 
+/// Whether a default route may go through `device`: not with `DEFROUTE=no`, nor when `GATEWAYDEV` names another one.
+fn may_have_default(reader: &mut Reader<'_>, device: Option<IfName>) -> bool {
+    let elsewhere = reader.text("GATEWAYDEV").is_some_and(|(dev, _)| device.is_none_or(|device| *device != *dev));
+    reader.flag("DEFROUTE") != Some(false) && !elsewhere
+}
+
+/// Whether `PEERDNS` says that the resolver is to be left alone.
+fn peer_dns_unwanted(reader: &mut Reader<'_>) -> bool {
+    reader.text("PEERDNS").is_some_and(|(text, _)| is_false(text))
+}
+
 fn name_servers(reader: &mut Reader<'_>) -> Vec<IpAddr> {
     const MOST: usize = 3;
-    let unwanted = reader.text("PEERDNS").is_some_and(|(text, _)| is_false(text));
+    let unwanted = peer_dns_unwanted(reader);
     let mut list: Vec<IpAddr> = Vec::new();
     for n in 1..=255_u8 {
         let Some((text, var)) = reader.text(&format!("DNS{n}")) else { continue };

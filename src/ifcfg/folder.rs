@@ -71,8 +71,8 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
 fn interface(settings: &Settings, kind: Kind) -> Interface {
     let addressing = match &settings.ask {
         Ask::Static(fixed) => Addressing::Static(fixed.clone()),
-        // Filled in once the bridge's ports are known.
-        Ask::Dhcp { .. } => Addressing::Dhcp(Dhcp::default()),
+        // What it goes through is filled in once the bridge's ports are known.
+        Ask::Dhcp { lease, .. } => Addressing::Dhcp(lease.clone()),
         Ask::None | Ask::OnPort { .. } => Addressing::None,
     };
     Interface { name: settings.device.name, kind, mac: settings.mac, mtu: settings.mtu, addressing }
@@ -174,7 +174,7 @@ impl<'a> Folder<'a> {
 
     /// What a lease goes through, now that the bridge's ports are known.
     fn lease(&mut self, settings: &Settings, intent: &mut Intent) {
-        let Ask::Dhcp { through, at } = &settings.ask else { return };
+        let Ask::Dhcp { through, at, lease } = &settings.ask else { return };
         let bridge_name = match &settings.role {
             Role::Bridge => settings.device.name,
             Role::Port(bridge) | Role::Internal(bridge) => bridge.name,
@@ -207,7 +207,7 @@ impl<'a> Folder<'a> {
         }
         let interfaces = std::iter::once(&mut bridge.local).chain(bridge.ports.values_mut().flat_map(|port| &mut port.interfaces));
         for interface in interfaces.filter(|interface| interface.name == settings.device.name) {
-            interface.addressing = Addressing::Dhcp(Dhcp { through: names.clone() });
+            interface.addressing = Addressing::Dhcp(Dhcp { through: names.clone(), ..lease.clone() });
         }
     }
 

@@ -100,8 +100,21 @@ pub struct Static {
 }
 
 /// A lease to be had.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dhcp {
     /// The ports that must be attached before asking makes sense (`OVSDHCPINTERFACES`). May be empty on an internal port.
     pub through: Vec<IfName>,
+    /// Whether the default route the lease brings is set (`DEFROUTE`, `GATEWAYDEV`; true unless a file says otherwise).
+    pub default_route: bool,
+    /// Whether the name servers the lease brings are asked (`PEERDNS`, true unless the file says otherwise).
+    pub peer_dns: bool,
+    /// The resolver's servers that come before the lease's (`DNS1`…).
+    pub dns: Vec<IpAddr>,
+}
+
+impl Default for Dhcp {
+    /// Takes everything the lease brings.
+    fn default() -> Self {
+        Self { through: Vec::new(), default_route: true, peer_dns: true, dns: Vec::new() }
+    }
 }

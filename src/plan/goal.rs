@@ -64,11 +64,11 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
             routes.extend(gateway(me, fixed));
             inherit_routes(&mut routes, &inherited.routes, |_| true);
         }
-        Addressing::Dhcp(_) => {
+        Addressing::Dhcp(dhcp) => {
             match lease {
                 Some(lease) => {
                     addresses.push(leased(me, lease));
-                    routes.extend(lease_routes(me, lease));
+                    routes.extend(lease_routes(me, lease, dhcp.default_route));
                     v6_inherited(&mut addresses);
                     inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
                 }
@@ -181,7 +181,7 @@ fn leased(me: IfName, lease: &Lease) -> Address {
     Address { valid_lft: secs, preferred_lft: secs, ..Address::lasting(me, IpNet::V4(lease.address)) }
 }
 
-fn lease_routes(me: IfName, lease: &Lease) -> Vec<Route> {
+fn lease_routes(me: IfName, lease: &Lease, with_default: bool) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     let mut add = |route: Route| {
         if !routes.iter().any(|known| known.competes_with(&route)) {
@@ -191,19 +191,20 @@ fn lease_routes(me: IfName, lease: &Lease) -> Vec<Route> {
     let through = |dst: IpNet, via: Ipv4Addr| Route::main(me, dst, Some(IpAddr::V4(via)), PROTOCOL_DHCP);
     // A server may give a gateway outside the address's own subnet (/32 in some clouds): it is then on the link.
     let far = |via: Ipv4Addr| !lease.address.contains(&via);
-    for route in lease.classless.iter().filter(|route| route.via.is_unspecified()) {
+    let wanted = |dst: &Ipv4Net| with_default || dst.prefix_len() > 0;
+    for route in lease.classless.iter().filter(|route| route.via.is_unspecified() && wanted(&route.dst)) {
         add(Route::main(me, IpNet::V4(route.dst.trunc()), None, PROTOCOL_DHCP));
     }
-    let gateways: Vec<(IpNet, Ipv4Addr)> = match lease.classless.is_empty() {
-        true => lease.routers.first().map(|router| (everywhere(), *router)).into_iter().collect(),
-        false => lease.classless.iter().filter(|route| !route.via.is_unspecified()).map(|route| (IpNet::V4(route.dst.trunc()), route.via)).collect(),
+    let gateways: Vec<(Ipv4Net, Ipv4Addr)> = match lease.classless.is_empty() {
+        true => lease.routers.first().map(|router| (Ipv4Net::default(), *router)).into_iter().collect(),
+        false => lease.classless.iter().filter(|route| !route.via.is_unspecified()).map(|route| (route.dst.trunc(), route.via)).collect(),
     };
-    for (dst, via) in gateways {
+    for (dst, via) in gateways.into_iter().filter(|(dst, _)| wanted(dst)) {
         let listed = lease.classless.iter().any(|route| route.via.is_unspecified() && route.dst.contains(&via));
         if far(via) && !listed {
             add(Route::main(me, host(via), None, PROTOCOL_DHCP));
         }
-        add(through(dst, via));
+        add(through(IpNet::V4(dst), via));
     }
     routes
 }

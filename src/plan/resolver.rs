@@ -50,8 +50,9 @@ pub(super) fn of_bridge(bridge: &Remembered) -> Saying {
     for interface in bridge.intent.interfaces() {
         match &interface.addressing {
             Addressing::Static(fixed) => saying.add(fixed.dns.iter().copied(), None),
-            Addressing::Dhcp(_) => {
-                if let Some(lease) = bridge.leases.get(&interface.name) {
+            Addressing::Dhcp(dhcp) => {
+                saying.add(dhcp.dns.iter().copied(), None);
+                if let Some(lease) = bridge.leases.get(&interface.name).filter(|_| dhcp.peer_dns) {
                     let servers: Vec<IpAddr> = lease.dns.iter().copied().map(IpAddr::V4).collect();
                     let search = (!servers.is_empty()).then_some(lease.domain.as_deref()).flatten();
                     saying.add(servers, search);

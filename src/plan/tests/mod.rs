@@ -28,7 +28,7 @@ fn intent(bridges: impl IntoIterator<Item = Bridge>) -> Intent {
 }
 
 fn dhcp(through: &[&str]) -> Addressing {
-    Addressing::Dhcp(Dhcp { through: through.iter().map(|port| name(port)).collect() })
+    Addressing::Dhcp(Dhcp { through: through.iter().map(|port| name(port)).collect(), ..Dhcp::default() })
 }
 
 fn fixed(addresses: &[&str], gateway: Option<&str>, dns: &[&str]) -> Addressing {

@@ -114,6 +114,30 @@ fn another_lease_takes_over_and_what_the_port_had_beyond_goes() {
 }
 
 #[test]
+fn only_what_is_asked_for_is_taken_of_a_lease() {
+    let bridge = |dhcp| intent([bridge("ovsbr0", Addressing::Dhcp(Dhcp { through: vec![name("eth0")], ..dhcp }), &["eth0"])]);
+    let mut world = host();
+    let mut with_routes = lease();
+    with_routes.classless =
+        ["0.0.0.0/0", "10.0.0.0/8"].map(|dst| ClasslessRoute { dst: dst.parse().unwrap(), via: "172.16.3.1".parse().unwrap() }).into();
+    world.server = Some(with_routes);
+    let before = world.snapshot();
+    let own = bridge(Dhcp { default_route: false, dns: vec![ip("192.0.2.53")], ..Dhcp::default() });
+    breaks_nowhere(&world, &Target::Up { intent: &own, names: &[] });
+    up_for_good(&mut world, &own);
+    let routes = |world: &World| world.state.routes_on(name("ovsbr0")).map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(routes(&world), ["10.0.0.0/8 via 172.16.3.1 dev ovsbr0"]);
+    let resolver = |world: &World| world.state.resolver.content.clone();
+    assert_eq!(resolver(&world).as_deref(), Some("# Written by ovsdp for ovsbr0\nnameserver 192.0.2.53\nnameserver 172.16.3.1\n"));
+    // In place: the default route after all, but nobody's name servers.
+    up_for_good(&mut world, &bridge(Dhcp { peer_dns: false, ..Dhcp::default() }));
+    assert_eq!(routes(&world), ["10.0.0.0/8 via 172.16.3.1 dev ovsbr0", "default via 172.16.3.1 dev ovsbr0"]);
+    assert_eq!(resolver(&world), before.resolver.content);
+    down_for_good(&mut world);
+    assert_same(&world.snapshot(), &before, "after down");
+}
+
+#[test]
 fn a_renewed_lease_changes_lifetimes_and_time_alone_changes_nothing() {
     let mut world = host();
     up_for_good(&mut world, &files());

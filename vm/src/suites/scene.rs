@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{ADDRESS, DIR, MAC, Stage, addresses, changed_nothing, ifcfg, snapshot};
+use super::stage::{ADDRESS, DIR, MAC, SERVER, Stage, addresses, changed_nothing, ifcfg, snapshot};
 use crate::guest::{World, eventually};
 use crate::registry::Test;
 
@@ -13,6 +13,7 @@ pub const TESTS: &[Test] = &[
     Test::new("scene::dhcp", dhcp),
     Test::new("scene::restart", |world| by_other_words(world, "restart")),
     Test::new("scene::up_without_a_name", |world| by_other_words(world, "up")),
+    Test::new("scene::lease_in_part", lease_in_part),
     Test::new("scene::static_addresses", static_addresses),
     Test::new("scene::connection_survives", connection_survives),
     Test::new("scene::silent_dhcp_server", silent_dhcp_server).seconds(120),
@@ -60,6 +61,30 @@ fn by_other_words(world: &mut World, command: &str) -> anyhow::Result<()> {
     let stage = Stage::with_lease(world)?;
     stage.host.run(&format!("ovsdp {command}"))?;
     stage.is_up()
+}
+
+/// The file has the last word on what is taken of a lease, also when it changes its mind.
+fn lease_in_part(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    let host = &stage.host;
+    let before = snapshot(host)?;
+    let file = host.read(&format!("{DIR}/ifcfg-ovsbr0"))?;
+    host.write(&format!("{DIR}/ifcfg-ovsbr0"), &format!("{file}DEFROUTE=no\nDNS1=192.0.2.53\n"))?;
+    host.run("ovsdp up ovsbr0")?;
+    ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/24")], "{:?}", addresses(host, "ovsbr0")?);
+    let routes = host.run("ip route")?;
+    ensure!(!routes.stdout.contains("default") && routes.stdout.contains("172.16.3.0/24 dev ovsbr0"), "{routes}");
+    let resolver = host.read("/etc/resolv.conf")?;
+    let servers: Vec<_> = resolver.lines().filter_map(|line| line.strip_prefix("nameserver ")).collect();
+    ensure!(servers == ["192.0.2.53", SERVER], "{resolver}");
+    changed_nothing(&host.run("ovsdp up")?)?;
+    host.write(&format!("{DIR}/ifcfg-ovsbr0"), &file)?;
+    host.run("ovsdp up")?;
+    stage.is_up()?;
+    host.run("ovsdp down ovsbr0")?;
+    let after = snapshot(host)?;
+    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    Ok(())
 }
 
 fn static_addresses(world: &mut World) -> anyhow::Result<()> {
