@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use ovsdp_vm::protocol::{Action, Event, Plan};
 use ovsdp_vm::registry;
 
-use super::engine::{Accelerator, Engine, Launch, Machine, Said};
+use super::engine::{Accelerator, Engine, Launch, Machine, Said, Threads};
 use super::image::Workshop;
 use super::kernel::KernelVersion;
 use super::report::Tally;
@@ -40,10 +40,14 @@ impl Boot {
     pub(crate) fn new(engine: Engine, kernel: KernelVersion, action: Action) -> Boot {
         Boot { engine, kernel, action, without_modules: &[], counted_time: false, timeout: BOOT_TIMEOUT }
     }
+
+    /// A test's name for its verdict: the kernels take turns on the screen.
+    fn title(&self, name: &str) -> String {
+        format!("{} {name}", self.kernel.number())
+    }
 }
 
-/// How often a kernel that died before the guest's first process gets another boot. Emulation on several threads now and
-/// then lets a processor run into an instruction that another is just rewriting (`int3` in the kernel's own code); nothing of
+/// How often a kernel that died before the guest's first process gets another boot: see [`Threads::EachCpu`]. Nothing of
 /// ours has run by then.
 const BOOTS: u32 = 3;
 
@@ -62,15 +66,15 @@ pub(crate) fn boot(workshop: &Workshop, mut boot: Boot, tally: &mut Tally) -> an
         if !progress.booted {
             stillborn += 1;
             if stillborn < BOOTS {
-                println!("  {reason:#}: once more");
+                println!("  {} {reason:#}: once more", boot.kernel.number());
                 continue;
             }
         }
         let Some(name) = progress.owed.pop_front() else { return Err(reason) };
-        tally.failed(&name, None, &format!("{reason:#}\n{}", session.console_tail()));
+        tally.failed(&boot.title(&name), None, &format!("{reason:#}\n{}", session.console_tail()));
         if !progress.booted {
             for name in progress.owed {
-                tally.failed(&name, None, "not run: the guest does not boot");
+                tally.failed(&boot.title(&name), None, "not run: the guest does not boot");
             }
             return Ok(());
         }
@@ -128,14 +132,16 @@ impl Session {
             action: boot.action.clone(),
         };
         sweep(&workshop.paths.cache);
-        let folder = workshop.paths.cache.join(format!("run-{}", std::process::id()));
+        let folder = workshop.paths.cache.join(format!("run-{}-{}", std::process::id(), boot.kernel.number()));
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let initramfs = folder.join("initramfs.cpio");
         workshop.image(boot.engine, boot.kernel, &plan, &initramfs)?;
         let console = workshop.paths.cache.join(format!("console-{}-{}.log", boot.engine.name(), boot.kernel.number()));
         let kernel = workshop.kernel(boot.engine, boot.kernel)?;
         let interactive = matches!(boot.action, Action::Shell);
-        let launch = Launch { kernel: &kernel, initramfs: &initramfs, counted_time: boot.counted_time, folder: &folder, interactive };
+        // A verdict must not hang on the emulator's luck; what is measured or watched may use all there is.
+        let threads = if matches!(boot.action, Action::Tests(_)) { Threads::One } else { Threads::EachCpu };
+        let launch = Launch { kernel: &kernel, initramfs: &initramfs, counted_time: boot.counted_time, threads, folder: &folder, interactive };
         let machine = match boot.engine {
             Engine::Qemu => Machine::qemu(&launch, accelerator, &console)?,
             Engine::Uml => Machine::uml(&launch, &console)?,
@@ -183,8 +189,8 @@ impl Session {
                     progress.owed.retain(|other| *other != name);
                     match (&boot.action, passed) {
                         (Action::Program(_), true) => {}
-                        (_, true) => tally.passed(&name, seconds(millis)),
-                        (_, false) => tally.failed(&name, Some(seconds(millis)), &log),
+                        (_, true) => tally.passed(&boot.title(&name), seconds(millis)),
+                        (_, false) => tally.failed(&boot.title(&name), Some(seconds(millis)), &log),
                     }
                     awaited = ("go on".to_owned(), Some(Instant::now() + GRACE));
                 }
@@ -208,7 +214,7 @@ impl Session {
 fn sweep(cache: &Path) {
     for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix("run-"));
+        let owner = name.to_str().and_then(|name| name.strip_prefix("run-")?.split('-').next());
         if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
             let _ = fs::remove_dir_all(entry.path());
         }

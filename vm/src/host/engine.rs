@@ -53,6 +53,16 @@ impl Engine {
     }
 }
 
+/// What the guest's two CPUs are emulated on. Where nothing is emulated it makes no difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// One thread, the CPUs in turn: the kernel may rewrite its own code safely.
+    One,
+    /// A thread each: faster, but now and then a CPU runs into an instruction that the other is just rewriting (`int3` in the
+    /// kernel's own code), and the kernel dies.
+    EachCpu,
+}
+
 /// What to run.
 #[derive(Debug)]
 pub(crate) struct Launch<'a> {
@@ -60,6 +70,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) initramfs: &'a Path,
     /// Whether the guest's time is counted in instructions. User-mode Linux cannot.
     pub(crate) counted_time: bool,
+    /// What its CPUs are emulated on.
+    pub(crate) threads: Threads,
     /// Where an engine may leave files.
     pub(crate) folder: &'a Path,
     /// Whether a person sits at the console.

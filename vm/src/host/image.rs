@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use ovsdp_vm::protocol::{Action, GUEST_PATH, LIBRARY_PATH, PLAN_PATH, Plan};
@@ -109,6 +110,8 @@ pub(crate) struct Workshop {
     sysroot: Sysroot,
     guest: PathBuf,
     ovsdp: PathBuf,
+    /// Held while an image is made: what images are made from is made then, too.
+    making: Mutex<()>,
 }
 
 impl Workshop {
@@ -118,7 +121,7 @@ impl Workshop {
         setup::ensure(&paths)?;
         let binaries = build::guest(&paths)?;
         let sysroot = Sysroot::new(paths.cache.join("sysroot"));
-        Ok(Workshop { sysroot, guest: binaries.join("ovsdp-vm-guest"), ovsdp: binaries.join("ovsdp"), paths })
+        Ok(Workshop { sysroot, guest: binaries.join("ovsdp-vm-guest"), ovsdp: binaries.join("ovsdp"), making: Mutex::new(()), paths })
     }
 
     /// The kernel an engine runs.
@@ -141,6 +144,7 @@ impl Workshop {
 
     /// Writes the initramfs of one boot to `target`.
     pub(crate) fn image(&self, engine: Engine, version: KernelVersion, plan: &Plan, target: &Path) -> anyhow::Result<()> {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let base = self.base(engine, version)?;
         fs::copy(&base, target).with_context(|| format!("cannot copy {}", base.display()))?;
         let mut part = Archive::default();

@@ -18,7 +18,9 @@ mod shell_out;
 mod stages;
 mod sysroot;
 
-use anyhow::{Context, bail, ensure};
+use std::thread;
+
+use anyhow::{Context, anyhow, bail, ensure};
 use ovsdp_vm::protocol::Action;
 use ovsdp_vm::registry::{self, Kind, Needs, Program, Test};
 
@@ -143,13 +145,28 @@ fn suites(filter: &[String], options: Options, tally: &mut Tally) -> anyhow::Res
     let tests = select(filter);
     ensure!(!tests.is_empty(), "no test's name contains {}: `cargo vm test --list` prints them", filter.join(" or "));
     let workshop = image::Workshop::open()?;
-    for kernel in options.kernels()? {
-        println!("\n{} under {}", kernel.label(), workshop.engine_label(options.engine)?);
-        for boots in boots(&tests, options.engine, kernel) {
-            boot(&workshop, boots, tally)?;
-        }
+    let kernels = options.kernels()?;
+    let labels: Vec<String> = kernels.iter().map(|kernel| kernel.label()).collect();
+    println!("\n{} under {}", labels.join(" and "), workshop.engine_label(options.engine)?);
+    // The kernels side by side: each guest computes on one thread.
+    let (workshop, tests) = (&workshop, &tests);
+    let sums = thread::scope(|scope| {
+        let runs: Vec<_> = kernels.iter().map(|kernel| scope.spawn(move || on_kernel(workshop, tests, options.engine, *kernel))).collect();
+        runs.into_iter().map(|run| run.join().map_err(|_| anyhow!("the thread that ran a kernel's suites panicked"))).collect::<Vec<_>>()
+    });
+    for sum in sums {
+        *tally += sum??;
     }
     Ok(())
+}
+
+/// Every suite on one kernel, boot after boot.
+fn on_kernel(workshop: &image::Workshop, tests: &[Test], engine: Engine, kernel: KernelVersion) -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
+    for boots in boots(tests, engine, kernel) {
+        boot(workshop, boots, &mut tally)?;
+    }
+    Ok(tally)
 }
 
 /// One boot for all tests that can share it, then one for each that cannot.

@@ -19,10 +19,9 @@ impl Tally {
     /// Counts and prints a test that failed, with what is known about it.
     pub(crate) fn failed(&mut self, name: &str, seconds: Option<f64>, log: &str) {
         self.failed += 1;
-        println!("FAILED {name}{}", seconds.map(|seconds| format!(" ({seconds:.1} s)")).unwrap_or_default());
-        for line in log.lines() {
-            println!("  | {line}");
-        }
+        // In one piece: another kernel's verdicts come at the same time.
+        let log: String = log.lines().map(|line| format!("\n  | {line}")).collect();
+        println!("FAILED {name}{}{log}", seconds.map(|seconds| format!(" ({seconds:.1} s)")).unwrap_or_default());
     }
 
     /// Prints the sum, alone on its line.

@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
-use super::Launch;
+use super::{Launch, Threads};
 
 /// What a hardened kernel does that no suite looks at and emulation pays dearly for; a quarter of the time to PID 1. Programs at
 /// addresses of chance (norandmaps) would have to be translated anew each time they are started.
 const FAST: &str = "mitigations=off init_on_alloc=0 nokaslr norandmaps cryptomgr.notests lsm= audit=0";
 
-/// QEMU 7.2's emulation of cmpxchg16b is not atomic between two CPUs.
+/// QEMU 7.2's emulation of cmpxchg16b is not atomic between two CPUs on two threads.
 const EMULATED: &str = "Nehalem,cx16=off";
 
 /// What QEMU computes with.
@@ -30,6 +30,15 @@ impl Accelerator {
     }
 }
 
+impl Threads {
+    fn accel(self) -> &'static str {
+        match self {
+            Threads::One => "tcg,thread=single",
+            Threads::EachCpu => "tcg,thread=multi",
+        }
+    }
+}
+
 pub(super) fn command(launch: &Launch<'_>, accelerator: Accelerator) -> Command {
     // Whatever ends us, a signal nobody can catch included, ends QEMU.
     let mut command = Command::new("setpriv");
@@ -39,7 +48,7 @@ pub(super) fn command(launch: &Launch<'_>, accelerator: Accelerator) -> Command 
         // A nanosecond an instruction, and none while nobody computes: only emulation, on one CPU, can do it.
         (true, _) => command.args(["-smp", "1", "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", EMULATED]),
         (false, Accelerator::Kvm) => command.args(["-smp", "2", "-accel", "kvm", "-cpu", "host"]),
-        (false, Accelerator::Tcg) => command.args(["-smp", "2", "-accel", "tcg,thread=multi", "-cpu", EMULATED]),
+        (false, Accelerator::Tcg) => command.args(["-smp", "2", "-accel", launch.threads.accel(), "-cpu", EMULATED]),
     };
     // The console is ours to break (a shell's Ctrl-C belongs to the guest); events leave through stderr.
     let signal = if launch.interactive { "signal=off" } else { "signal=on" };
