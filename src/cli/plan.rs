@@ -4,12 +4,13 @@ use serde_json::json;
 
 use super::args::Common;
 use super::output;
+use super::show::memory;
 use crate::dp::{self, Dp};
 use crate::error::Error;
+use crate::host::config;
 use crate::host::observe::observe;
 use crate::host::paths::{Run, config_dir};
-use crate::host::{config, store};
-use crate::plan::{self, Memory};
+use crate::plan;
 use crate::rtnl::Rtnl;
 
 pub(super) fn run(run: &Run, names: &[String], common: Common) -> Result<(), Error> {
@@ -19,7 +20,7 @@ pub(super) fn run(run: &Run, names: &[String], common: Common) -> Result<(), Err
     if !warnings.is_empty() {
         eprintln!("{warnings}");
     }
-    let memory: Memory = store::load(&run.memory()).ok().flatten().unwrap_or_default();
+    let memory = memory(run)?;
     let mut dp = match Dp::open() {
         Ok(dp) => Some(dp),
         // Without the module there is no datapath yet; `up` says so if it cannot be had.

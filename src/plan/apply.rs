@@ -87,17 +87,6 @@ pub enum Cause {
     },
 }
 
-impl Cause {
-    /// The command's exit code.
-    pub const fn exit_code(&self) -> u8 {
-        match self {
-            Self::Plan(error) => error.kind().exit_code(),
-            Self::Executor(error) | Self::Step { error, .. } => error.kind.exit_code(),
-            Self::NotConverged { .. } => super::ErrorKind::Failed.exit_code(),
-        }
-    }
-}
-
 /// A step of a rollback that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UndoFailure {
@@ -137,16 +126,6 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// What people should be told besides, once each.
     pub notes: Vec<String>,
-}
-
-impl Report {
-    /// The command's exit code.
-    pub const fn exit_code(&self) -> u8 {
-        match &self.outcome {
-            Outcome::Unchanged | Outcome::Applied => 0,
-            Outcome::Refused(cause) | Outcome::RolledBack(cause) | Outcome::Stuck { cause, .. } => cause.exit_code(),
-        }
-    }
 }
 
 /// Makes `target` true for good. The journal is to be empty at the beginning (see [`rollback`]) and is at the end.

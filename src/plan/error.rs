@@ -5,7 +5,7 @@ use std::fmt;
 use ovsdp_proto::IfName;
 use serde::{Deserialize, Serialize};
 
-/// What class an error is of; each has its exit code.
+/// What class an error is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
@@ -23,21 +23,6 @@ pub enum ErrorKind {
     OtherSwitch,
     /// No answer in time.
     TimedOut,
-}
-
-impl ErrorKind {
-    /// The command's exit code.
-    pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::Failed => 1,
-            Self::BadConfiguration => 3,
-            Self::NotFound => 4,
-            Self::NotPermitted => 5,
-            Self::Unsupported => 6,
-            Self::OtherSwitch => 7,
-            Self::TimedOut => 8,
-        }
-    }
 }
 
 /// Why a step, or something else asked of an executor, was not done.
