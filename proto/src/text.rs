@@ -57,6 +57,16 @@ impl Style<'_> {
     }
 }
 
+/// Bytes that text is appended to.
+pub(crate) struct Appender<'a>(pub(crate) &'a mut Vec<u8>);
+
+impl Write for Appender<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
 /// A number as C's `%#x` prints it: 0 has no prefix.
 pub(crate) struct Hex(pub(crate) u64);
 

@@ -7,7 +7,7 @@ use crate::action::{Action, Cookie, Ct, FAMILY, Nat, Userspace};
 use crate::key::fmt::{MAX_DEPTH, Mask, write_attr, write_labels, write_lse, write_nsh_masked, write_tci};
 use crate::key::{Ipv6, NshBase, NshField, Vlan};
 use crate::nla::{Attr, Attrs};
-use crate::text::{self, BigHex, Bytes, Hex, Ip6, List, Style};
+use crate::text::{self, Appender, BigHex, Bytes, Hex, Ip6, List, Style};
 use crate::uapi::{hash_alg, key, mpls, nsh};
 
 /// Prints a list of actions; `drop` when it is empty. No allocation.
@@ -16,6 +16,12 @@ use crate::uapi::{hash_alg, key, mpls, nsh};
 /// Only what `out` returns.
 pub fn fmt_actions(out: &mut dyn Write, actions: &[u8], style: &Style<'_>) -> fmt::Result {
     write_actions(out, actions, style, 0)
+}
+
+/// Appends a list of actions as text, which is UTF-8; `drop` when it is empty. No allocation when `out` has room.
+pub fn append_actions(out: &mut Vec<u8>, actions: &[u8], style: &Style<'_>) {
+    // Appending does not fail.
+    let _ = fmt_actions(&mut Appender(out), actions, style);
 }
 
 fn write_actions(out: &mut dyn Write, bytes: &[u8], style: &Style<'_>, depth: usize) -> fmt::Result {

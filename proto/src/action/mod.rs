@@ -12,7 +12,7 @@ mod view;
 
 pub use build::*;
 pub use cookie::{COOKIE_LEN, Cookie};
-pub use fmt::fmt_actions;
+pub use fmt::{append_actions, fmt_actions};
 pub use parse::parse_actions;
 pub use view::{Action, Actions, CheckPktLen, Ct, DecTtl, Nat, Psample, Sample, Userspace, actions};
 

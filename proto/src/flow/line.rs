@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 use crate::action::fmt_actions;
 use crate::flow::Flow;
 use crate::key::fmt_key;
-use crate::text::Style;
+use crate::text::{Appender, Style};
 
 /// A flow as `ovs-dpctl dump-flows` prints it, without the newline.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,14 @@ pub struct Line<'a> {
     pub now_ms: u64,
     /// How to print it.
     pub style: Style<'a>,
+}
+
+impl Line<'_> {
+    /// Appends the line, which is UTF-8, without a newline. No allocation when `out` has room.
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        // Appending does not fail.
+        let _ = fmt_flow(&mut Appender(out), self.flow, self.now_ms, &self.style);
+    }
 }
 
 impl fmt::Display for Line<'_> {

@@ -11,7 +11,7 @@ use crate::key::VLAN_PRESENT;
 use crate::key::{Arp, CtTuple4, CtTuple6, Ethernet, Icmp, Ipv4, Ipv6, Lse, Nd, NdExtensions, Ports};
 use crate::mac::Mac;
 use crate::nla::{Attr, Attrs};
-use crate::text::{self, BigHex, Bytes, Hex, Ip6, List, Style};
+use crate::text::{self, Appender, BigHex, Bytes, Hex, Ip6, List, Style};
 use crate::uapi::{frag, key};
 
 /// The deepest nest that is printed; the kernel itself stops earlier.
@@ -148,6 +148,12 @@ pub fn fmt_key(out: &mut dyn Write, key: &[u8], mask: Option<&[u8]>, style: &Sty
     // An empty mask is as none, as in `ovs-dpctl`.
     let mask = mask.filter(|mask| !mask.is_empty()).map_or(Mask::Exact, Mask::Bits);
     write_key(out, key, mask, style, 0)
+}
+
+/// Appends a key with its mask as text, which is UTF-8. `mask` `None`: every bit counts. No allocation when `out` has room.
+pub fn append_key(out: &mut Vec<u8>, key: &[u8], mask: Option<&[u8]>, style: &Style<'_>) {
+    // Appending does not fail.
+    let _ = fmt_key(&mut Appender(out), key, mask, style);
 }
 
 fn write_key(out: &mut dyn Write, bytes: &[u8], mask: Mask<'_>, style: &Style<'_>, depth: usize) -> fmt::Result {

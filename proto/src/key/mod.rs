@@ -14,7 +14,7 @@ mod view;
 
 pub use build::KeyBuf;
 pub use field::{Arp, CtTuple4, CtTuple6, Ethernet, Field, Icmp, Ipv4, Ipv6, Lse, Nd, NdExtensions, Ports};
-pub use fmt::fmt_key;
+pub use fmt::{append_key, fmt_key};
 pub use l2::{ETH_P_802_2, L2, VLAN_PRESENT, Vlan};
 pub use parse::parse_key;
 pub use tunnel::{GeneveOpt, GeneveOpts, NshBase, NshField, TunnelField, nsh_fields, tunnel_fields};
