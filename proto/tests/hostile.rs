@@ -39,11 +39,12 @@ fn read_all(bytes: &[u8]) {
     let _ = Upcall::parse(bytes).map(|upcall| upcall.l2());
     for verbose in [false, true] {
         let style = Style { names: Some(&|port| (port == 1).then_some("br0")), verbose };
-        let mut out = String::new();
-        key::fmt_key(&mut out, bytes, None, &style).unwrap();
-        key::fmt_key(&mut out, bytes, Some(bytes), &style).unwrap();
-        key::fmt_key(&mut out, bytes, bytes.get(bytes.len() / 2..), &style).unwrap();
-        action::fmt_actions(&mut out, bytes, &style).unwrap();
+        let mut out = Vec::new();
+        key::append_key(&mut out, bytes, None, &style);
+        key::append_key(&mut out, bytes, Some(bytes), &style);
+        key::append_key(&mut out, bytes, bytes.get(bytes.len() / 2..), &style);
+        action::append_actions(&mut out, bytes, &style);
+        assert!(String::from_utf8(out).is_ok());
         if let Ok(flow) = Flow::parse(bytes) {
             assert!(!Line { flow: &flow, now_ms: 5, style }.to_string().is_empty());
         }

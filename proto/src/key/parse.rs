@@ -1,4 +1,4 @@
-//! A key and its mask from text: what [`fmt_key`](super::fmt_key) prints, and what `ovs-dpctl` takes besides.
+//! A key and its mask from text: what [`append_key`](super::append_key) prints, and what `ovs-dpctl` takes besides.
 //!
 //! Key and mask are written side by side as the text is read, attribute by attribute in its order. A field without a mask
 //! matches whole; a part of a structure that is not named matches anything.
