@@ -6,12 +6,11 @@ mod names;
 mod nests;
 
 pub(crate) use mask::Mask;
-pub(crate) use names::{CT_STATE, TCP_FLAGS, name};
+pub(crate) use names::{CT_STATE, TCP_FLAGS, is_known};
 pub(crate) use nests::{TUN_CSUM, TUN_DF, TUN_FLAGS, TUN_KEY, TUN_OAM, write_nsh_masked};
 
 use fields::Struct;
 use mask::{Masks, all};
-use names::expected_len;
 
 use crate::key::VLAN_PRESENT;
 use crate::key::{Arp, CtTuple4, CtTuple6, Ethernet, Icmp, Ipv4, Ipv6, Lse, Nd, NdExtensions, Ports};
@@ -35,7 +34,7 @@ fn is_exact(kind: u16, mask: Mask<'_>) -> bool {
         key::CT_ORIG_TUPLE_IPV4 => front(13),
         key::CT_ORIG_TUPLE_IPV6 => front(37),
         // Of one it does not know `ovs-dpctl` prints any mask.
-        _ if name(kind).is_none() => matches!(mask, Mask::Exact),
+        _ if !is_known(kind) => matches!(mask, Mask::Exact),
         _ => mask.is_exact(),
     }
 }
@@ -66,10 +65,10 @@ fn write_key(out: &mut Vec<u8>, bytes: &[u8], mask: Mask<'_>, style: &Style<'_>,
         let attr_mask = masks.of(kind);
         let nested = matches!(kind, key::ENCAP | key::TUNNEL | key::NSH);
         // An attribute this does not know is printed whatever its mask.
-        let wildcard = match (mask, name(kind)) {
-            (Mask::Exact, _) => false,
-            (_, None) => matches!(attr_mask, Mask::Any),
-            _ => attr_mask.is_any(),
+        let wildcard = match mask {
+            Mask::Exact => false,
+            _ if is_known(kind) => attr_mask.is_any(),
+            _ => matches!(attr_mask, Mask::Any),
         };
         if style.verbose || !wildcard || nested {
             write_attr(list.item(), attr, attr_mask, style, depth);
@@ -87,11 +86,12 @@ fn write_key(out: &mut Vec<u8>, bytes: &[u8], mask: Mask<'_>, style: &Style<'_>,
 /// Prints one attribute: `name(…)`.
 pub(crate) fn write_attr(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, style: &Style<'_>, depth: usize) {
     let kind = attr.kind();
-    match name(kind) {
-        Some(name) => put!(out, name),
-        None => put!(out, "key", kind),
+    let known = names::find(kind);
+    match known {
+        Some(known) => put!(out, known.name),
+        None => put!(out, "key", kind, "("),
     }
-    if let Some(expected) = expected_len(kind) {
+    if let Some(expected) = known.and_then(|known| known.len) {
         let mask_len = match mask {
             Mask::Bits(bits) => bits.len(),
             _ => expected,
@@ -100,17 +100,17 @@ pub(crate) fn write_attr(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, styl
             return bad_length(out, attr, mask, expected, mask_len);
         }
     }
-    put!(out, "(");
     write_value(out, attr, mask, style, depth);
-    put!(out, ")")
+    put!(out, ")");
 }
 
+/// Goes on behind the name and its bracket.
 fn bad_length(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, expected: usize, mask_len: usize) {
     let len = attr.payload().len();
     if len != expected {
-        put!(out, "(bad key length ", len, ", expected ", expected, ")");
+        put!(out, "bad key length ", len, ", expected ", expected, ")(");
     }
-    put!(out, "(", Bytes(attr.payload(), " "));
+    put!(out, Bytes(attr.payload(), " "));
     if let Mask::Bits(bits) = mask {
         put!(out, "/");
         if mask_len != expected {
@@ -181,9 +181,16 @@ fn write_value(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, style: &Style<
         key::NSH => nests::write_nsh(out, attr, mask),
         key::ETHERNET => {
             let (v, m) = (Ethernet::from_bytes(value(attr)), Ethernet::from_bytes(bits(mask)));
+            if exact {
+                // Most flows have both addresses: in one piece.
+                let mut piece = *b"src=..:..:..:..:..:..,dst=..:..:..:..:..:..";
+                piece[4..21].copy_from_slice(&v.src.text());
+                piece[26..].copy_from_slice(&v.dst.text());
+                return put!(out, piece);
+            }
             let mut to = fields(out);
             to.mac("src=", v.src, m.src);
-            to.mac("dst=", v.dst, m.dst)
+            to.mac("dst=", v.dst, m.dst);
         }
         key::IPV4 => {
             let (v, m) = (Ipv4::from_bytes(value(attr)), Ipv4::from_bytes(bits(mask)));

@@ -90,7 +90,7 @@ fn kind(name: &str) -> Option<u16> {
         "nd_ext" => key::ND_EXTENSIONS,
         "unspec" => key::UNSPEC,
         // Those without a name are printed by number.
-        _ => return name.strip_prefix("key")?.parse().ok().filter(|kind| *kind <= nla::NLA_TYPE_MASK && super::fmt::name(*kind).is_none()),
+        _ => return name.strip_prefix("key")?.parse().ok().filter(|kind| *kind <= nla::NLA_TYPE_MASK && !super::fmt::is_known(*kind)),
     })
 }
 

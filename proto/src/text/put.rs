@@ -83,6 +83,33 @@ impl<const N: usize> Put for [u8; N] {
     }
 }
 
+/// A short word that is not known when compiling.
+#[derive(Clone, Copy)]
+pub(crate) struct Word {
+    bytes: [u8; 16],
+    len: u8,
+}
+
+impl Word {
+    /// A word of at most 16 bytes.
+    pub(crate) const fn new(word: &str) -> Self {
+        assert!(word.len() <= 16, "a word is short");
+        let mut this = Self { bytes: [0; 16], len: 0 };
+        while (this.len as usize) < word.len() {
+            this.bytes[this.len as usize] = word.as_bytes()[this.len as usize];
+            this.len += 1;
+        }
+        this
+    }
+}
+
+impl Put for Word {
+    #[inline]
+    fn put(self, out: &mut Vec<u8>) {
+        front(out, self.bytes, self.len.into());
+    }
+}
+
 impl Put for u8 {
     #[inline]
     fn put(self, out: &mut Vec<u8>) {

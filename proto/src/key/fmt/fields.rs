@@ -19,7 +19,7 @@ impl<'w> Struct<'w> {
     }
 
     /// Prints a field, `name` with its equals sign. Whether the mask has no bit or every bit is for the caller to say.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put(&mut self, name: &str, any: bool, full: bool, value: impl Put, mask: impl Put) {
         if any && !self.verbose {
             return;
@@ -30,37 +30,37 @@ impl<'w> Struct<'w> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn mac(&mut self, name: &str, value: Mac, mask: Mac) {
         self.put(name, mask == Mac::ZERO, mask == Mac::BROADCAST, value, mask);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn ipv4(&mut self, name: &str, value: Ipv4Addr, mask: Ipv4Addr) {
         self.put(name, mask.is_unspecified(), mask.is_broadcast(), value, mask);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn ipv6(&mut self, name: &str, value: Ipv6Addr, mask: Ipv6Addr) {
         self.put(name, mask.is_unspecified(), mask.to_bits() == u128::MAX, Ip6(value), Ip6(mask));
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn u8(&mut self, name: &str, value: u8, mask: u8) {
         self.put(name, mask == 0, mask == u8::MAX, value, Hex(mask.into()));
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn hex8(&mut self, name: &str, value: u8, mask: u8) {
         self.put(name, mask == 0, mask == u8::MAX, Hex(value.into()), Hex(mask.into()));
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn u16(&mut self, name: &str, value: u16, mask: u16) {
         self.put(name, mask == 0, mask == u16::MAX, value, Hex(mask.into()));
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn hex16(&mut self, name: &str, value: u16, mask: u16) {
         self.put(name, mask == 0, mask == u16::MAX, Hex(value.into()), Hex(mask.into()));
     }

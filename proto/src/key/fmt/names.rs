@@ -1,64 +1,67 @@
 //! What the attributes of a key are called in text, and how long they are.
 
 use crate::key::{Arp, CtTuple4, CtTuple6, Ethernet, Ipv4, Ipv6, Nd, NdExtensions, Ports};
+use crate::text::put::Word;
 use crate::uapi::key;
 
 pub(crate) const TCP_FLAGS: &[&str] = &["fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ns"];
 pub(crate) const CT_STATE: &[&str] = &["new", "est", "rel", "rpl", "inv", "trk", "snat", "dnat"];
 
-/// The name of an attribute.
-pub(crate) fn name(kind: u16) -> Option<&'static str> {
-    Some(match kind {
-        key::UNSPEC => "unspec",
-        key::ENCAP => "encap",
-        key::PRIORITY => "skb_priority",
-        key::IN_PORT => "in_port",
-        key::ETHERNET => "eth",
-        key::VLAN => "vlan",
-        key::ETHERTYPE => "eth_type",
-        key::IPV4 => "ipv4",
-        key::IPV6 => "ipv6",
-        key::TCP => "tcp",
-        key::UDP => "udp",
-        key::ICMP => "icmp",
-        key::ICMPV6 => "icmpv6",
-        key::ARP => "arp",
-        key::ND => "nd",
-        key::SKB_MARK => "skb_mark",
-        key::TUNNEL => "tunnel",
-        key::SCTP => "sctp",
-        key::TCP_FLAGS => "tcp_flags",
-        key::DP_HASH => "dp_hash",
-        key::RECIRC_ID => "recirc_id",
-        key::MPLS => "mpls",
-        key::CT_STATE => "ct_state",
-        key::CT_ZONE => "ct_zone",
-        key::CT_MARK => "ct_mark",
-        key::CT_LABELS => "ct_label",
-        key::CT_ORIG_TUPLE_IPV4 => "ct_tuple4",
-        key::CT_ORIG_TUPLE_IPV6 => "ct_tuple6",
-        key::NSH => "nsh",
-        key::PACKET_TYPE => "packet_type",
-        key::ND_EXTENSIONS => "nd_ext",
-        _ => return None,
-    })
+/// An attribute that has a name.
+pub(super) struct Known {
+    /// Its name and a bracket.
+    pub(super) name: Word,
+    /// The length it must have; `None`: any.
+    pub(super) len: Option<usize>,
 }
 
-/// The length an attribute must have; `None`: any.
-pub(super) fn expected_len(kind: u16) -> Option<usize> {
-    Some(match kind {
-        key::PRIORITY | key::IN_PORT | key::SKB_MARK | key::DP_HASH | key::RECIRC_ID | key::CT_STATE | key::CT_MARK | key::PACKET_TYPE => 4,
-        key::ETHERNET => Ethernet::LEN,
-        key::VLAN | key::ETHERTYPE | key::TCP_FLAGS | key::CT_ZONE | key::ICMP | key::ICMPV6 => 2,
-        key::IPV4 => Ipv4::LEN,
-        key::IPV6 => Ipv6::LEN,
-        key::TCP | key::UDP | key::SCTP => Ports::LEN,
-        key::ARP => Arp::LEN,
-        key::ND => Nd::LEN,
-        key::CT_LABELS => 16,
-        key::CT_ORIG_TUPLE_IPV4 => CtTuple4::LEN,
-        key::CT_ORIG_TUPLE_IPV6 => CtTuple6::LEN,
-        key::ND_EXTENSIONS => NdExtensions::LEN,
-        _ => return None,
-    })
+const fn known(name: &str, len: Option<usize>) -> Option<Known> {
+    Some(Known { name: Word::new(name), len })
+}
+
+const TABLE: [Option<Known>; 32] = {
+    let mut table = [const { None }; 32];
+    table[key::UNSPEC as usize] = known("unspec(", None);
+    table[key::ENCAP as usize] = known("encap(", None);
+    table[key::PRIORITY as usize] = known("skb_priority(", Some(4));
+    table[key::IN_PORT as usize] = known("in_port(", Some(4));
+    table[key::ETHERNET as usize] = known("eth(", Some(Ethernet::LEN));
+    table[key::VLAN as usize] = known("vlan(", Some(2));
+    table[key::ETHERTYPE as usize] = known("eth_type(", Some(2));
+    table[key::IPV4 as usize] = known("ipv4(", Some(Ipv4::LEN));
+    table[key::IPV6 as usize] = known("ipv6(", Some(Ipv6::LEN));
+    table[key::TCP as usize] = known("tcp(", Some(Ports::LEN));
+    table[key::UDP as usize] = known("udp(", Some(Ports::LEN));
+    table[key::ICMP as usize] = known("icmp(", Some(2));
+    table[key::ICMPV6 as usize] = known("icmpv6(", Some(2));
+    table[key::ARP as usize] = known("arp(", Some(Arp::LEN));
+    table[key::ND as usize] = known("nd(", Some(Nd::LEN));
+    table[key::SKB_MARK as usize] = known("skb_mark(", Some(4));
+    table[key::TUNNEL as usize] = known("tunnel(", None);
+    table[key::SCTP as usize] = known("sctp(", Some(Ports::LEN));
+    table[key::TCP_FLAGS as usize] = known("tcp_flags(", Some(2));
+    table[key::DP_HASH as usize] = known("dp_hash(", Some(4));
+    table[key::RECIRC_ID as usize] = known("recirc_id(", Some(4));
+    table[key::MPLS as usize] = known("mpls(", None);
+    table[key::CT_STATE as usize] = known("ct_state(", Some(4));
+    table[key::CT_ZONE as usize] = known("ct_zone(", Some(2));
+    table[key::CT_MARK as usize] = known("ct_mark(", Some(4));
+    table[key::CT_LABELS as usize] = known("ct_label(", Some(16));
+    table[key::CT_ORIG_TUPLE_IPV4 as usize] = known("ct_tuple4(", Some(CtTuple4::LEN));
+    table[key::CT_ORIG_TUPLE_IPV6 as usize] = known("ct_tuple6(", Some(CtTuple6::LEN));
+    table[key::NSH as usize] = known("nsh(", None);
+    table[key::PACKET_TYPE as usize] = known("packet_type(", Some(4));
+    table[key::ND_EXTENSIONS as usize] = known("nd_ext(", Some(NdExtensions::LEN));
+    table
+};
+
+/// What is known of an attribute.
+#[inline]
+pub(super) fn find(kind: u16) -> Option<&'static Known> {
+    TABLE.get(usize::from(kind))?.as_ref()
+}
+
+/// Whether an attribute has a name.
+pub(crate) fn is_known(kind: u16) -> bool {
+    find(kind).is_some()
 }
