@@ -33,7 +33,7 @@ impl Mac {
 
     /// The address as text.
     #[inline]
-    pub(crate) const fn text(self) -> [u8; 17] {
+    pub(crate) fn text(self) -> [u8; 17] {
         let [a, b, c, d, e, f] = self.0;
         let [[a, b], [c, d], [e, f], [g, h], [i, j], [k, l]] = [pair(a), pair(b), pair(c), pair(d), pair(e), pair(f)];
         [a, b, b':', c, d, b':', e, f, b':', g, h, b':', i, j, b':', k, l]

@@ -64,7 +64,9 @@ fn writing_allocates_nothing() {
             flow::new(&mut out, Request::new(29, 1, 0), &put).unwrap();
         }
         for port in 0..100 {
-            (key.clear(), mask.clear(), actions.clear());
+            key.clear();
+            mask.clear();
+            actions.clear();
             for buf in [&mut key, &mut mask] {
                 buf.recirc_id(0).in_port(port).ethernet(Mac::ZERO, Mac::BROADCAST).eth_type(0x8100).vlan(0x1001);
                 let inner = |key: &mut KeyBuf| {

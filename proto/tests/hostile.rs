@@ -237,3 +237,19 @@ fn nests_without_end_are_printed_to_a_limit() {
     read_all(&bytes);
     read_all(&key);
 }
+
+#[test]
+fn a_mask_in_another_order_is_read_once() {
+    // Every kind there is: looking each one up from the start would be some hundred million steps.
+    let list = |kinds: &mut dyn Iterator<Item = u16>| {
+        let mut bytes = Vec::new();
+        kinds.for_each(|kind| nla::put_u16(&mut bytes, kind, kind));
+        bytes
+    };
+    let (key, mask) = (list(&mut (100..=nla::NLA_TYPE_MASK)), list(&mut (100..=nla::NLA_TYPE_MASK).rev()));
+    let mut out = Vec::new();
+    key::append_key(&mut out, &key, Some(&mask), &Style::default());
+    let hex = |kind: u16| kind.to_ne_bytes().map(|byte| format!("{byte:02x}")).join(" ");
+    let expected: Vec<_> = (100..=nla::NLA_TYPE_MASK).map(|kind| format!("key{kind}({0}/{0})", hex(kind))).collect();
+    assert!(out == expected.join(",").into_bytes());
+}

@@ -30,7 +30,7 @@ fn write_actions(out: &mut Vec<u8>, bytes: &[u8], style: &Style<'_>, depth: usiz
     for attr in attrs.by_ref() {
         write_action(list.item(), attr, style, depth);
     }
-    text::leftover(list.out, attrs.rest(), bytes.len())
+    text::leftover(list.out, attrs.rest(), bytes.len());
 }
 
 fn generic(out: &mut Vec<u8>, attr: Attr<'_>) {
@@ -57,15 +57,16 @@ fn write_action(out: &mut Vec<u8>, attr: Attr<'_>, style: &Style<'_>, depth: usi
                 put!(out, "tpid=0x", Hex16(tpid), ",");
             }
             write_tci(out, tci, u16::MAX, false);
-            put!(out, ")")
+            put!(out, ")");
         }
         Action::PopVlan => put!(out, "pop_vlan"),
         Action::Sample(sample) => match (sample.probability(), sample.actions()) {
             (Some(probability), Some(actions)) => {
+                // Tenths of a per cent, rounded: no share lies halfway between two.
                 let tenths = (u64::from(probability) * 2000 + WHOLE) / (2 * WHOLE);
                 put!(out, "sample(sample=", tenths / 10, ".", tenths % 10, "%,actions(");
                 nested(out, Some(actions));
-                put!(out, "))")
+                put!(out, "))");
             }
             _ => put!(out, "sample(error)"),
         },
@@ -76,7 +77,7 @@ fn write_action(out: &mut Vec<u8>, attr: Attr<'_>, style: &Style<'_>, depth: usi
         Action::PushMpls { lse, eth_type } => {
             put!(out, "push_mpls(");
             write_lse(out, lse);
-            put!(out, ",eth_type=", Prefixed(eth_type.into()), ")")
+            put!(out, ",eth_type=", Prefixed(eth_type.into()), ")");
         }
         Action::PopMpls(eth_type) => put!(out, "pop_mpls(eth_type=", Prefixed(eth_type.into()), ")"),
         Action::Ct(ct) => write_ct(out, ct),
@@ -90,7 +91,7 @@ fn write_action(out: &mut Vec<u8>, attr: Attr<'_>, style: &Style<'_>, depth: usi
         Action::Clone(attr) => {
             put!(out, "clone(");
             nested(out, Some(attr.payload()));
-            put!(out, ")")
+            put!(out, ")");
         }
         Action::CheckPktLen(check) => match check.pkt_len() {
             Some(len) => {
@@ -98,7 +99,7 @@ fn write_action(out: &mut Vec<u8>, attr: Attr<'_>, style: &Style<'_>, depth: usi
                 nested(out, check.if_greater());
                 put!(out, "),le(");
                 nested(out, check.if_less_equal());
-                put!(out, "))")
+                put!(out, "))");
             }
             None => put!(out, "check_pkt_len(error)"),
         },
@@ -110,12 +111,12 @@ fn write_action(out: &mut Vec<u8>, attr: Attr<'_>, style: &Style<'_>, depth: usi
             if flags != mpls::L3_TUNNEL_FLAG_MASK {
                 put!(out, ",flags=", Hex(flags.into()));
             }
-            put!(out, ")")
+            put!(out, ")");
         }
         Action::DecTtl(dec) => {
             put!(out, "dec_ttl(le_1(");
             nested(out, dec.actions());
-            put!(out, "))")
+            put!(out, "))");
         }
         Action::Drop(reason) => put!(out, "drop(", reason, ")"),
         Action::Psample(sample) => {
@@ -123,7 +124,7 @@ fn write_action(out: &mut Vec<u8>, attr: Attr<'_>, style: &Style<'_>, depth: usi
             if let Some(cookie) = sample.cookie() {
                 put!(out, ",cookie=0x", Bytes(cookie, ""));
             }
-            put!(out, ")")
+            put!(out, ")");
         }
         Action::Other(attr) => generic(out, attr),
     }
@@ -147,7 +148,7 @@ fn write_userspace(out: &mut Vec<u8>, up: Userspace<'_>, style: &Style<'_>) {
         put!(out, ",tunnel_out_port=");
         style.port(out, port);
     }
-    put!(out, ")")
+    put!(out, ")");
 }
 
 fn write_cookie(out: &mut Vec<u8>, cookie: Cookie, style: &Style<'_>) {
@@ -156,7 +157,7 @@ fn write_cookie(out: &mut Vec<u8>, cookie: Cookie, style: &Style<'_>) {
         Cookie::SlowPath { reason } => {
             put!(out, ",slow_path(");
             text::flags_by(out, reason, Cookie::REASONS, ",");
-            put!(out, ")")
+            put!(out, ")");
         }
         Cookie::FlowSample { probability, collector_set_id, obs_domain_id, obs_point_id, output_port, direction } => {
             put!(out, ",flow_sample(probability=", probability, ",collector_set_id=", collector_set_id, ",");
@@ -174,11 +175,11 @@ fn write_cookie(out: &mut Vec<u8>, cookie: Cookie, style: &Style<'_>) {
         Cookie::Ipfix { output_port } => {
             put!(out, ",ipfix(output_port=");
             style.port(out, output_port);
-            put!(out, ")")
+            put!(out, ")");
         }
         Cookie::Controller { reason, dont_send, continuation, recirc_id, rule_cookie, controller_id, max_len } => {
             put!(out, ",controller(reason=", reason, ",dont_send=", u8::from(dont_send), ",continuation=", u8::from(continuation), ",");
-            put!(out, "recirc_id=", recirc_id, ",rule_cookie=", Hex(rule_cookie), ",controller_id=", controller_id, ",max_len=", max_len, ")")
+            put!(out, "recirc_id=", recirc_id, ",rule_cookie=", Hex(rule_cookie), ",controller_id=", controller_id, ",max_len=", max_len, ")");
         }
     }
 }
@@ -189,7 +190,7 @@ fn write_set(out: &mut Vec<u8>, attr: Attr<'_>, depth: usize) {
         Some(field) => write_attr(out, field, Mask::Exact, &Style { names: None, verbose: true }, depth),
         None => put!(out, "error"),
     }
-    put!(out, ")")
+    put!(out, ")");
 }
 
 fn write_set_masked(out: &mut Vec<u8>, attr: Attr<'_>, depth: usize) {
@@ -208,7 +209,7 @@ fn write_set_masked(out: &mut Vec<u8>, attr: Attr<'_>, depth: usize) {
             }
         }
     }
-    put!(out, ")")
+    put!(out, ")");
 }
 
 fn write_set_nsh(out: &mut Vec<u8>, attr: Attr<'_>) {
@@ -231,7 +232,7 @@ fn write_set_nsh(out: &mut Vec<u8>, attr: Attr<'_>) {
     let [flags, ttl, mdtype, np, p0, p1, p2, si] = base_mask;
     put!(out, "nsh(");
     write_nsh_masked(out, base, context, [flags, ttl, mdtype, np, si], u32::from_be_bytes([0, p0, p1, p2]), md1_mask);
-    put!(out, ")")
+    put!(out, ")");
 }
 
 fn write_push_nsh(out: &mut Vec<u8>, attr: Attr<'_>) {
@@ -265,7 +266,7 @@ fn write_push_nsh(out: &mut Vec<u8>, attr: Attr<'_>) {
             Ok(NshField::Other(_)) | Err(_) => put!(list.item(), "error"),
         }
     }
-    put!(out, ")")
+    put!(out, ")");
 }
 
 fn write_ct(out: &mut Vec<u8>, ct: Ct<'_>) {
@@ -303,7 +304,7 @@ fn write_ct(out: &mut Vec<u8>, ct: Ct<'_>) {
     if let Some(nat) = nat {
         write_nat(list.item(), nat);
     }
-    put!(out, ")")
+    put!(out, ")");
 }
 
 fn write_nat(out: &mut Vec<u8>, nat: Nat<'_>) {
@@ -332,7 +333,7 @@ fn write_nat(out: &mut Vec<u8>, nat: Nat<'_>) {
             put!(out, name);
         }
     }
-    put!(out, ")")
+    put!(out, ")");
 }
 
 fn write_nat_ip(out: &mut Vec<u8>, ip: &[u8], port: bool) {

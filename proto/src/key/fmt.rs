@@ -118,7 +118,7 @@ fn bad_length(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, expected: usize
         }
         put!(out, Bytes(bits, " "));
     }
-    put!(out, ")")
+    put!(out, ")");
 }
 
 /// A mask of a structure that [`write_attr`] found to be of the right length.
@@ -171,9 +171,9 @@ fn write_value(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, style: &Style<
         key::TCP_FLAGS => {
             let (flags, bits) = (u16::from_be_bytes(value(attr)), u16::from_be_bytes(bits(mask)));
             if exact {
-                text::flags(out, flags.into(), TCP_FLAGS)
+                text::flags(out, flags.into(), TCP_FLAGS);
             } else {
-                text::masked_flags(out, flags.into(), (bits & 0xfff).into(), 0xfff, TCP_FLAGS)
+                text::masked_flags(out, flags.into(), (bits & 0xfff).into(), 0xfff, TCP_FLAGS);
             }
         }
         key::MPLS => write_mpls(out, attr, mask, exact),
@@ -200,7 +200,7 @@ fn write_value(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, style: &Style<
             to.u8("proto=", v.proto, m.proto);
             to.hex8("tos=", v.tos, m.tos);
             to.u8("ttl=", v.ttl, m.ttl);
-            to.frag(v.frag, m.frag)
+            to.frag(v.frag, m.frag);
         }
         key::IPV6 => {
             let (v, m) = (Ipv6::from_bytes(value(attr)), Ipv6::from_bytes(bits(mask)));
@@ -211,19 +211,19 @@ fn write_value(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, style: &Style<
             to.u8("proto=", v.proto, m.proto);
             to.hex8("tclass=", v.tclass, m.tclass);
             to.u8("hlimit=", v.hlimit, m.hlimit);
-            to.frag(v.frag, m.frag)
+            to.frag(v.frag, m.frag);
         }
         key::TCP | key::UDP | key::SCTP => {
             let (v, m) = (Ports::from_bytes(value(attr)), Ports::from_bytes(bits(mask)));
             let mut to = fields(out);
             to.u16("src=", v.src, m.src);
-            to.u16("dst=", v.dst, m.dst)
+            to.u16("dst=", v.dst, m.dst);
         }
         key::ICMP | key::ICMPV6 => {
             let (v, m) = (Icmp::from_bytes(value(attr)), Icmp::from_bytes(bits(mask)));
             let mut to = fields(out);
             to.u8("type=", v.kind, m.kind);
-            to.u8("code=", v.code, m.code)
+            to.u8("code=", v.code, m.code);
         }
         key::ARP => {
             let (v, m) = (Arp::from_bytes(value(attr)), Arp::from_bytes(bits(mask)));
@@ -232,20 +232,20 @@ fn write_value(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, style: &Style<
             to.ipv4("tip=", v.tip, m.tip);
             to.u16("op=", v.op, m.op);
             to.mac("sha=", v.sha, m.sha);
-            to.mac("tha=", v.tha, m.tha)
+            to.mac("tha=", v.tha, m.tha);
         }
         key::ND => {
             let (v, m) = (Nd::from_bytes(value(attr)), Nd::from_bytes(bits(mask)));
             let mut to = fields(out);
             to.ipv6("target=", v.target, m.target);
             to.mac("sll=", v.sll, m.sll);
-            to.mac("tll=", v.tll, m.tll)
+            to.mac("tll=", v.tll, m.tll);
         }
         key::ND_EXTENSIONS => {
             let (v, m) = (NdExtensions::from_bytes(value(attr)), NdExtensions::from_bytes(bits(mask)));
             let mut to = fields(out);
             put!(to.list.item(), "nd_reserved=", Prefixed(v.reserved.into()));
-            to.u8("nd_options_type=", v.options_type, m.options_type)
+            to.u8("nd_options_type=", v.options_type, m.options_type);
         }
         key::CT_ORIG_TUPLE_IPV4 => {
             let (v, m) = (CtTuple4::from_bytes(value(attr)), CtTuple4::from_bytes(bits(mask)));
@@ -254,7 +254,7 @@ fn write_value(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, style: &Style<
             to.ipv4("dst=", v.dst, m.dst);
             to.u8("proto=", v.proto, m.proto);
             to.u16("tp_src=", v.src_port, m.src_port);
-            to.u16("tp_dst=", v.dst_port, m.dst_port)
+            to.u16("tp_dst=", v.dst_port, m.dst_port);
         }
         key::CT_ORIG_TUPLE_IPV6 => {
             let (v, m) = (CtTuple6::from_bytes(value(attr)), CtTuple6::from_bytes(bits(mask)));
@@ -263,13 +263,13 @@ fn write_value(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, style: &Style<
             to.ipv6("dst=", v.dst, m.dst);
             to.u8("proto=", v.proto, m.proto);
             to.u16("src_port=", v.src_port, m.src_port);
-            to.u16("dst_port=", v.dst_port, m.dst_port)
+            to.u16("dst_port=", v.dst_port, m.dst_port);
         }
         key::PACKET_TYPE => {
             let ([n0, n1, t0, t1], [m0, m1, u0, u1]) = (value(attr), bits(mask));
             let mut to = fields(out);
             to.u16("ns=", u16::from_be_bytes([n0, n1]), u16::from_be_bytes([m0, m1]));
-            to.hex16("id=", u16::from_be_bytes([t0, t1]), u16::from_be_bytes([u0, u1]))
+            to.hex16("id=", u16::from_be_bytes([t0, t1]), u16::from_be_bytes([u0, u1]));
         }
         _ => {
             put!(out, Bytes(attr.payload(), " "));
@@ -327,7 +327,7 @@ pub(crate) fn write_tci(out: &mut Vec<u8>, tci: u16, mask: u16, verbose: bool) {
 
 /// A label stack entry.
 pub(crate) fn write_lse(out: &mut Vec<u8>, lse: Lse) {
-    put!(out, "label=", lse.label(), ",tc=", lse.tc(), ",ttl=", lse.ttl(), ",bos=", lse.bos())
+    put!(out, "label=", lse.label(), ",tc=", lse.tc(), ",ttl=", lse.ttl(), ",bos=", lse.bos());
 }
 
 fn write_mpls(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, exact: bool) {

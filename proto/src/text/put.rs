@@ -21,8 +21,8 @@ macro_rules! put {
 }
 pub(crate) use put;
 
-/// Two hexadecimal digits for each byte.
-const PAIRS: [[u8; 2]; 256] = {
+/// Two hexadecimal digits for each byte; made by the compiler, as every table here.
+static PAIRS: [[u8; 2]; 256] = {
     let digits = b"0123456789abcdef";
     let mut table = [[0; 2]; 256];
     let mut byte = 0;
@@ -34,7 +34,7 @@ const PAIRS: [[u8; 2]; 256] = {
 };
 
 /// Each byte in decimal, filled up with points, and its number of digits.
-const OCTETS: [([u8; 4], u8); 256] = {
+static OCTETS: [([u8; 4], u8); 256] = {
     let digits = b"0123456789";
     let mut table = [([b'.'; 4], 0); 256];
     let mut byte = 0;
@@ -56,7 +56,7 @@ const OCTETS: [([u8; 4], u8); 256] = {
 
 /// A byte's two hexadecimal digits.
 #[inline]
-pub(crate) const fn pair(byte: u8) -> [u8; 2] {
+pub(crate) fn pair(byte: u8) -> [u8; 2] {
     PAIRS[byte as usize]
 }
 

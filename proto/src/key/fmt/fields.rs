@@ -6,7 +6,8 @@ use crate::mac::Mac;
 use crate::text::put::{Hex, Ip6, List, Put, put};
 use crate::uapi::frag;
 
-/// Prints the fields of a structure, those that match anything only when asked for.
+/// Prints the fields of a structure, those that match anything only when asked for. All of it is inlined, so that the compiler
+/// knows each name's length.
 pub(super) struct Struct<'w> {
     pub(super) list: List<'w>,
     verbose: bool,

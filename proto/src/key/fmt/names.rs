@@ -19,7 +19,7 @@ const fn known(name: &str, len: Option<usize>) -> Option<Known> {
     Some(Known { name: Word::new(name), len })
 }
 
-const TABLE: [Option<Known>; 32] = {
+static TABLE: [Option<Known>; 32] = {
     let mut table = [const { None }; 32];
     table[key::UNSPEC as usize] = known("unspec(", None);
     table[key::ENCAP as usize] = known("encap(", None);

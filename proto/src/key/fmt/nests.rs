@@ -22,7 +22,7 @@ fn unknown(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>) {
     {
         put!(out, "/", Bytes(bits, " "));
     }
-    put!(out, ")")
+    put!(out, ")");
 }
 
 pub(super) fn write_tunnel(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, verbose: bool) {
@@ -78,13 +78,13 @@ pub(super) fn write_tunnel(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>, ve
         Mask::Exact => {
             put!(to.list.item(), "flags(");
             text::flags(to.list.out, flags, TUN_FLAGS);
-            put!(to.list.out, ")")
+            put!(to.list.out, ")");
         }
         _ if flag_mask == 0 && !verbose => {}
         _ => {
             put!(to.list.item(), "flags(");
             text::masked_flags(to.list.out, flags, flag_mask, 0xf, TUN_FLAGS);
-            put!(to.list.out, ")")
+            put!(to.list.out, ")");
         }
     }
 }
@@ -108,7 +108,7 @@ fn write_vxlan(out: &mut Vec<u8>, opts: Attr<'_>, mask: Mask<'_>, verbose: bool)
             _ => unknown(list.item(), attr, bits),
         }
     }
-    put!(out, ")")
+    put!(out, ")");
 }
 
 fn write_geneve(out: &mut Vec<u8>, opts: &[u8], mask: Mask<'_>, verbose: bool) {
@@ -153,7 +153,7 @@ fn write_geneve(out: &mut Vec<u8>, opts: &[u8], mask: Mask<'_>, verbose: bool) {
         }
         put!(out, "}");
     }
-    put!(out, ")")
+    put!(out, ")");
 }
 
 fn write_erspan(out: &mut Vec<u8>, opts: &[u8], mask: Mask<'_>, verbose: bool) {
@@ -181,7 +181,7 @@ fn write_erspan(out: &mut Vec<u8>, opts: &[u8], mask: Mask<'_>, verbose: bool) {
         }
         _ => put!(out, Bytes(opts, " ")),
     }
-    put!(out, ")")
+    put!(out, ")");
 }
 
 pub(super) fn write_nsh(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>) {
@@ -204,7 +204,7 @@ pub(super) fn write_nsh(out: &mut Vec<u8>, attr: Attr<'_>, mask: Mask<'_>) {
     };
     let [flags, ttl, mdtype, np, p0, p1, p2, si] = bits(of(nsh::BASE));
     let spi = u32::from_be_bytes([0, p0, p1, p2]);
-    write_nsh_masked(out, base, context, [flags, ttl, mdtype, np, si], spi, bits(of(nsh::MD1)))
+    write_nsh_masked(out, base, context, [flags, ttl, mdtype, np, si], spi, bits(of(nsh::MD1)));
 }
 
 /// An NSH header and a mask of it: `small` masks flags, TTL, MD type, next protocol and index.
