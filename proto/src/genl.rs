@@ -49,6 +49,6 @@ pub fn put(out: &mut Vec<u8>, cmd: u8, version: u8) {
 /// Appends a generic-netlink header and the OVS header that names the datapath by its local port's interface index
 /// (0: by the name attribute that follows).
 pub fn put_ovs(out: &mut Vec<u8>, cmd: u8, version: u8, dp_ifindex: u32) {
-    put(out, cmd, version);
-    out.extend_from_slice(&dp_ifindex.to_ne_bytes());
+    let [d0, d1, d2, d3] = dp_ifindex.to_ne_bytes();
+    out.extend_from_slice(&[cmd, version, 0, 0, d0, d1, d2, d3]);
 }

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::text::put::pair;
+
 /// An Ethernet (MAC) address, in the order its bytes are on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Mac(pub [u8; 6]);
@@ -28,12 +30,19 @@ impl Mac {
         let [a, b, c, d, e, f] = self.0;
         u64::from_be_bytes([0, 0, a, b, c, d, e, f])
     }
+
+    /// The address as text.
+    #[inline]
+    pub(crate) fn text(self) -> [u8; 17] {
+        let [a, b, c, d, e, f] = self.0;
+        let [[a, b], [c, d], [e, f], [g, h], [i, j], [k, l]] = [pair(a), pair(b), pair(c), pair(d), pair(e), pair(f)];
+        [a, b, b':', c, d, b':', e, f, b':', g, h, b':', i, j, b':', k, l]
+    }
 }
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        f.write_str(core::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

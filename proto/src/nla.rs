@@ -181,11 +181,11 @@ impl<'a> Iterator for Attrs<'a> {
     fn next(&mut self) -> Option<Attr<'a>> {
         let rest = self.whole.get(self.pos..)?;
         let (header, _) = rest.split_first_chunk::<HEADER_LEN>()?;
-        let [l0, l1, t0, t1] = *header;
-        let len = usize::from(u16::from_ne_bytes([l0, l1]));
-        let payload = rest.get(HEADER_LEN..len)?;
-        let attr = Attr { raw_type: u16::from_ne_bytes([t0, t1]), payload, offset: self.pos };
-        self.pos = (self.pos + align(len)).min(self.whole.len());
+        let (len, raw_type) = (u16::from_ne_bytes(*header.first_chunk()?), u16::from_ne_bytes(*header.last_chunk()?));
+        let payload = rest.get(HEADER_LEN..len.into())?;
+        let attr = Attr { raw_type, payload, offset: self.pos };
+        // Padding may be missing at the end: then this is behind it, and nothing is left.
+        self.pos += align(len.into());
         Some(attr)
     }
 }
@@ -210,17 +210,20 @@ impl core::error::Error for TooLong {}
 /// The largest payload one attribute can carry, in bytes.
 pub const MAX_PAYLOAD: usize = u16::MAX as usize - HEADER_LEN;
 
-fn put_header(out: &mut Vec<u8>, raw_type: u16, payload_len: usize) -> Result<(), TooLong> {
-    let len = u16::try_from(payload_len + HEADER_LEN).map_err(|_| TooLong { attr: raw_type & NLA_TYPE_MASK, len: payload_len })?;
-    out.extend_from_slice(&len.to_ne_bytes());
-    out.extend_from_slice(&raw_type.to_ne_bytes());
-    Ok(())
+/// An attribute's header.
+#[inline]
+const fn header(len: u16, raw_type: u16) -> [u8; HEADER_LEN] {
+    let ([l0, l1], [t0, t1]) = (len.to_ne_bytes(), raw_type.to_ne_bytes());
+    [l0, l1, t0, t1]
 }
 
 /// Pads `out` with zeros to netlink's alignment, counted from `start`.
+#[inline]
 fn pad(out: &mut Vec<u8>, start: usize) {
-    let len = out.len() - start;
-    out.resize(start + align(len), 0);
+    let end = start + align(out.len() - start);
+    // All that can be missing and a cut: two known lengths cost less than an unknown one.
+    out.extend_from_slice(&[0; 3]);
+    out.truncate(end);
 }
 
 /// Appends one attribute with `payload`, padded.
@@ -229,23 +232,23 @@ fn pad(out: &mut Vec<u8>, start: usize) {
 /// [`TooLong`] when the payload exceeds [`MAX_PAYLOAD`]; nothing is appended then.
 pub fn put(out: &mut Vec<u8>, raw_type: u16, payload: &[u8]) -> Result<(), TooLong> {
     let start = out.len();
-    put_header(out, raw_type, payload.len())?;
+    let len = u16::try_from(payload.len() + HEADER_LEN).map_err(|_| TooLong { attr: raw_type & NLA_TYPE_MASK, len: payload.len() })?;
+    out.extend_from_slice(&header(len, raw_type));
     out.extend_from_slice(payload);
     pad(out, start);
     Ok(())
 }
 
 /// Appends an attribute whose payload's length is known to fit because it is a small array.
+#[inline]
 pub fn put_array<const N: usize>(out: &mut Vec<u8>, kind: u16, payload: [u8; N]) {
     const { assert!(N <= MAX_PAYLOAD, "the payload's size is known when compiling and must fit") };
-    let start = out.len();
     // The assertion above holds the length below 65536.
     #[expect(clippy::cast_possible_truncation, reason = "N <= MAX_PAYLOAD is asserted when compiling")]
     let len = (N + HEADER_LEN) as u16;
-    out.extend_from_slice(&len.to_ne_bytes());
-    out.extend_from_slice(&kind.to_ne_bytes());
+    out.extend_from_slice(&header(len, kind));
     out.extend_from_slice(&payload);
-    pad(out, start);
+    out.extend_from_slice(const { [0; 3].split_at(align(N) - N).0 });
 }
 
 /// Appends a one-byte attribute.
@@ -301,8 +304,7 @@ pub fn put_nested<E: From<TooLong>>(out: &mut Vec<u8>, raw_type: u16, fill: impl
         out.truncate(start);
         return Err(TooLong { attr: raw_type & NLA_TYPE_MASK, len: len - HEADER_LEN }.into());
     };
-    out[start..start + 2].copy_from_slice(&short.to_ne_bytes());
-    out[start + 2..start + HEADER_LEN].copy_from_slice(&raw_type.to_ne_bytes());
+    out[start..start + HEADER_LEN].copy_from_slice(&header(short, raw_type));
     pad(out, start);
     Ok(())
 }

@@ -134,12 +134,9 @@ impl<'a> Iterator for Messages<'a> {
 /// What `fill` returns; `out` is then as it was before.
 pub fn put<E>(out: &mut Vec<u8>, kind: u16, flags: u16, seq: u32, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
     let start = out.len();
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&kind.to_ne_bytes());
-    out.extend_from_slice(&flags.to_ne_bytes());
-    out.extend_from_slice(&seq.to_ne_bytes());
-    // The kernel fills in the sender; 0 also means "to the kernel".
-    out.extend_from_slice(&[0; 4]);
+    let ([k0, k1], [f0, f1], [s0, s1, s2, s3]) = (kind.to_ne_bytes(), flags.to_ne_bytes(), seq.to_ne_bytes());
+    // The kernel fills in the sender, the last word; 0 also means "to the kernel".
+    out.extend_from_slice(&[0, 0, 0, 0, k0, k1, f0, f1, s0, s1, s2, s3, 0, 0, 0, 0]);
     if let Err(error) = fill(out) {
         out.truncate(start);
         return Err(error);
@@ -148,7 +145,8 @@ pub fn put<E>(out: &mut Vec<u8>, kind: u16, flags: u16, seq: u32, fill: impl FnO
     // Attributes are held below 64 KiB each; a message of 4 GiB would need 65,536 of them.
     let len = u32::try_from(len).unwrap_or(u32::MAX);
     out[start..start + 4].copy_from_slice(&len.to_ne_bytes());
-    out.resize(start + align(len as usize), 0);
+    let padding = [0; 3];
+    out.extend_from_slice(padding.get(..align(len as usize) - len as usize).unwrap_or_default());
     Ok(())
 }
 

@@ -20,11 +20,13 @@
 
 pub(crate) mod cursor;
 mod error;
+pub(crate) mod put;
 
 pub use error::{ParseError, ParseReason, Span};
 
-use core::fmt::{self, Write};
-use core::net::Ipv6Addr;
+use core::fmt;
+
+use put::{Bytes, Hex, put};
 
 /// How a port's number becomes its name; `None` prints the number.
 pub type PortNames<'n> = dyn Fn(u32) -> Option<&'n str> + 'n;
@@ -49,148 +51,61 @@ impl fmt::Debug for Style<'_> {
 
 impl Style<'_> {
     /// Prints a port: its name if there is one, else its number.
-    pub(crate) fn port(&self, out: &mut dyn Write, port: u32) -> fmt::Result {
+    pub(crate) fn port(&self, out: &mut Vec<u8>, port: u32) {
         match self.names.and_then(|names| names(port)) {
-            Some(name) => out.write_str(name),
-            None => write!(out, "{port}"),
-        }
-    }
-}
-
-/// A number as C's `%#x` prints it: 0 has no prefix.
-pub(crate) struct Hex(pub(crate) u64);
-
-impl fmt::Display for Hex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str("0"),
-            value => write!(f, "0x{value:x}"),
-        }
-    }
-}
-
-/// Bytes as one hexadecimal number, leading zeros left out.
-pub(crate) struct BigHex<'a>(pub(crate) &'a [u8]);
-
-impl fmt::Display for BigHex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = self.0.iter().skip_while(|byte| **byte == 0);
-        match bytes.next() {
-            None => f.write_str("0"),
-            Some(first) => {
-                write!(f, "0x{first:x}")?;
-                bytes.try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
-        }
-    }
-}
-
-/// Bytes as pairs of hexadecimal digits with `sep` between.
-pub(crate) struct Bytes<'a>(pub(crate) &'a [u8], pub(crate) &'static str);
-
-impl fmt::Display for Bytes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, byte) in self.0.iter().enumerate() {
-            if at > 0 {
-                f.write_str(self.1)?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
-    }
-}
-
-/// An IPv6 address as C's `inet_ntop` prints it: unlike Rust it writes `::1.2.3.4` for the old compatible addresses.
-pub(crate) struct Ip6(pub(crate) Ipv6Addr);
-
-impl fmt::Display for Ip6 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.segments() {
-            [0, 0, 0, 0, 0, 0, high, low] if high != 0 => {
-                let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-                write!(f, "::{a}.{b}.{c}.{d}")
-            }
-            _ => write!(f, "{}", self.0),
+            Some(name) => put!(out, name),
+            None => put!(out, port),
         }
     }
 }
 
 /// Flags by name, joined by `|`; those without a name as one number; `0` when none is set.
-pub(crate) fn flags(out: &mut dyn Write, value: u32, names: &[&str]) -> fmt::Result {
-    flags_by(out, value, names, '|')
+pub(crate) fn flags(out: &mut Vec<u8>, value: u32, names: &[&str]) {
+    flags_by(out, value, names, "|");
 }
 
-/// As [`flags`], joined by another character.
-pub(crate) fn flags_by(out: &mut dyn Write, value: u32, names: &[&str], sep: char) -> fmt::Result {
+/// As [`flags`], joined by something else.
+pub(crate) fn flags_by(out: &mut Vec<u8>, value: u32, names: &[&str], sep: &'static str) {
     if value == 0 {
-        return out.write_str("0");
+        return put!(out, "0");
     }
-    let mut first = true;
+    let mut between = "";
     let mut unnamed = value;
     for (bit, name) in names.iter().enumerate() {
         if value >> bit & 1 != 0 {
             unnamed &= !(1 << bit);
-            if !core::mem::take(&mut first) {
-                out.write_char(sep)?;
-            }
-            out.write_str(name)?;
+            put!(out, core::mem::replace(&mut between, sep), *name);
         }
     }
     if unnamed != 0 {
-        if !first {
-            out.write_char(sep)?;
-        }
-        write!(out, "0x{unnamed:x}")?;
+        put!(out, between, Hex(unnamed.into()));
     }
-    Ok(())
 }
 
 /// Flags with a mask: as [`flags`] when the mask is `all`, else `+name` or `-name` for each bit of the mask; as numbers when
 /// one of those has no name, where `ovs-dpctl` writes `[Unknown]`.
-pub(crate) fn masked_flags(out: &mut dyn Write, value: u32, mask: u32, all: u32, names: &[&str]) -> fmt::Result {
+pub(crate) fn masked_flags(out: &mut Vec<u8>, value: u32, mask: u32, all: u32, names: &[&str]) {
     if mask == all {
         return flags(out, value, names);
     }
     if mask == 0 {
-        return out.write_str("0/0");
+        return put!(out, "0/0");
     }
     if names.len() < 32 && mask >> names.len() != 0 {
-        return write!(out, "{}/{}", Hex(value.into()), Hex(mask.into()));
+        return put!(out, Hex(value.into()), "/", Hex(mask.into()));
     }
-    for bit in (0..32).filter(|bit| mask >> bit & 1 != 0) {
-        let sign = if value >> bit & 1 != 0 { '+' } else { '-' };
-        write!(out, "{sign}{}", names.get(bit).copied().unwrap_or("[Unknown]"))?;
-    }
-    Ok(())
-}
-
-/// Writes items with commas between them.
-pub(crate) struct List<'w> {
-    pub(crate) out: &'w mut dyn Write,
-    any: bool,
-}
-
-impl<'w> List<'w> {
-    pub(crate) fn new(out: &'w mut dyn Write) -> Self {
-        Self { out, any: false }
-    }
-
-    /// Where the next item goes, behind a comma if it is not the first.
-    pub(crate) fn item(&mut self) -> Result<&mut dyn Write, fmt::Error> {
-        if core::mem::replace(&mut self.any, true) {
-            self.out.write_char(',')?;
-        }
-        Ok(self.out)
+    for (bit, name) in names.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 != 0) {
+        put!(out, if value >> bit & 1 != 0 { "+" } else { "-" }, *name);
     }
 }
 
 /// Says that bytes were left over behind the last attribute.
-pub(crate) fn leftover(out: &mut dyn Write, rest: &[u8], whole: usize) -> fmt::Result {
+pub(crate) fn leftover(out: &mut Vec<u8>, rest: &[u8], whole: usize) {
     if rest.is_empty() {
-        return Ok(());
+        return;
     }
     if rest.len() == whole {
-        out.write_str("<empty>")?;
+        put!(out, "<empty>");
     }
-    write!(out, ",***{} leftover bytes*** ({})", rest.len(), Bytes(rest, ""))
+    put!(out, ",***", rest.len(), " leftover bytes*** (", Bytes(rest, ""), ")");
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use ovsdp_proto::ack::{self, Ack};
 use ovsdp_proto::datapath::Datapath;
-use ovsdp_proto::flow::{Flow, fmt_flow};
+use ovsdp_proto::flow::{Flow, append_flow};
 use ovsdp_proto::key::{self, Field, L2, Vlan};
 use ovsdp_proto::nlctrl::Family;
 use ovsdp_proto::nlmsg::{self, Message, Messages};
@@ -365,9 +365,9 @@ fn flows_are_printed_as_ovs_dpctl_prints_them() {
             let mut mine = BTreeSet::new();
             for message in capture.get("flow-dump").messages().filter(|message| message.kind != nlmsg::kind::DONE) {
                 let flow = Flow::parse(message.payload).unwrap();
-                let mut line = String::new();
-                fmt_flow(&mut line, &flow, 0, &style).unwrap();
-                mine.insert(without_used(&line));
+                let mut line = Vec::new();
+                append_flow(&mut line, &flow, 0, &style);
+                mine.insert(without_used(&String::from_utf8(line).unwrap()));
             }
             // Open vSwitch's userspace has numbers 23 to 25 for actions of its own: it misreads the kernel's dec_ttl, drop
             // and psample, which the recorder put in flows with these ids.

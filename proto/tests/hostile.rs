@@ -39,11 +39,12 @@ fn read_all(bytes: &[u8]) {
     let _ = Upcall::parse(bytes).map(|upcall| upcall.l2());
     for verbose in [false, true] {
         let style = Style { names: Some(&|port| (port == 1).then_some("br0")), verbose };
-        let mut out = String::new();
-        key::fmt_key(&mut out, bytes, None, &style).unwrap();
-        key::fmt_key(&mut out, bytes, Some(bytes), &style).unwrap();
-        key::fmt_key(&mut out, bytes, bytes.get(bytes.len() / 2..), &style).unwrap();
-        action::fmt_actions(&mut out, bytes, &style).unwrap();
+        let mut out = Vec::new();
+        key::append_key(&mut out, bytes, None, &style);
+        key::append_key(&mut out, bytes, Some(bytes), &style);
+        key::append_key(&mut out, bytes, bytes.get(bytes.len() / 2..), &style);
+        action::append_actions(&mut out, bytes, &style);
+        assert!(String::from_utf8(out).is_ok());
         if let Ok(flow) = Flow::parse(bytes) {
             assert!(!Line { flow: &flow, now_ms: 5, style }.to_string().is_empty());
         }
@@ -235,4 +236,20 @@ fn nests_without_end_are_printed_to_a_limit() {
     }
     read_all(&bytes);
     read_all(&key);
+}
+
+#[test]
+fn a_mask_in_another_order_is_read_once() {
+    // Every kind there is: looking each one up from the start would be some hundred million steps.
+    let list = |kinds: &mut dyn Iterator<Item = u16>| {
+        let mut bytes = Vec::new();
+        kinds.for_each(|kind| nla::put_u16(&mut bytes, kind, kind));
+        bytes
+    };
+    let (key, mask) = (list(&mut (100..=nla::NLA_TYPE_MASK)), list(&mut (100..=nla::NLA_TYPE_MASK).rev()));
+    let mut out = Vec::new();
+    key::append_key(&mut out, &key, Some(&mask), &Style::default());
+    let hex = |kind: u16| kind.to_ne_bytes().map(|byte| format!("{byte:02x}")).join(" ");
+    let expected: Vec<_> = (100..=nla::NLA_TYPE_MASK).map(|kind| format!("key{kind}({0}/{0})", hex(kind))).collect();
+    assert!(out == expected.join(",").into_bytes());
 }

@@ -2,9 +2,9 @@
 
 use std::io::{self, BufRead, BufWriter, Write};
 
-use ovsdp_proto::action::{fmt_actions, parse_actions};
+use ovsdp_proto::action::{append_actions, parse_actions};
 use ovsdp_proto::flow::{FlowBuf, parse_flow};
-use ovsdp_proto::key::{fmt_key, parse_key};
+use ovsdp_proto::key::{append_key, parse_key};
 use ovsdp_proto::text::{ParseError, PortNumbers, Style};
 
 use super::args::{FlowCommand, FlowForm};
@@ -30,7 +30,7 @@ pub(super) fn run(command: FlowCommand) -> Result<(), Error> {
     let formatter = Formatter { form: form.chosen(), numbers, style: Style { names: None, verbose } };
     let (mut read, mut bad) = (0u64, 0u64);
     let mut buf = FlowBuf::default();
-    let (mut line, mut printed) = (Vec::new(), String::new());
+    let (mut line, mut printed) = (Vec::new(), Vec::new());
     let mut input = io::stdin().lock();
     loop {
         line.clear();
@@ -40,7 +40,7 @@ pub(super) fn run(command: FlowCommand) -> Result<(), Error> {
         read += 1;
         printed.clear();
         match formatter.line(line.strip_suffix(b"\n").unwrap_or(&line), &mut buf, &mut printed) {
-            Ok(()) => printed.push('\n'),
+            Ok(()) => printed.push(b'\n'),
             Err(error) => {
                 bad += 1;
                 // What was good so far goes first, so that both come in the lines' order on a terminal.
@@ -49,7 +49,7 @@ pub(super) fn run(command: FlowCommand) -> Result<(), Error> {
                 continue;
             }
         }
-        match out.write_all(printed.as_bytes()) {
+        match out.write_all(&printed) {
             Ok(()) => {}
             error => return output::finish(error),
         }
@@ -70,26 +70,25 @@ struct Formatter<'a> {
 
 impl Formatter<'_> {
     /// Reads one line and prints it into `out`. What is empty or a comment stays as it is.
-    fn line(&self, line: &[u8], buf: &mut FlowBuf, out: &mut String) -> Result<(), Bad> {
+    fn line(&self, line: &[u8], buf: &mut FlowBuf, out: &mut Vec<u8>) -> Result<(), Bad> {
         let text = std::str::from_utf8(line).map_err(|error| Bad::Utf8(error.valid_up_to()))?;
         if text.trim().is_empty() || text.trim_start().starts_with('#') {
-            out.push_str(text);
+            out.extend_from_slice(line);
             return Ok(());
         }
-        // Writing into a string does not fail.
-        let _ = match self.form {
+        match self.form {
             FlowForm::Keys => {
                 buf.clear();
                 parse_key(text, self.numbers, &mut buf.key, &mut buf.mask).map_err(Bad::Text)?;
-                fmt_key(out, &buf.key, Some(&buf.mask), &self.style)
+                append_key(out, &buf.key, Some(&buf.mask), &self.style);
             }
             FlowForm::Actions => {
                 buf.clear();
                 parse_actions(text, self.numbers, &mut buf.actions).map_err(Bad::Text)?;
-                fmt_actions(out, &buf.actions, &self.style)
+                append_actions(out, &buf.actions, &self.style);
             }
-            FlowForm::Flows => parse_flow(text, self.numbers, buf).map_err(Bad::Text)?.fmt(out, buf, &self.style),
-        };
+            FlowForm::Flows => parse_flow(text, self.numbers, buf).map_err(Bad::Text)?.append_to(out, buf, &self.style),
+        }
         Ok(())
     }
 }

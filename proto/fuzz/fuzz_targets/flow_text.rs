@@ -3,26 +3,25 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ovsdp_proto::action::{fmt_actions, parse_actions};
+use ovsdp_proto::action::{append_actions, parse_actions};
 use ovsdp_proto::flow::{FlowBuf, parse_flow};
-use ovsdp_proto::key::{fmt_key, parse_key};
+use ovsdp_proto::key::{append_key, parse_key};
 use ovsdp_proto::text::{ParseError, Style};
 
 fn canonical(kind: u8, text: &str, style: &Style<'_>) -> Result<String, ParseError> {
-    let (mut out, mut buf) = (String::new(), FlowBuf::default());
-    let printed = match kind {
+    let (mut out, mut buf) = (Vec::new(), FlowBuf::default());
+    match kind {
         0 => {
             parse_key(text, None, &mut buf.key, &mut buf.mask)?;
-            fmt_key(&mut out, &buf.key, Some(&buf.mask), style)
+            append_key(&mut out, &buf.key, Some(&buf.mask), style);
         }
         1 => {
             parse_actions(text, None, &mut buf.actions)?;
-            fmt_actions(&mut out, &buf.actions, style)
+            append_actions(&mut out, &buf.actions, style);
         }
-        _ => parse_flow(text, None, &mut buf)?.fmt(&mut out, &buf, style),
-    };
-    printed.expect("a string takes everything");
-    Ok(out)
+        _ => parse_flow(text, None, &mut buf)?.append_to(&mut out, &buf, style),
+    }
+    Ok(String::from_utf8(out).expect("what is printed is UTF-8"))
 }
 
 fuzz_target!(|text: &str| {

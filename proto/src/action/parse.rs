@@ -1,4 +1,4 @@
-//! Actions from text: what [`fmt_actions`](super::fmt_actions) prints, and what `ovs-dpctl` takes besides.
+//! Actions from text: what [`append_actions`](super::append_actions) prints, and what `ovs-dpctl` takes besides.
 
 mod ct;
 mod userspace;

@@ -1,11 +1,12 @@
 //! A flow as one line of text.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
-use crate::action::fmt_actions;
-use crate::flow::Flow;
-use crate::key::fmt_key;
+use crate::action::append_actions;
+use crate::flow::{Counted, Flow};
+use crate::key::append_key;
 use crate::text::Style;
+use crate::text::put::{Thousandths, put};
 
 /// A flow as `ovs-dpctl dump-flows` prints it, without the newline.
 #[derive(Debug, Clone, Copy)]
@@ -18,43 +19,52 @@ pub struct Line<'a> {
     pub style: Style<'a>,
 }
 
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt_flow(f, self.flow, self.now_ms, &self.style)
+impl Line<'_> {
+    /// Appends the line, which is UTF-8, without a newline. No allocation when `out` has room.
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        append_flow(out, self.flow, self.now_ms, &self.style);
     }
 }
 
-/// Prints a flow as `ovs-dpctl dump-flows` does, without the newline. `now_ms` is milliseconds on the monotonic clock. No
-/// allocation.
-///
-/// # Errors
-/// Only what `out` returns.
-pub fn fmt_flow(out: &mut dyn Write, flow: &Flow<'_>, now_ms: u64, style: &Style<'_>) -> fmt::Result {
+/// Appends a flow as `ovs-dpctl dump-flows` prints it, as UTF-8 and without the newline. `now_ms` is milliseconds on the
+/// monotonic clock, for `used:`. No allocation when `out` has room. What [`Line`] appends, for one whose names outlive the flow.
+pub fn append_flow(out: &mut Vec<u8>, flow: &Flow<'_>, now_ms: u64, style: &Style<'_>) {
     if style.verbose
         && let Some(ufid) = flow.ufid
     {
-        write!(out, "ufid:{ufid}, ")?;
+        put!(out, "ufid:", ufid.text(), ", ");
     }
-    fmt_key(out, flow.key.unwrap_or_default(), flow.mask, style)?;
-    write!(out, ", packets:{}, bytes:{}, used:", flow.stats.packets, flow.stats.bytes)?;
-    match flow.used {
-        None | Some(0) => out.write_str("never")?,
-        Some(used) => {
-            let ago = now_ms.saturating_sub(used);
-            write!(out, "{}.{:03}s", ago / 1000, ago % 1000)?;
-        }
-    }
-    if flow.tcp_flags != 0 {
-        out.write_str(", flags:")?;
-        for (bit, letter) in [(1, 'S'), (0, 'F'), (3, 'P'), (2, 'R'), (5, 'U'), (4, '.'), (6, 'E'), (7, 'C')] {
-            if flow.tcp_flags >> bit & 1 != 0 {
-                out.write_char(letter)?;
-            }
-        }
-    }
+    append_key(out, flow.key.unwrap_or_default(), flow.mask, style);
+    let used_ms = flow.used.filter(|used| *used != 0).map(|used| now_ms.saturating_sub(used));
+    append_counted(out, &Counted { stats: flow.stats, used_ms, tcp_flags: flow.tcp_flags });
     if style.verbose {
-        out.write_str(", dp:ovs")?;
+        put!(out, ", dp:ovs");
     }
-    out.write_str(", actions:")?;
-    fmt_actions(out, flow.actions.unwrap_or_default(), style)
+    put!(out, ", actions:");
+    append_actions(out, flow.actions.unwrap_or_default(), style);
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = Vec::new();
+        self.append_to(&mut line);
+        f.write_str(&String::from_utf8_lossy(&line))
+    }
+}
+
+/// TCP's flags as letters, in the order a dump has them.
+pub(super) const TCP_LETTERS: [(u8, u8); 8] = [(1, b'S'), (0, b'F'), (3, b'P'), (2, b'R'), (5, b'U'), (4, b'.'), (6, b'E'), (7, b'C')];
+
+/// Appends a flow's counters as a dump has them, the comma before them too.
+pub(super) fn append_counted(out: &mut Vec<u8>, counted: &Counted) {
+    let Counted { stats, used_ms, tcp_flags } = *counted;
+    put!(out, ", packets:", stats.packets, ", bytes:", stats.bytes, ", used:");
+    match used_ms {
+        None => put!(out, "never"),
+        Some(ms) => put!(out, ms / 1000, ".", Thousandths(ms), "s"),
+    }
+    if tcp_flags != 0 {
+        put!(out, ", flags:");
+        out.extend(TCP_LETTERS.iter().filter(|(bit, _)| tcp_flags >> bit & 1 != 0).map(|(_, letter)| letter));
+    }
 }

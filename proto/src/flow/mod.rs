@@ -4,12 +4,13 @@ use crate::error::{DecodeError, Reason};
 use crate::family::{self, Request};
 use crate::key::Key;
 use crate::nla::{self, Attr, Attrs, TooLong};
+use crate::text::put::pair;
 use crate::uapi::flow::{VERSION, attr, cmd};
 
 mod line;
 mod text;
 
-pub use line::{Line, fmt_flow};
+pub use line::{Line, append_flow};
 pub use text::{Counted, FlowBuf, FlowText, Form, parse_flow};
 
 const FAMILY: &str = "ovs_flow";
@@ -27,12 +28,23 @@ pub struct Stats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ufid(pub [u8; 16]);
 
+impl Ufid {
+    /// The identifier as `ovs-dpctl` writes it: a UUID of four host-order words.
+    pub(crate) fn text(self) -> [u8; 36] {
+        let mut text = [b'-'; 36];
+        let mut places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34].into_iter();
+        for word in self.0.as_chunks::<4>().0 {
+            for (byte, place) in u32::from_ne_bytes(*word).to_be_bytes().into_iter().zip(&mut places) {
+                text[place..place + 2].copy_from_slice(&pair(byte));
+            }
+        }
+        text
+    }
+}
+
 impl core::fmt::Display for Ufid {
-    /// As `ovs-dpctl` writes it: a UUID of four host-order words.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let (words, _) = self.0.as_chunks();
-        let [a, b, c, d] = [0, 1, 2, 3].map(|at| words.get(at).map_or(0, |word| u32::from_ne_bytes(*word)));
-        write!(f, "{a:08x}-{:04x}-{:04x}-{:04x}-{:04x}{d:08x}", b >> 16, b & 0xffff, c >> 16, c & 0xffff)
+        f.write_str(core::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

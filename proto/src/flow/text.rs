@@ -1,12 +1,12 @@
 //! A whole flow from one line of text, and back.
 
-use core::fmt::{self, Write};
-
-use crate::action::{self, fmt_actions};
+use crate::action::{self, append_actions};
+use crate::flow::line::{TCP_LETTERS, append_counted};
 use crate::flow::{Stats, Ufid};
-use crate::key::fmt_key;
+use crate::key::append_key;
 use crate::key::parse::{Keys, Until};
 use crate::text::cursor::{Cursor, Parsed, is_gap, mark};
+use crate::text::put::put;
 use crate::text::{ParseError, ParseReason, PortNumbers, Style};
 
 /// What the parts of a flow that have attributes are written to. Cleared and filled again it does not allocate.
@@ -175,9 +175,6 @@ fn used(cur: &mut Cursor<'_>) -> Parsed<Option<u64>> {
     }
 }
 
-/// TCP's flags as letters, in the order a dump has them.
-const TCP_LETTERS: [(u8, u8); 8] = [(1, b'S'), (0, b'F'), (3, b'P'), (2, b'R'), (5, b'U'), (4, b'.'), (6, b'E'), (7, b'C')];
-
 fn tcp_flags(cur: &mut Cursor<'_>) -> Parsed<u8> {
     let start = cur.pos();
     let mut flags = 0;
@@ -218,47 +215,30 @@ impl Ufid {
 }
 
 impl FlowText<'_> {
-    /// Prints the flow in its form, canonically, without a newline. `buf` is what [`parse_flow`] filled. The identifier is
-    /// printed when there is one; whether fields that match anything are, is up to `style`.
-    ///
-    /// # Errors
-    /// Only what `out` returns.
-    pub fn fmt(&self, out: &mut dyn Write, buf: &FlowBuf, style: &Style<'_>) -> fmt::Result {
+    /// Appends the flow in its form, canonically and as UTF-8, without a newline. `buf` is what [`parse_flow`] filled. The
+    /// identifier is printed when there is one; whether fields that match anything are, is up to `style`.
+    pub fn append_to(&self, out: &mut Vec<u8>, buf: &FlowBuf, style: &Style<'_>) {
         if let Some(ufid) = self.ufid {
-            write!(out, "ufid:{ufid}")?;
+            put!(out, "ufid:", ufid.text());
             if self.form == Form::Key && buf.key.is_empty() && buf.mask.is_empty() {
-                return Ok(());
+                return;
             }
-            out.write_str(", ")?;
+            put!(out, ", ");
         }
-        fmt_key(out, &buf.key, Some(&buf.mask), style)?;
+        append_key(out, &buf.key, Some(&buf.mask), style);
         match self.form {
-            Form::Key => return Ok(()),
-            Form::Add => out.write_char(' ')?,
+            Form::Key => return,
+            Form::Add => put!(out, " "),
             Form::Dump => {
-                self.write_counted(out)?;
-                out.write_str(", actions:")?;
+                append_counted(out, &self.counted);
+                for (name, value) in [(", offloaded:", self.offloaded), (", dp:", self.dp)] {
+                    if let Some(value) = value {
+                        put!(out, name, value);
+                    }
+                }
+                put!(out, ", actions:");
             }
         }
-        fmt_actions(out, &buf.actions, style)
-    }
-
-    fn write_counted(&self, out: &mut dyn Write) -> fmt::Result {
-        let Counted { stats, used_ms, tcp_flags } = self.counted;
-        write!(out, ", packets:{}, bytes:{}, used:", stats.packets, stats.bytes)?;
-        match used_ms {
-            None => out.write_str("never")?,
-            Some(ms) => write!(out, "{}.{:03}s", ms / 1000, ms % 1000)?,
-        }
-        if tcp_flags != 0 {
-            out.write_str(", flags:")?;
-            TCP_LETTERS.iter().filter(|(bit, _)| tcp_flags >> bit & 1 != 0).try_for_each(|(_, letter)| out.write_char(char::from(*letter)))?;
-        }
-        for (name, value) in [("offloaded", self.offloaded), ("dp", self.dp)] {
-            if let Some(value) = value {
-                write!(out, ", {name}:{value}")?;
-            }
-        }
-        Ok(())
+        append_actions(out, &buf.actions, style);
     }
 }

@@ -1,4 +1,4 @@
-//! A key and its mask from text: what [`fmt_key`](super::fmt_key) prints, and what `ovs-dpctl` takes besides.
+//! A key and its mask from text: what [`append_key`](super::append_key) prints, and what `ovs-dpctl` takes besides.
 //!
 //! Key and mask are written side by side as the text is read, attribute by attribute in its order. A field without a mask
 //! matches whole; a part of a structure that is not named matches anything.
@@ -90,7 +90,7 @@ fn kind(name: &str) -> Option<u16> {
         "nd_ext" => key::ND_EXTENSIONS,
         "unspec" => key::UNSPEC,
         // Those without a name are printed by number.
-        _ => return name.strip_prefix("key")?.parse().ok().filter(|kind| *kind <= nla::NLA_TYPE_MASK && super::fmt::name(*kind).is_none()),
+        _ => return name.strip_prefix("key")?.parse().ok().filter(|kind| *kind <= nla::NLA_TYPE_MASK && !super::fmt::is_known(*kind)),
     })
 }
 

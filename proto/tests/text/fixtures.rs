@@ -1,29 +1,37 @@
 //! Lines whose reading is known beforehand. Each file says at its top what its lines are.
 
-use ovsdp_proto::action::{fmt_actions, parse_actions};
-use ovsdp_proto::flow::{Flow, FlowBuf, fmt_flow, parse_flow};
-use ovsdp_proto::key::{fmt_key, parse_key};
+use ovsdp_proto::action::{append_actions, parse_actions};
+use ovsdp_proto::flow::{Flow, FlowBuf, append_flow, parse_flow};
+use ovsdp_proto::key::{append_key, parse_key};
 use ovsdp_proto::nla::Attrs;
 use ovsdp_proto::nlmsg::Messages;
 use ovsdp_proto::text::{ParseError, ParseReason, PortNumbers, Style};
 use ovsdp_proto::uapi;
 
+/// What is appended, as a string.
+pub(super) fn text(append: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    append(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
 /// What a line is to be read as.
-pub(super) fn canonical(kind: &str, text: &str, names: Option<&PortNumbers<'_>>, style: &Style<'_>) -> Result<String, ParseError> {
-    let mut out = String::new();
+pub(super) fn canonical(kind: &str, line: &str, names: Option<&PortNumbers<'_>>, style: &Style<'_>) -> Result<String, ParseError> {
     let mut buf = FlowBuf::default();
-    match kind {
+    Ok(match kind {
         "key" => {
-            parse_key(text, names, &mut buf.key, &mut buf.mask)?;
-            fmt_key(&mut out, &buf.key, Some(&buf.mask), style).unwrap();
+            parse_key(line, names, &mut buf.key, &mut buf.mask)?;
+            text(|out| append_key(out, &buf.key, Some(&buf.mask), style))
         }
         "actions" => {
-            parse_actions(text, names, &mut buf.actions)?;
-            fmt_actions(&mut out, &buf.actions, style).unwrap();
+            parse_actions(line, names, &mut buf.actions)?;
+            text(|out| append_actions(out, &buf.actions, style))
         }
-        _ => parse_flow(text, names, &mut buf)?.fmt(&mut out, &buf, style).unwrap(),
-    }
-    Ok(out)
+        _ => {
+            let flow = parse_flow(line, names, &mut buf)?;
+            text(|out| flow.append_to(out, &buf, style))
+        }
+    })
 }
 
 fn lines(file: &str) -> impl Iterator<Item = &str> {
@@ -184,8 +192,7 @@ fn the_kernels_bytes_are_what_the_text_reads_as() {
             let Ok(flow) = Flow::parse(message.payload) else { continue };
             let (Some(key), Some(mask), Some(actions)) = (flow.key, flow.mask, flow.actions) else { continue };
             let style = Style { names: None, verbose: true };
-            let mut line = String::new();
-            fmt_flow(&mut line, &flow, 0, &style).unwrap();
+            let line = text(|out| append_flow(out, &flow, 0, &style));
             let mut buf = FlowBuf::default();
             parse_flow(&line, None, &mut buf).unwrap();
             read += 1;

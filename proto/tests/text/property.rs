@@ -1,13 +1,13 @@
 //! Bytes to text to bytes, text to bytes to text, and text from anyone.
 
-use ovsdp_proto::action::{fmt_actions, parse_actions};
-use ovsdp_proto::key::{fmt_key, parse_key};
+use ovsdp_proto::action::{append_actions, parse_actions};
+use ovsdp_proto::key::{append_key, parse_key};
 use ovsdp_proto::text::Style;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::fixtures::canonical;
+use super::fixtures::{canonical, text};
 use super::generate::{actions, key_and_mask};
 
 const VERBOSE: Style<'static> = Style { names: None, verbose: true };
@@ -39,15 +39,13 @@ proptest! {
 
     #[test]
     fn keys_come_out_as_they_went_in((key, mask) in key_and_mask()) {
-        let mut text = String::new();
-        fmt_key(&mut text, &key, Some(&mask), &VERBOSE).unwrap();
+        let long = text(|out| append_key(out, &key, Some(&mask), &VERBOSE));
         let (mut key_again, mut mask_again) = (Vec::new(), Vec::new());
-        let read = parse_key(&text, None, &mut key_again, &mut mask_again);
-        prop_assert!(read.is_ok(), "{} {:?}", text, read);
-        prop_assert_eq!(&key_again, &key, "{}", &text);
-        prop_assert_eq!(&mask_again, &mask, "{}", &text);
-        let mut short = String::new();
-        fmt_key(&mut short, &key, Some(&mask), &Style::default()).unwrap();
+        let read = parse_key(&long, None, &mut key_again, &mut mask_again);
+        prop_assert!(read.is_ok(), "{} {:?}", long, read);
+        prop_assert_eq!(&key_again, &key, "{}", &long);
+        prop_assert_eq!(&mask_again, &mask, "{}", &long);
+        let short = text(|out| append_key(out, &key, Some(&mask), &Style::default()));
         if !short.is_empty() {
             let again = canonical("key", &short, None, &Style::default()); prop_assert_eq!(again, Ok(short));
         }
@@ -55,8 +53,7 @@ proptest! {
 
     #[test]
     fn actions_come_out_as_they_went_in(actions in actions()) {
-        let mut text = String::new();
-        fmt_actions(&mut text, &actions, &Style::default()).unwrap();
+        let text = text(|out| append_actions(out, &actions, &Style::default()));
         let mut again = Vec::new();
         let read = parse_actions(&text, None, &mut again);
         prop_assert!(read.is_ok(), "{} {:?}", text, read);

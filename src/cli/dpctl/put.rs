@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
-use ovsdp_proto::action::{fmt_actions, parse_actions};
+use ovsdp_proto::action::{append_actions, parse_actions};
 use ovsdp_proto::text::Style;
 
 use super::call::Call;
@@ -130,17 +130,16 @@ fn split(line: &str, otherwise: Op) -> Option<(Op, &str)> {
 
 /// `parse-actions ACTIONS…`: each in canonical form.
 pub(super) fn actions(call: &mut Call<'_>) -> Outcome {
-    let mut text = String::new();
+    let mut text = Vec::new();
     let mut bytes = Vec::new();
     for actions in &call.args {
         bytes.clear();
         let invalid = |error| Complaint::because("parsing actions", Why::explained(nix::errno::Errno::EINVAL, format!("{error}")));
         parse_actions(actions, None, &mut bytes).map_err(invalid)?;
-        // Writing to a String cannot fail.
-        let _ = fmt_actions(&mut text, &bytes, &Style::default());
-        text.push('\n');
+        append_actions(&mut text, &bytes, &Style::default());
+        text.push(b'\n');
     }
-    Ok(output::text(&text)?)
+    Ok(output::text(&String::from_utf8_lossy(&text))?)
 }
 
 #[cfg(test)]
