@@ -18,6 +18,14 @@ pub struct Line<'a> {
     pub style: Style<'a>,
 }
 
+impl Line<'_> {
+    /// Appends the line to `out`, without a newline.
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        // Writing to a Vec does not fail.
+        let _ = std::io::Write::write_fmt(out, format_args!("{self}"));
+    }
+}
+
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt_flow(f, self.flow, self.now_ms, &self.style)
