@@ -92,3 +92,6 @@ impl Dp {
         Ok(reading)
     }
 }
+
+#[cfg(test)]
+mod tests;
