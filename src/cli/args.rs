@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::flows::FlowsArgs;
+use super::flows::{self, FlowsArgs};
 
 /// Open vSwitch bridges from ifcfg files, without Open vSwitch's userspace.
 #[derive(Debug, Parser)]
@@ -105,6 +105,7 @@ pub(super) enum Command {
         json: bool,
     },
     /// Print the kernel's flows, as `ovs-dpctl dump-flows` does
+    #[command(long_about = flows::ABOUT)]
     Flows(FlowsArgs),
     /// Work on the kernel's datapaths, ports and flows one by one, as `ovs-dpctl` does
     #[command(disable_help_flag = true)]

@@ -136,7 +136,7 @@ impl Seen {
 
 /// Where a word belongs among `homes` places: they are in the words' order.
 fn home(word: u128, homes: usize) -> usize {
-    usize::try_from((word >> 64) * (homes as u128) >> 64).unwrap_or(0)
+    usize::try_from(((word >> 64) * (homes as u128)) >> 64).unwrap_or(0)
 }
 
 /// Spreads words over all values, one to one: identifiers may be a counter.

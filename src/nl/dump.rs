@@ -212,14 +212,12 @@ impl Socket {
         let (full, received) = mpsc::sync_channel(ahead::BUFFERS);
         let (recycle, free) = mpsc::sync_channel(ahead::BUFFERS);
         let end = thread::scope(|scope| {
-            // Moved in here, so that they are gone before the thread is waited for: it ends when nobody listens.
-            let (received, recycle) = (received, recycle);
             let receive = move || ahead::receive(wire, timeout, seq, &full, &free);
-            thread::Builder::new().name("receive".into()).spawn_scoped(scope, receive).ok()?;
+            let receiver = thread::Builder::new().name("receive".into()).spawn_scoped(scope, receive).ok()?;
             for _ in 0..ahead::BUFFERS {
                 let _ = recycle.send(new_buffer());
             }
-            Some(loop {
+            let end = loop {
                 // It always says why it ends.
                 let message = received.recv().unwrap_or(Err(Error::Lost));
                 let (buffer, result) = match message {
@@ -232,14 +230,17 @@ impl Socket {
                 };
                 match (result, attempt.failed.take()) {
                     (Err(error), _) | (Ok(None), Some(error)) => break Err(error),
-                    (Ok(Some(end)), _) => {
-                        self.unfinished = None;
-                        break end;
-                    }
+                    (Ok(Some(end)), _) => break end,
                     // The receiver may have ended by now, and want no buffer.
                     (Ok(None), None) => drop(buffer.map(|buffer| recycle.send(buffer))),
                 }
-            })
+            };
+            // It ends when nobody listens; it may have come to the dump's end before.
+            drop((received, recycle));
+            if receiver.join().unwrap_or(false) {
+                self.unfinished = None;
+            }
+            Some(end)
         });
         match end {
             Some(end) => end,

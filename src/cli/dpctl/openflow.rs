@@ -205,7 +205,7 @@ impl Match<'_> {
                 self.needs(&[IP, IPV6, ARP], &[])?;
                 let proto = lower1(number(text, 8)?);
                 match self.dl_type {
-                    Some(ARP) => return Ok(self.put_innermost(key::ARP, 8, &[0, proto], &[0xff; 2])),
+                    Some(ARP) => self.put_innermost(key::ARP, 8, &[0, proto], &[0xff; 2]),
                     Some(IPV6) => self.put_innermost(key::IPV6, 36, &[proto], &[0xff]),
                     _ => self.put_innermost(key::IPV4, 8, &[proto], &[0xff]),
                 }
@@ -250,8 +250,11 @@ impl Match<'_> {
             Some(TCP) => key::TCP,
             Some(UDP) => key::UDP,
             Some(SCTP) => key::SCTP,
-            Some(ICMP) => return Ok(self.put_innermost(key::ICMP, offset, &[lower1(number(text, 8)?)], &[0xff])),
-            _ => return Ok(self.put_innermost(key::ICMPV6, offset, &[lower1(number(text, 8)?)], &[0xff])),
+            icmp => {
+                let kind = if icmp == Some(ICMP) { key::ICMP } else { key::ICMPV6 };
+                self.put_innermost(kind, offset, &[lower1(number(text, 8)?)], &[0xff]);
+                return Ok(());
+            }
         };
         self.big2(kind, offset, text)
     }

@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 
 use clap::{Args, ValueEnum};
 
+/// What the command is for, in full.
+pub(in crate::cli) const ABOUT: &str = "Print the kernel's flows, as `ovs-dpctl dump-flows` does.\n\n\
+    Flows are printed as they come out of the kernel, each once. It needs neither the agent nor a privilege. What did not go straight \
+    (messages lost, flows that moved away while they were read) is said in one line on standard error.";
+
 /// The arguments of `ovsdp flows`.
 #[derive(Debug, Clone, Args)]
-#[command(
-    long_about = "Print the kernel's flows, as `ovs-dpctl dump-flows` does.\n\n\
-        Flows are printed as they come out of the kernel, each once. It needs neither the agent nor a privilege. What did not go straight \
-        (messages lost, flows that moved away while they were read) is said in one line on standard error.",
-    after_help = "What --filter means: MATCH is a key as flows print it, fields in parentheses with commas between, a part as VALUE or \
+#[command(after_help = "What --filter means: MATCH is a key as flows print it, fields in parentheses with commas between, a part as VALUE or \
         VALUE/MASK. A flow is shown when it matches every bit that MATCH names, with that value; what MATCH does not name may be anything. \
         So ipv4(src=10.0.0.0/8) shows flows for 10.1.0.0/16, for 10.0.0.0/8 and for 10.1.2.3, but not those for 0.0.0.0/0 or of which \
         the source does not matter. A field without a value, as tcp(), demands nothing. A tagged frame's fields are in encap(…), as they \
@@ -19,8 +20,7 @@ use clap::{Args, ValueEnum};
         ovsdp flows ovsbr0 --sort packets --top 10\n  \
         ovsdp flows --port eth0 --filter 'eth_type(0x0800),ipv4(dst=10.0.0.0/8,proto=6)'\n  \
         ovsdp flows --filter 'tunnel(tun_id=0x7)' --names\n  \
-        ovsdp flows --json | jq 'select(.packets > 1000) | .key'"
-)]
+        ovsdp flows --json | jq 'select(.packets > 1000) | .key'")]
 pub(in crate::cli) struct FlowsArgs {
     /// Only the flows of packets that came in by this bridge's ports
     pub bridge: Option<String>,

@@ -11,8 +11,8 @@ use ovsdp_proto::IfName;
 use ovsdp_proto::flow::Flow;
 use ovsdp_proto::key::parse_key;
 
-pub(super) use args::FlowsArgs;
 use args::Sort;
+pub(super) use args::{ABOUT, FlowsArgs};
 use ranking::Ranking;
 
 use super::dump::{self, Failed, Out, Ports, Text, Wanted};
