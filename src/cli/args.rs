@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::flows::{self, FlowsArgs};
+
 /// Open vSwitch bridges from ifcfg files, without Open vSwitch's userspace.
 #[derive(Debug, Parser)]
 #[command(
@@ -103,13 +105,8 @@ pub(super) enum Command {
         json: bool,
     },
     /// Print the kernel's flows, as `ovs-dpctl dump-flows` does
-    Flows {
-        /// Only the flows of this bridge's ports
-        bridge: Option<String>,
-        /// Print JSON, one flow a line, instead of text
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(long_about = flows::ABOUT)]
+    Flows(FlowsArgs),
     /// Work on the kernel's datapaths, ports and flows one by one, as `ovs-dpctl` does
     #[command(disable_help_flag = true)]
     Dpctl {

@@ -5,6 +5,7 @@
 mod args;
 mod change;
 mod dpctl;
+mod dump;
 mod fdb;
 mod flow;
 mod flows;
@@ -64,7 +65,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Show { json } => show::run(&run, json),
         Command::Status { name, json } => status::run(&run, name.as_deref(), json),
         Command::Fdb { bridge, json } => fdb::run(&run, bridge.as_deref(), json),
-        Command::Flows { bridge, json } => flows::run(&run, bridge.as_deref(), json),
+        Command::Flows(args) => flows::run(&run, &args),
         Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
         Command::Flow { command } => flow::run(command),
         Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),

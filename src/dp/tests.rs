@@ -18,7 +18,7 @@ use super::*;
 use crate::nl::Kind;
 
 /// Runs `test` in a thread with a fresh network namespace that has the pair v0 and v1.
-fn in_namespace(name: &str, test: impl FnOnce(Families) + Send) {
+pub(super) fn in_namespace(name: &str, test: impl FnOnce(Families) + Send) {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             let families = match family::resolve() {

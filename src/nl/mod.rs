@@ -2,7 +2,7 @@
 //! says about what it refuses.
 //!
 //! - [`Socket`]: requests. [`Socket::transact`] one, [`Socket::batch`] many, [`Socket::send_unacked`] those nobody waits
-//!   for, [`Socket::dump`] a table.
+//!   for, [`Socket::dump`] a table, [`Socket::dump_ahead`] a large one.
 //! - [`Multicast`]: notifications, on a socket of their own.
 //! - [`Receiver`]: what the kernel sends to a port id without being asked: upcalls.
 //! - [`Error`], [`Kind`], [`Failure`]: why not. [`Counters`]: what was lost.
@@ -11,6 +11,7 @@
 //! payloads are the business of `rtnl` and `dp`.
 
 mod ack;
+mod ahead;
 mod batch;
 mod counters;
 mod dump;

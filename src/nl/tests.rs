@@ -59,14 +59,15 @@ fn add_addresses(socket: &mut Socket, numbers: std::ops::Range<u16>) -> Vec<Resu
     socket.batch(&mut batch, |_, _| Ok(()))
 }
 
+fn every_address(batch: &mut Batch) -> Result<usize, Error> {
+    batch.push(GETADDR, flag::DUMP, |out| {
+        out.extend_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0]);
+        Ok(())
+    })
+}
+
 fn dump_addresses(socket: &mut Socket, visit: impl FnMut(Dumped<'_>) -> Result<(), Error>) -> Result<(), Error> {
-    let build = |batch: &mut Batch| {
-        batch.push(GETADDR, flag::DUMP, |out| {
-            out.extend_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0]);
-            Ok(())
-        })
-    };
-    socket.dump(build, visit)
+    socket.dump(every_address, visit)
 }
 
 #[test]
@@ -218,6 +219,54 @@ fn a_dump_given_up_does_not_stand_in_the_way() {
         })
         .unwrap();
         assert_eq!((seen, socket.counters()), (2000, Counters::default()));
+    });
+}
+
+#[test]
+fn a_dump_is_the_same_received_ahead() {
+    in_namespace("a_dump_is_the_same_received_ahead", || {
+        let (mut socket, mut other) = (open(), open());
+        let read = |socket: &mut Socket| {
+            let mut all = [Vec::new(), Vec::new()];
+            let keep = |all: &mut Vec<Vec<u8>>, dumped: Dumped<'_>| {
+                if let Dumped::Object(message) = dumped {
+                    all.push(message.payload.to_vec());
+                }
+                Ok::<(), Error>(())
+            };
+            socket.dump(every_address, |dumped| keep(&mut all[0], dumped)).unwrap();
+            socket.dump_ahead(every_address, |dumped| keep(&mut all[1], dumped)).unwrap();
+            assert_eq!(all[0], all[1]);
+            all[0].len()
+        };
+        // None, one datagram of them, and more than there are buffers.
+        assert_eq!(read(&mut socket), 0);
+        for (from, to) in [(0, 10), (10, 6000)] {
+            assert!(add_addresses(&mut other, from..to).iter().all(Result::is_ok));
+            assert_eq!(read(&mut socket), usize::from(to));
+        }
+        // A visitor that has enough ends it, whether anything was received ahead by then or not.
+        for enough in [1, 1000, 5999] {
+            let mut seen = 0;
+            let stop = |dumped: Dumped<'_>| {
+                seen += u32::from(dumped != Dumped::Start);
+                if seen < enough { Ok(()) } else { Err(Error::Lost) }
+            };
+            assert_eq!(socket.dump_ahead(every_address, stop), Err(Error::Lost));
+            assert_eq!(seen, enough);
+        }
+        assert_eq!((read(&mut socket), socket.counters()), (6000, Counters::default()));
+        // It is read again when it changed meanwhile.
+        let (mut starts, mut seen) = (0, 0);
+        let change = |dumped: Dumped<'_>| {
+            (starts, seen) = if dumped == Dumped::Start { (starts + 1, 0) } else { (starts, seen + 1) };
+            if (starts, seen) == (1, 1) {
+                assert!(add_addresses(&mut other, 6000..6001)[0].is_ok());
+            }
+            Ok::<(), Error>(())
+        };
+        socket.dump_ahead(every_address, change).unwrap();
+        assert_eq!((starts, seen, socket.counters().dump_intr), (2, 6001, 1));
     });
 }
 

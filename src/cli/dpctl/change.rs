@@ -163,7 +163,7 @@ impl<'a> Changes<'a> {
     /// The counters cannot be written.
     pub(super) fn send(&mut self, call: &mut Call<'_>) -> Outcome {
         let Self { dp, requests, sent, .. } = self;
-        let now_ms = super::flows::now_ms();
+        let now_ms = crate::cli::dump::now_ms();
         let results = dp.run(requests, |at, flow| {
             if let Some(sent) = sent.get_mut(at) {
                 sent.counters = counters(flow, now_ms);

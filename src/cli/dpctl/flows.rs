@@ -1,61 +1,40 @@
 //! `dump-flows`, `get-flow`.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io::{self, BufWriter, Write};
-
 use nix::errno::Errno;
-use nix::time::{ClockId, clock_gettime};
-use ovsdp_proto::IfName;
-use ovsdp_proto::flow::{Flow, Line, Ufid, Which};
-use ovsdp_proto::text::Style;
+use ovsdp_proto::flow::{Flow, Ufid, Which};
 
 use super::call::Call;
 use super::complaint::{Complaint, Why};
-use super::{Outcome, output, target};
-use crate::dp::{Datapath, Dp, Parts};
-
-/// What identifies a flow: its identifier, or its key where it was installed without one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Id {
-    Ufid(Ufid),
-    Key(Box<[u8]>),
-}
-
-impl Id {
-    fn of(flow: &Flow<'_>) -> Self {
-        flow.ufid.map_or_else(|| Self::Key(flow.key.unwrap_or_default().into()), Self::Ufid)
-    }
-
-    fn which(&self) -> Which<'_> {
-        match self {
-            Self::Ufid(ufid) => Which::Ufid(*ufid),
-            Self::Key(key) => Which::Key(key),
-        }
-    }
-}
+use super::{Outcome, openflow, output, target};
+use crate::cli::dump::{self, Failed, Out, Ports, Text, Wanted};
+use crate::dp::{Datapath, Dp};
 
 /// What `dump-flows` was asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Wanted<'a> {
+struct Asked<'a> {
     datapath: Option<&'a str>,
+    /// OpenFlow's match.
+    filter: Option<&'a str>,
     /// Whether `type=` names something the kernel's datapath has.
     nothing: bool,
 }
 
 /// Reads the arguments of `dump-flows`.
-fn wanted(args: &[String]) -> Result<Wanted<'_>, Complaint> {
-    let mut wanted = Wanted::default();
+fn asked(args: &[String]) -> Result<Asked<'_>, Complaint> {
+    let mut asked = Asked::default();
     let mut types = None;
     for arg in args {
-        if arg.starts_with("filter=") {
-            return Err(Complaint::new("filter= is not there yet: ovsdp does not read OpenFlow matches; print all flows and choose from those"));
+        if let Some(filter) = arg.strip_prefix("filter=") {
+            if asked.filter.replace(filter).is_some() {
+                return Err(Complaint::new("filter= is given twice"));
+            }
         } else if arg.starts_with("pmd=") {
             return Err(Complaint::new("pmd= chooses among the threads of a datapath in userspace; the kernel's has none"));
         } else if let Some(list) = arg.strip_prefix("type=") {
             if types.replace(list).is_some() {
                 return Err(Complaint::new("type= is given twice"));
             }
-        } else if wanted.datapath.replace(arg.as_str()).is_some() {
+        } else if asked.datapath.replace(arg.as_str()).is_some() {
             return Err(Complaint::new(format!("{arg}: unexpected argument")));
         }
     }
@@ -72,94 +51,67 @@ fn wanted(args: &[String]) -> Result<Wanted<'_>, Complaint> {
                 _ => return Err(Complaint::because(format!("Failed to parse type ({kind})"), Why::errno(Errno::EINVAL))),
             }
         }
-        wanted.nothing = !any;
+        asked.nothing = !any;
     }
-    Ok(wanted)
+    Ok(asked)
+}
+
+/// The names that a command's options want ports printed by.
+fn names(call: &Call<'_>, dp: &mut Dp, datapath: &Datapath) -> Result<Option<Ports>, Complaint> {
+    call.options.port_names().then(|| ports(dp, datapath)).transpose()
 }
 
 /// How a command's options want flows printed.
-struct Printer {
-    names: Option<BTreeMap<u32, IfName>>,
-    verbose: bool,
+fn text<'a>(call: &Call<'_>, names: Option<&'a Ports>) -> Text<'a> {
+    Text { names, verbose: call.options.more, now_ms: dump::now_ms() }
 }
 
-impl Printer {
-    fn new(call: &Call<'_>, dp: &mut Dp, datapath: &Datapath) -> Result<Self, Complaint> {
-        let names = match call.options.port_names() {
-            true => {
-                let vports = dp.vports(datapath.index).map_err(|error| Complaint::because("listing ports", &error))?;
-                Some(vports.into_iter().map(|vport| (vport.number, vport.name)).collect())
-            }
-            false => None,
-        };
-        Ok(Self { names, verbose: call.options.more })
-    }
-
-    /// Writes one flow and a newline.
-    fn line(&self, out: &mut impl Write, flow: &Flow<'_>, now_ms: u64) -> io::Result<()> {
-        let Some(names) = &self.names else {
-            return writeln!(out, "{}", Line { flow, now_ms, style: Style { names: None, verbose: self.verbose } });
-        };
-        let name = |port: u32| names.get(&port).map(IfName::as_str);
-        writeln!(out, "{}", Line { flow, now_ms, style: Style { names: Some(&name), verbose: self.verbose } })
-    }
+fn ports(dp: &mut Dp, datapath: &Datapath) -> Result<Ports, Complaint> {
+    Ports::of(dp, datapath).map_err(|error| Complaint::because("listing ports", &error))
 }
 
-/// Milliseconds on the clock the kernel notes a flow's use with.
-pub(super) fn now_ms() -> u64 {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| u64::try_from(std::time::Duration::from(now).as_millis()).unwrap_or(u64::MAX))
-}
-
-/// `dump-flows [DP] [type=…]`.
+/// `dump-flows [DP] [filter=MATCH] [type=…]`.
 pub(super) fn dump(call: &mut Call<'_>) -> Outcome {
-    let wanted = wanted(&call.args)?;
+    let asked = asked(&call.args)?;
     let mut dp = target::connect("listing flows")?;
-    let datapath = target::lookup_or_only(&mut dp, wanted.datapath)?;
-    if wanted.nothing {
+    let datapath = target::lookup_or_only(&mut dp, asked.datapath)?;
+    let filter = match asked.filter {
+        Some(text) => {
+            let ports = ports(&mut dp, &datapath)?;
+            Some(openflow::parse(text, &ports).map_err(|why| Complaint::new(format!("Failed to parse filter ({why})")))?)
+        }
+        None => None,
+    };
+    if asked.nothing {
         return Ok(());
     }
-    let printer = Printer::new(call, &mut dp, &datapath)?;
-    // Actions too large for a dump are asked for one by one, on a socket of their own.
-    let mut single = None;
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let mut result = Ok(());
-    let mut failed = None;
-    let mut printed = HashSet::new();
-    let now_ms = now_ms();
-    let dumped = dp.flows(datapath.index, Parts::Full, |flow| {
-        let Some(flow) = flow else { return };
-        // The kernel may show a flow twice while its table is rebuilt, or all of them again after a loss.
-        if result.is_err() || !printed.insert(Id::of(flow)) {
-            return;
+    let names = names(call, &mut dp, &datapath)?;
+    let text = text(call, names.as_ref());
+    let mut out = Out::new().map_err(|error| Complaint::because("writing flows", &error))?;
+    let read = dump::read(&mut dp, &datapath, &Wanted { ports: None, filter }, |flow| out.line(|line| text.append(line, flow)));
+    let reading = match read {
+        Err(Failed::Write(error)) => return Ok(output::finish(Err(error))?),
+        read => {
+            output::finish(out.finish())?;
+            read?
         }
-        if flow.actions.is_some() {
-            result = printer.line(&mut out, flow, now_ms);
-            return;
-        }
-        match whole(&mut single, &datapath, &Id::of(flow), |flow| printer.line(&mut out, flow, now_ms)) {
-            Ok(written) => result = written,
-            Err(complaint) => failed = Some(complaint),
-        }
-    });
-    output::finish(result.and_then(|()| out.flush()))?;
-    dumped.map_err(|error| Complaint::because("Failed to dump flows from datapath", &error))?;
-    failed.map_or(Ok(()), Err)
+    };
+    let Some(remark) = dump::remark(&reading) else { return Ok(()) };
+    if reading.unreadable > 0 {
+        return Err(Complaint::new(remark));
+    }
+    call.warn(&remark);
+    Ok(())
 }
 
-/// Asks for one flow and prints it, unless it is gone by now.
-fn whole(
-    single: &mut Option<Dp>,
-    datapath: &Datapath,
-    id: &Id,
-    mut print: impl FnMut(&Flow<'_>) -> io::Result<()>,
-) -> Result<io::Result<()>, Complaint> {
-    let dp = match single {
-        Some(dp) => dp,
-        None => single.insert(target::connect("getting flow")?),
-    };
-    let mut result = Ok(());
-    dp.flow(datapath.index, id.which(), |flow| result = print(flow)).map_err(|error| Complaint::because("getting flow", &error))?;
-    Ok(result)
+impl From<Failed> for Complaint {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Dump(error) => Self::because("Failed to dump flows from datapath", &error),
+            Failed::Get(error) => Self::because("getting flow", &error),
+            Failed::Write(error) => Self::because("writing flows", &error),
+        }
+    }
 }
 
 /// Reads `ufid:UUID`.
@@ -169,19 +121,22 @@ fn ufid(text: &str) -> Option<Ufid> {
 
 /// `get-flow [DP] ufid:UFID`.
 pub(super) fn get(call: &mut Call<'_>) -> Outcome {
-    let (datapath, text) = match call.args.as_slice() {
-        [datapath, text] => (Some(datapath.as_str()), text),
-        [text] => (None, text),
+    let (datapath, wanted) = match call.args.as_slice() {
+        [datapath, wanted] => (Some(datapath.as_str()), wanted),
+        [wanted] => (None, wanted),
         _ => return Err(Complaint::new("get-flow takes an identifier")),
     };
-    let wrong = || Complaint::because("parsing flow ufid", Why::explained(Errno::EINVAL, format!("{text} is not of the form ufid:UUID")));
-    let ufid = ufid(text).ok_or_else(wrong)?;
+    let wrong = || Complaint::because("parsing flow ufid", Why::explained(Errno::EINVAL, format!("{wanted} is not of the form ufid:UUID")));
+    let ufid = ufid(wanted).ok_or_else(wrong)?;
     let mut dp = target::connect("getting flow")?;
     let datapath = target::lookup_or_only(&mut dp, datapath)?;
-    let printer = Printer::new(call, &mut dp, &datapath)?;
+    let names = names(call, &mut dp, &datapath)?;
+    let text = text(call, names.as_ref());
     let mut out = Vec::new();
-    // Writing to a Vec cannot fail.
-    let print = |flow: &Flow<'_>| drop(printer.line(&mut out, flow, now_ms()));
+    let print = |flow: &Flow<'_>| {
+        text.append(&mut out, flow);
+        out.push(b'\n');
+    };
     let found = dp.flow(datapath.index, Which::Ufid(ufid), print).map_err(|error| Complaint::because("getting flow", &error))?;
     if !found {
         return Err(Complaint::because("getting flow", Why::errno(Errno::ENOENT)));
@@ -199,9 +154,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_chosen_is_refused() {
-        assert_eq!(wanted(&args("type=ovs,all dp0")).unwrap(), Wanted { datapath: Some("dp0"), nothing: false });
-        for bad in ["filter=arp", "pmd=1", "type=tc", "type=foo", "type=ovs,foo", "a b", "type=ovs type=ovs", "type="] {
-            assert!(wanted(&args(bad)).is_err(), "{bad}");
+        let asked_for = Asked { datapath: Some("dp0"), filter: Some("in_port=1,ip"), nothing: false };
+        assert_eq!(asked(&args("type=ovs,all dp0 filter=in_port=1,ip")).unwrap(), asked_for);
+        for bad in ["filter=arp filter=ip", "pmd=1", "type=tc", "type=foo", "type=ovs,foo", "a b", "type=ovs type=ovs", "type="] {
+            assert!(asked(&args(bad)).is_err(), "{bad}");
         }
     }
 

@@ -10,6 +10,9 @@ const REST: &str = "\
 Each IFACE is NAME[,type=TYPE][,port_no=N][,OPTION=VALUE]...; TYPE is system
 (a device there is), internal, vxlan, geneve or gre.
 DP is NAME or system@NAME, and optional where only one datapath exists.
+filter=MATCH of dump-flows is FIELD=VALUE[/MASK] or a protocol, with commas
+between, in OpenFlow's words: filter=in_port=eth0,tcp,nw_src=10.0.0.0/8. A flow
+is printed unless it matches a bit that MATCH names with another value.
 
 Options:
   -s, --statistics            print counters of ports, or of the flow

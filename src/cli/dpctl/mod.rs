@@ -13,6 +13,7 @@ mod datapaths;
 mod flows;
 mod help;
 mod iface;
+mod openflow;
 mod options;
 mod ports;
 mod put;

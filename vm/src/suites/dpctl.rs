@@ -20,10 +20,10 @@ pub const TESTS: &[Test] = &[
 ];
 
 /// Where the link lies that makes our binary be `ovs-dpctl`.
-const OURS: &str = "/run/ours/ovs-dpctl";
+pub(super) const OURS: &str = "/run/ours/ovs-dpctl";
 
 /// A host with ours beside theirs, on which nothing sends packets by itself.
-fn stage(world: &World) -> anyhow::Result<Host> {
+pub(super) fn stage(world: &World) -> anyhow::Result<Host> {
     let host = world.host("h")?;
     host.run(&format!("mkdir -p /run/ours && ln -s /usr/bin/ovsdp {OURS} && modprobe openvswitch"))?;
     host.run("for of in all default; do echo 1 >/proc/sys/net/ipv6/conf/$of/disable_ipv6; done")?;
@@ -45,7 +45,7 @@ fn stdout(output: &Output) -> String {
 }
 
 /// Both programs print the same and succeed, whoever is first. Returns what they print.
-fn same(host: &Host, arguments: &str) -> anyhow::Result<String> {
+pub(super) fn same(host: &Host, arguments: &str) -> anyhow::Result<String> {
     let ours_first = arguments.len().is_multiple_of(2);
     let early = ours_first.then(|| host.run(&format!("{OURS} {arguments}"))).transpose()?;
     let theirs = host.run(&format!("ovs-dpctl {arguments}"))?;
@@ -59,7 +59,7 @@ fn same(host: &Host, arguments: &str) -> anyhow::Result<String> {
 }
 
 /// The same bytes for an ordinary user, by our program.
-fn same_for_a_user(host: &Host, arguments: &str) -> anyhow::Result<()> {
+pub(super) fn same_for_a_user(host: &Host, arguments: &str) -> anyhow::Result<()> {
     let (user, root) = (host.try_run_as_user(&format!("ovsdp dpctl {arguments}"))?.success()?, host.run(&format!("ovsdp dpctl {arguments}"))?);
     ensure!(stdout(&user) == stdout(&root), "an ordinary user sees\n{user}\nbut root\n{root}");
     Ok(())

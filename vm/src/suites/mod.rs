@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod demo;
 pub mod dpctl;
+pub mod dump;
 pub mod library;
 pub mod refusals;
 pub mod scene;
