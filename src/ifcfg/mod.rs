@@ -61,16 +61,18 @@ impl Outcome {
 pub struct Evaluation {
     /// The variables, those of the network file and of network-scripts itself included; [`Vars::of`] picks the file's own.
     pub vars: Vars,
-    /// What was found in the file's text. With an error among it, `vars` holds what could be read.
+    /// What was found in the text of the network file and of the file. With an error among it, `vars` holds what could be read.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 /// Evaluates one file of the folder as network-scripts would: the network file first, then `HOSTNAME`, `DEVNAME` and
 /// `CONFIG` set, then the file. A file that is not there sets nothing.
 pub fn evaluate(sources: &Sources, name: &str, host: &Host) -> Evaluation {
-    let base = if name == NETWORK { Vars::before(host) } else { network(sources, host).0 };
+    let (base, sink) = if name == NETWORK { (Vars::before(host), Sink::default()) } else { network(sources, host) };
+    let mut diagnostics = sink.into_list();
+    diagnostics.extend(sources.unreadable().filter(|(file, _)| *file == name || *file == NETWORK).map(unreadable));
     let evaluated = evaluate_on(sources, name, &base, host);
-    let mut diagnostics = evaluated.sink.into_list();
+    diagnostics.extend(evaluated.sink.into_list());
     arrange(&mut diagnostics, sources);
     Evaluation { vars: evaluated.vars, diagnostics }
 }
@@ -87,6 +89,10 @@ fn evaluate_on(sources: &Sources, name: &str, base: &Vars, host: &Host) -> assig
     assign::evaluate(name, sources.get(name).unwrap_or_default(), &before, host)
 }
 
+fn unreadable((name, why): (&str, &str)) -> Diagnostic {
+    Diagnostic::error(Code::Unreadable, name, format!("this file cannot be read: {why}")).help("make it readable, or move it out of the folder")
+}
+
 fn arrange(diagnostics: &mut [Diagnostic], sources: &Sources) {
     for found in diagnostics.iter_mut() {
         found.locate(sources);
@@ -101,10 +107,7 @@ fn arrange(diagnostics: &mut [Diagnostic], sources: &Sources) {
 pub fn intent(sources: &Sources, host: &Host) -> Outcome {
     let (base, sink) = network(sources, host);
     let mut diagnostics = sink.into_list();
-    for (name, why) in sources.unreadable() {
-        let found = Diagnostic::error(Code::Unreadable, name, format!("this file cannot be read: {why}"));
-        diagnostics.push(found.help("make it readable, or move it out of the folder"));
-    }
+    diagnostics.extend(sources.unreadable().map(unreadable));
     let mut list = Vec::new();
     let mut others = Vec::new();
     let mut entries = Vec::new();

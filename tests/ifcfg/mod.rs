@@ -3,4 +3,6 @@
 mod bash;
 mod corpus;
 mod folders;
+mod generate;
 mod hostile;
+mod promise;
