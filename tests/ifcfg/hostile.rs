@@ -31,3 +31,33 @@ proptest! {
         read(bytes.as_bytes());
     }
 }
+
+/// Of kinds a careless reader takes square time or memory for: each would then not end, or end the machine.
+#[test]
+fn large_files_stay_small() {
+    for unit in [
+        "A=$B;",
+        "A=b c\n",
+        "A=b\nA=$A$A\n",
+        "A+=xxxxxxxx\n",
+        "A=\"${B:-",
+        "A='\nB='",
+        "A=\"\\\n\"",
+        "\u{201c}",
+        "A=\u{a0};",
+        "A=$(",
+        "A=$(x)",
+        "A=`x`",
+        "export A=$H ",
+        "A",
+        "#",
+        "\\\n",
+        "\r",
+        "A=${B:-x} ",
+        "$'\\x",
+    ] {
+        let mut file = format!("H={}\n", "x".repeat(60_000)).into_bytes();
+        file.extend(unit.as_bytes().iter().cycle().take(ifcfg::MAX_FILE / 4));
+        read(&file);
+    }
+}
