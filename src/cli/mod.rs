@@ -8,6 +8,7 @@ mod dpctl;
 mod fdb;
 mod flow;
 mod flows;
+mod ifcfg;
 mod launch;
 mod output;
 mod plan;
@@ -67,6 +68,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Flows { bridge, json } => flows::run(&run, bridge.as_deref(), json),
         Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
         Command::Flow { command } => flow::run(command),
+        Command::Ifcfg { command } => ifcfg::run(command),
         Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),
     };
     done.map(|()| ExitCode::SUCCESS)
