@@ -91,9 +91,17 @@ impl Lexer<'_> {
             let message = format!("blanks around the `=` of `{word}`: bash would run `{word}` as a command");
             return Words::new(Code::BareWord, message, format!("write `{word}={value}`"));
         }
-        let help = match word.split_once(['-', ':']) {
-            Some((key, value)) if !key.is_empty() && key.bytes().all(|b| b == b'_' || b.is_ascii_uppercase()) => format!("write `{key}={value}`"),
-            _ => "put a `#` before it, or make it `KEY=value`".to_owned(),
+        let is_key = |key: &str| !key.is_empty() && key.bytes().all(|b| b == b'_' || b.is_ascii_uppercase());
+        let rest = shown(after);
+        let (key, value) = match word.split_once(['-', ':']) {
+            Some((key, "")) => (key, rest.trim()),
+            Some(pair) => pair,
+            None => (word.as_str(), rest.trim()),
+        };
+        let help = if is_key(key) && !value.is_empty() && !value.contains([' ', '\t', '`']) {
+            format!("write `{key}={value}`")
+        } else {
+            "put a `#` before it, or make it `KEY=value`".to_owned()
         };
         Words::new(Code::BareWord, format!("`{word}` is not an assignment: bash would run it as a command"), help)
     }
@@ -107,7 +115,9 @@ impl Lexer<'_> {
         let message = format!("`{word}` stands after a blank that is not quoted: bash would run it as a command and not set {name}");
         let text = shown(value);
         let (value, word) = (text.trim_matches(['"', '\'']), word.trim_matches(['"', '\'']));
-        let help = if CURLY.iter().any(|quote| value.contains(quote)) {
+        let help = if value.is_empty() {
+            format!("write `{name}={word}`")
+        } else if CURLY.iter().any(|quote| value.contains(quote)) {
             "write plain quotes: typographic ones do not quote".to_owned()
         } else if value.contains(['"', '\'', '`', '\\', '…']) || word.contains(['"', '\'', '`', '\\', '…']) {
             "quote the whole value".to_owned()

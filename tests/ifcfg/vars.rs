@@ -8,10 +8,11 @@ use proptest::prelude::*;
 
 use super::bash;
 
-/// Runs the command on `file`; `dir` is the folder of ifcfg files that it knows of.
+/// Runs the command in `dir`, the folder of ifcfg files that it knows of, with a variable in its environment that is none of a
+/// file's business.
 fn vars(dir: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ovsdp"));
-    command.args(["ifcfg", "vars"]).args(arguments).current_dir(dir).env("OVSDP_DIR", dir).output().unwrap()
+    command.args(["ifcfg", "vars"]).args(arguments).current_dir(dir).env("OVSDP_DIR", dir).env("JUMBO", "9000").output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -30,12 +31,12 @@ fn folder(network: &str, file: &[u8]) -> (tempfile::TempDir, std::path::PathBuf)
 
 #[test]
 fn prints_assignments_in_the_files_order() {
-    let file = b"DEVICE=br0\nB=\"a  b\"\nA=$'\\xff\\n'$DOMAIN\nexport C=${B:+it\\'s}\nCONF=$CONFIG/$DEVNAME\n";
+    let file = b"DEVICE=br0\nB=\"a  b\"\nA=$'\\xff\\n'$DOMAIN\nexport C=${B:+it\\'s}\nCONF=$CONFIG/$DEVNAME/${JUMBO-none}\n";
     let (_root, dir) = folder("DOMAIN=example.org\n", file);
     let output = vars(&dir, &["ifcfg-br0"]);
     assert_eq!(text(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(text(&output.stdout), "DEVICE=br0\nB='a  b'\nA=$'\\xff\\nexample.org'\nC=$'it\\'s'\nCONF=ifcfg-br0/br0\n");
+    assert_eq!(text(&output.stdout), "DEVICE=br0\nB='a  b'\nA=$'\\xff\\nexample.org'\nC=$'it\\'s'\nCONF=ifcfg-br0/br0/none\n");
 }
 
 #[test]

@@ -200,6 +200,26 @@ fn a_quote_that_swallowed_an_assignment_is_pointed_at() {
 }
 
 #[test]
+fn advice_is_what_to_write() {
+    for (text, advice) in [
+        ("DEVICE= br0", "write `DEVICE=br0`"),
+        ("DEVICE = br0", "write `DEVICE=br0`"),
+        ("DEVICE br0", "write `DEVICE=br0`"),
+        ("DEVICE: br0", "write `DEVICE=br0`"),
+        ("TYPE-OVSPort", "write `TYPE=OVSPort`"),
+        ("the bridge", "put a `#` before it"),
+        ("IFACES=eth0 eth1", "`IFACES=\"eth0 eth1\"`"),
+        ("IFACES=\"eth0\" eth1", "`IFACES=\"eth0 eth1\"`"),
+        ("IFACES=a\"b\" c", "quote the whole value"),
+        ("A=\u{201c}b c\u{201d}", "plain quotes"),
+        ("A=$(hostname --fqdn)", "`$(hostname -f)`"),
+    ] {
+        let help = run(text).sink.into_list().into_iter().find(|found| found.severity == Severity::Error).unwrap().help.unwrap();
+        assert!(help.contains(advice), "{text:?}: {help}");
+    }
+}
+
+#[test]
 fn one_error_for_a_file_in_another_language() {
     assert_eq!(run("auto eth0\niface eth0 inet static\n  address 1.2.3.4\n").sink.into_list().len(), 1);
 }
