@@ -120,6 +120,13 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: FlowCommand,
     },
+    /// Look into ifcfg files
+    #[command(after_help = "Example:\n  ovsdp ifcfg vars /etc/sysconfig/network-scripts/ifcfg-ovsbr0 --json")]
+    Ifcfg {
+        /// What to do with one
+        #[command(subcommand)]
+        command: IfcfgCommand,
+    },
     /// Run the agent: the switch itself
     #[command(long_about = "Run the agent: the switch itself.\n\n\
         It answers the kernel's upcalls, learns addresses, installs and ages flows, keeps leases, and serves the other commands over \
@@ -132,6 +139,31 @@ pub(super) enum Command {
         /// How the kernel is to hand over packets
         #[arg(long, value_enum, default_value_t = Dispatch::Auto)]
         dispatch: Dispatch,
+    },
+}
+
+/// One of the commands of `ovsdp ifcfg`.
+#[derive(Debug, Subcommand)]
+pub(super) enum IfcfgCommand {
+    /// Print the variables a file sets, as bash would have them after reading it
+    #[command(
+        long_about = "Print the variables a file sets, as bash would have them after reading it.\n\n\
+        The file is evaluated, never executed: quotes, $NAME, ${NAME:-word}, += and $(hostname) are worked out in the order of its lines, \
+        after those of the network file beside its folder (/etc/sysconfig/network). Anything else that bash would run is refused with its \
+        place and what to write instead; then nothing is printed and the command ends with exit code 3.\n\n\
+        Each variable is printed as an assignment that reads back as the same bytes, in the order of the file. What bash would take \
+        without a word but is hardly meant, such as a key set twice, is a warning on standard error.\n\n\
+        What the values ask for is not looked at here; `ovsdp plan` does that.",
+        after_help = "Examples:\n  \
+        ovsdp ifcfg vars /etc/sysconfig/network-scripts/ifcfg-ovsbr0\n  \
+        ovsdp ifcfg vars ifcfg-ovsbr0 --json | jq -r .vars.OVS_EXTRA"
+    )]
+    Vars {
+        /// The file, whatever its name
+        file: PathBuf,
+        /// Print JSON instead of text: `vars` by name, `bytes` for values that are not UTF-8, `diagnostics`
+        #[arg(long)]
+        json: bool,
     },
 }
 

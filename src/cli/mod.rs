@@ -9,6 +9,7 @@ mod dump;
 mod fdb;
 mod flow;
 mod flows;
+mod ifcfg;
 mod launch;
 mod output;
 mod plan;
@@ -68,6 +69,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Flows(args) => flows::run(&run, &args),
         Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
         Command::Flow { command } => flow::run(command),
+        Command::Ifcfg { command } => ifcfg::run(command),
         Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),
     };
     done.map(|()| ExitCode::SUCCESS)

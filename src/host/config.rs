@@ -37,19 +37,27 @@ pub fn read(dir: &Path) -> Result<Config, Error> {
         };
         Error::new(kind, format!("cannot read the folder of ifcfg files {}: {error}", dir.display())).advise("name another with --dir or $OVSDP_DIR")
     })?;
-    let outcome = ifcfg::intent(&sources, &ifcfg::Host::new(machine::host_name()));
+    let outcome = ifcfg::intent(&sources, &machine::names());
     match outcome.intent {
         Some(intent) => Ok(Config { intent, sources, warnings: outcome.diagnostics, names: outcome.names }),
         None => {
-            let count = outcome.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
             let found = render(&sources, &outcome.diagnostics);
-            let errors = if count == 1 { "1 error".to_owned() } else { format!("{count} errors") };
-            Err(Error::new(Kind::BadConfiguration, format!("{errors} in {}; nothing was changed\n{found}", dir.display())))
+            let message = format!("{} in {}; nothing was changed\n{found}", errors(&outcome.diagnostics), dir.display());
+            Err(Error::new(Kind::BadConfiguration, message))
         }
     }
 }
 
-fn render(sources: &Sources, findings: &[Diagnostic]) -> String {
+/// How many errors are among `findings`, in words.
+pub fn errors(findings: &[Diagnostic]) -> String {
+    match findings.iter().filter(|found| found.severity == Severity::Error).count() {
+        1 => "1 error".to_owned(),
+        count => format!("{count} errors"),
+    }
+}
+
+/// `findings` as text for standard error: in colour when that is a terminal. Empty when there are none.
+pub fn render(sources: &Sources, findings: &[Diagnostic]) -> String {
     let style = if std::io::stderr().is_terminal() { Style::Colour } else { Style::Plain };
     findings.iter().map(|found| found.render(sources, style)).collect::<Vec<_>>().join("\n\n")
 }

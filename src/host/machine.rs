@@ -1,6 +1,13 @@
 //! Who this machine is: its id and its name.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
+use std::net::IpAddr;
+
+use crate::ifcfg::Host;
+
+/// As much of `/etc/hosts` as is read, in bytes.
+const MAX_HOSTS: u64 = 1 << 20;
 
 /// The machine's id: 16 bytes that stay the same over reboots. From `/etc/machine-id` (machine-id(5)), else D-Bus's copy,
 /// else derived from the host name, so that an appliance without either still has a stable one.
@@ -36,6 +43,28 @@ pub fn host_name() -> String {
     nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
 }
 
+/// What `$(hostname)` in a file comes to. The full name is what `/etc/hosts` (hosts(5)) says, else the name itself when it
+/// has a dot; no name server is asked, for while the network comes up there is none.
+pub fn names() -> Host {
+    let host = Host::new(host_name());
+    let mut hosts = Vec::new();
+    let read = File::open("/etc/hosts").and_then(|file| file.take(MAX_HOSTS).read_to_end(&mut hosts));
+    match read.ok().and_then(|_| canonical(&String::from_utf8_lossy(&hosts), host.name()).map(str::to_owned)) {
+        Some(full) => host.with_fqdn(full),
+        None => host,
+    }
+}
+
+/// The first name on the first line of `hosts` that has `name` among its names, as the resolver reads that file.
+fn canonical<'a>(hosts: &'a str, name: &str) -> Option<&'a str> {
+    hosts.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_ascii_whitespace();
+        words.next()?.parse::<IpAddr>().ok()?;
+        let first = words.next()?;
+        std::iter::once(first).chain(words).any(|word| word.eq_ignore_ascii_case(name)).then_some(first)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +74,24 @@ mod tests {
         assert_eq!(parse("000102030405060708090a0b0c0d0e0f").unwrap()[15], 0x0f);
         assert_eq!(parse("uninitialized"), None);
         assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn the_full_name_is_what_hostname_prints() {
+        // What `hostname -f` of Debian 12 printed with each of these as /etc/hosts.
+        for (hosts, full) in [
+            ("127.0.0.1 localhost zz9", Some("localhost")),
+            ("127.0.1.1 zz9.example.org zz9", Some("zz9.example.org")),
+            ("127.0.1.1\tzz9", Some("zz9")),
+            ("10.0.0.1 a.b ZZ9 #x", Some("a.b")),
+            ("::1 six.example.org zz9\n127.0.0.1 four.example.org zz9", Some("six.example.org")),
+            ("127.0.0.1 four.example.org zz9\n::1 six.example.org zz9", Some("four.example.org")),
+            ("10.0.0.1 other # zz9", None),
+            ("300.1.1.1 bad.example zz9\n10.0.0.2 good.example zz9", Some("good.example")),
+            ("", None),
+        ] {
+            assert_eq!(canonical(hosts, "zz9"), full, "{hosts:?}");
+        }
     }
 
     #[test]

@@ -14,9 +14,7 @@ impl Lexer<'_> {
         self.pos += 1;
         loop {
             let Some(c) = self.cur() else {
-                let help = "close it with `'` at the value's end";
-                self.error(Code::UnterminatedQuote, Span::new(open - 1, open + 1), "this `$'` is never closed", help);
-                return Err(Stop::File);
+                return Err(self.unterminated(Span::new(open - 1, open + 1), "'"));
             };
             let at = self.pos;
             self.pos += 1;

@@ -16,7 +16,7 @@ use super::word::{HostForm, Part, Word};
 
 /// The longest value, in bytes.
 pub const MAX_VALUE: usize = 64 << 10;
-/// What all assignments of one file may come to, in bytes: `A+=$A` doubles with every line.
+/// What all assignments of one file may come to together, in bytes, each counted whole: `A+=$A` doubles with every line.
 pub const MAX_TOTAL: usize = 4 << 20;
 
 /// A variable.
@@ -114,7 +114,17 @@ impl Run<'_> {
     fn expand(&mut self, word: &Word, sink: &mut Sink) -> Result<Value, Full> {
         let mut value = Value::new(word.span);
         self.expand_into(word, None, &mut value, sink)?;
+        self.charge(value.bytes().len(), word.span, sink)?;
         Ok(value)
+    }
+
+    /// Takes `size` bytes from what the file's values may still come to.
+    fn charge(&mut self, size: usize, span: Span, sink: &mut Sink) -> Result<(), Full> {
+        match self.left.checked_sub(size) {
+            Some(left) => self.left = left,
+            None => return Err(self.full(span, format!("the values of this file come to more than {MAX_TOTAL} bytes"), sink)),
+        }
+        Ok(())
     }
 
     /// `whole`: the expansion `word` stands in; what it comes to is seen as standing there.
@@ -175,6 +185,9 @@ impl Run<'_> {
             let found = Diagnostic::warning(Code::ShellDependent, &self.file, format!("`{name}` steers the shell; it has no effect here"));
             sink.push(found.at(assign.name_span).help("remove it"));
         }
+        if let Some(before) = self.vars.get(name).filter(|_| assign.append).map(|old| old.value.bytes().len()) {
+            self.charge(before, assign.word.span, sink)?;
+        }
         if let Some(old) = self.vars.get(name) {
             let same_file = old.file == self.file;
             let refers = assign.append || mentions(&assign.word, name);
@@ -188,11 +201,9 @@ impl Run<'_> {
                 sink.push(found.related(&self.file, old.name_span, format!("this value is lost: `{lost}`")));
             }
         }
-        let size = value.bytes().len();
-        self.left = match self.left.checked_sub(size) {
-            Some(left) if size <= MAX_VALUE => left,
-            _ => return Err(self.full(assign.word.span, "the values of this file grow too large".to_owned(), sink)),
-        };
+        if value.bytes().len() > MAX_VALUE {
+            return Err(self.full(assign.word.span, format!("this value grows past {MAX_VALUE} bytes"), sink));
+        }
         self.vars.0.insert(name.to_owned(), Var { value, name_span: assign.name_span, file: Arc::clone(&self.file) });
         Ok(())
     }
@@ -281,185 +292,4 @@ fn is_environment(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(text: &str) -> Evaluated {
-        let host = Host::new("host1.example.org");
-        evaluate("ifcfg-x", text.as_bytes(), &Vars::before(&host), &host)
-    }
-
-    fn value(text: &str) -> String {
-        let evaluated = run(text);
-        let value = evaluated.vars.get("A").map(|var| String::from_utf8_lossy(var.value.bytes()).into_owned());
-        let found = evaluated.sink.into_list();
-        assert!(found.is_empty(), "{text:?} gave {found:#?}");
-        value.unwrap()
-    }
-
-    #[track_caller]
-    fn found(text: &str) -> Vec<(String, usize, usize)> {
-        run(text).sink.into_list().iter().map(|d| (d.code.to_string(), d.span.unwrap().start, d.span.unwrap().end)).collect()
-    }
-
-    #[test]
-    fn words() {
-        for (text, expected) in [
-            ("A=b", "b"),
-            ("A=", ""),
-            ("  A=b  ", "b"),
-            ("\tA=b\t# c", "b"),
-            ("A=a#b", "a#b"),
-            ("A=b;", "b"),
-            ("B=1; A=2;# x", "2"),
-            ("B=1 A=$B", "1"),
-            ("A=a\"b\"'c'$'\\x64'\\e", "abcde"),
-            ("A='a b'", "a b"),
-            ("A=\"a\nb\"", "a\nb"),
-            ("A='a\\\nb'", "a\\\nb"),
-            ("A=\"a\\\nb\"", "ab"),
-            ("A=a\\\nb", "ab"),
-            ("A=a \\\n # c", "a"),
-            ("A\\\n=b", "b"),
-            ("A=\"\\a\\$\\\\\\`\\\"\"", "\\a$\\`\""),
-            ("A=a\\ b", "a b"),
-            ("export A=b", "b"),
-            ("export A=b B=c", "b"),
-            ("A=b\nexport A", "b"),
-            ("A=b\nA+=c", "bc"),
-            ("A+=c", "c"),
-            ("A=b\nA=$A$A", "bb"),
-            ("B=1\nA=$B\nB+=2", "1"),
-            ("B=1\nA=\"$B\"${B}'$B'", "11$B"),
-            ("A=${B:-x y;#()}", "x y;#()"),
-            ("A=${B-x}", "x"),
-            ("B=\nA=${B:-x}${B-y}", "x"),
-            ("B=1\nA=${B:-x}${B:+y}${B+z}", "1yz"),
-            ("A=${B:+y}${B+z}", ""),
-            ("A=${B:-${C:-\"q }\"}}", "q }"),
-            ("A=\"${B:-x y}\"", "x y"),
-            ("A=a$", "a$"),
-            ("A=\"$\"", "$"),
-            ("A=$.x", "$.x"),
-            ("A=\"$'x'\"", "$'x'"),
-            ("B=1\nA=$\\\nB", "1"),
-            ("A=$'\\n\\101\\cA\\q\\'\\u41'", "\nA\u{1}\\q'A"),
-            ("A=$(hostname)", "host1.example.org"),
-            ("A=\"$( hostname -s )-vif\"", "host1-vif"),
-            ("A=`hostname -f`", "host1.example.org"),
-            ("A=a~:b", "a~:b"),
-            ("A={a,b}*?[x]", "{a,b}*?[x]"),
-            ("A=!x%y^z", "!x%y^z"),
-            ("A=$HOSTNAME", "host1.example.org"),
-        ] {
-            assert_eq!(value(text), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn refusals_point_at_what_is_refused() {
-        for (text, code, start, end) in [
-            ("A=b c", "L03", 4, 5),
-            ("A = b", "L01", 0, 1),
-            ("TYPE-X", "L01", 0, 6),
-            ("; A=1", "L01", 0, 1),
-            ("A=\"b\nB=c", "L02", 2, 3),
-            ("A='b\nB=c", "L02", 2, 3),
-            ("A=$'b", "L02", 2, 4),
-            ("A=`b", "L02", 2, 3),
-            ("A=${B", "L39", 2, 4),
-            ("A=${B:-c", "L02", 2, 4),
-            ("A=$(date)", "L39", 2, 9),
-            ("A=\"x $(ls \")\") y\"", "L39", 5, 14),
-            ("A=`hostname -i`", "L39", 2, 15),
-            ("A=$((1+1))", "L39", 2, 10),
-            ("A=$[1+1]", "L39", 2, 8),
-            ("A=${B%%x}", "L39", 2, 9),
-            ("A=${#B}", "L39", 2, 7),
-            ("A=${!B}", "L39", 2, 7),
-            ("A=$1", "L39", 2, 4),
-            ("A=$$", "L39", 2, 4),
-            ("A=(a b)", "L39", 2, 4),
-            ("A[0]=b", "L39", 0, 6),
-            ("A=b && B=c", "L39", 4, 6),
-            ("A=b|c", "L39", 3, 4),
-            ("A=b>c", "L39", 3, 4),
-            ("A=<(b)", "L39", 2, 3),
-            ("if true; then A=b; fi", "L39", 0, 2),
-            (". /etc/x", "L39", 0, 1),
-            ("auto eth0", "L06", 0, 4),
-            ("A={{ x }}", "L05", 5, 6),
-            ("export", "L39", 0, 6),
-            ("export -n A", "L39", 7, 9),
-            ("export A={1,2}", "L39", 9, 10),
-            ("A=b\\", "L01", 3, 4),
-            ("A=b\0", "L04", 3, 4),
-            ("A=$'\\0'", "L39", 4, 6),
-            ("A=$'\\u00e9'", "L39", 4, 10),
-            ("A=\"${B:-'c'}\"", "L39", 8, 9),
-            ("RANDOM=1", "L47", 0, 6),
-            ("A=$UID", "L47", 2, 6),
-            ("A=$PATH", "L47", 2, 7),
-        ] {
-            let found: Vec<_> = run(text).sink.into_list().into_iter().filter(|d| d.severity == super::super::diag::Severity::Error).collect();
-            let first = found.first().unwrap_or_else(|| panic!("{text:?} was not refused"));
-            let span = first.span.unwrap();
-            assert_eq!((first.code.as_str(), span.start, span.end), (code, start, end), "{text:?}: {}", first.message);
-            assert!(first.help.as_ref().is_some_and(|help| !help.is_empty()), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn tolerated_with_a_warning() {
-        assert_eq!(found("A=b\r\nB=c\r\n"), [("L04".to_owned(), 3, 4)]);
-        assert_eq!(found("\u{feff}A=b"), [("L04".to_owned(), 0, 3)]);
-        assert_eq!(found("A=b\u{a0}c"), [("L04".to_owned(), 3, 5)]);
-        assert_eq!(found("A=\u{201c}b\u{201d}"), [("L04".to_owned(), 2, 5)]);
-        assert_eq!(found("A=b\nA=c"), [("L08".to_owned(), 4, 5)]);
-        assert_eq!(found("A=$B"), [("L09".to_owned(), 2, 4)]);
-        assert_eq!(found("A=~/x"), [("L47".to_owned(), 2, 3)]);
-        assert_eq!(found("A=b:~"), [("L47".to_owned(), 4, 5)]);
-        assert_eq!(found("A='{{ x }}'"), [("L05".to_owned(), 3, 5)]);
-        assert_eq!(found("A=$\"b\""), [("L47".to_owned(), 2, 4)]);
-        assert_eq!(found("IFS=,"), [("L47".to_owned(), 0, 3)]);
-    }
-
-    #[test]
-    fn crlf_is_a_line_end() {
-        let evaluated = run("A=\"b\r\nc\"\r\nB=d\\\r\ne\r");
-        let get = |name: &str| evaluated.vars.get(name).unwrap().value.bytes().to_vec();
-        assert_eq!((get("A"), get("B")), (b"b\nc".to_vec(), b"de".to_vec()));
-    }
-
-    #[test]
-    fn unset_variables_say_what_was_meant() {
-        let help = |text: &str| run(text).sink.into_list().remove(0).help.unwrap_or_default();
-        assert!(help("A=$DEVICE\nDEVICE=x").contains("line 2"));
-        assert!(help("DEVICE=x\nA=$DEVICE_y").contains("${DEVICE}_y"));
-    }
-
-    #[test]
-    fn reading_goes_on_after_a_refused_line() {
-        let evaluated = run("A=b c\nB=$(x)y\nfoo bar\nC=d\n");
-        assert_eq!(evaluated.vars.get("C").unwrap().value.bytes(), b"d");
-        assert_eq!(evaluated.vars.get("B").unwrap().value.bytes(), b"y");
-        assert_eq!(evaluated.sink.into_list().len(), 3);
-    }
-
-    #[test]
-    fn doubling_is_bounded() {
-        let text = format!("A=0123456789\n{}", "A+=$A\n".repeat(64));
-        assert!(run(&text).sink.has_errors());
-        let wide: String = (0..2000).map(|i| format!("V{i}=$A\n")).collect();
-        assert!(run(&format!("A={}\n{wide}", "x".repeat(60_000))).sink.has_errors());
-        let deep = format!("A={}", "${B:-".repeat(100_000));
-        assert!(run(&deep).sink.has_errors());
-    }
-
-    #[test]
-    fn many_errors_take_linear_time() {
-        for unit in ["A=b c\n", "$(\n", "A=\"$(x\"\n", "'", "A='\n", "A=${\n", "foo'\n", "A=$B\n", "\\\n"] {
-            let _ = run(&unit.repeat((1 << 19) / unit.len()));
-        }
-    }
-}
+mod tests;

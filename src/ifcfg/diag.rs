@@ -3,7 +3,7 @@
 //! It must not decide anything: what is an error is said by who finds it.
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
@@ -154,17 +154,21 @@ impl Diagnostic {
         let mut groups = Vec::new();
         let mut group = Group::with_title(level.primary_title(message).id(self.code.as_str()));
         match (self.span, sources.get(&self.file)) {
-            (Some(span), Some(bytes)) => group = group.element(snippet(sources, &self.file, bytes, span, &self.label, AnnotationKind::Primary)),
+            (Some(span), Some(bytes)) => {
+                let (origin, snippet) = snippet(sources, &self.file, bytes, span, &self.label, AnnotationKind::Primary);
+                group = group.elements(origin).element(snippet);
+            }
             _ => {
                 if !self.file.is_empty() {
                     let path = printable(&sources.path(&self.file).display().to_string());
-                    group = group.element(annotate_snippets::Origin::path(path));
+                    group = group.element(Origin::path(path));
                 }
             }
         }
         for related in &self.related {
             if let Some(bytes) = sources.get(&related.file) {
-                group = group.element(snippet(sources, &related.file, bytes, related.span, &related.label, AnnotationKind::Context));
+                let (origin, snippet) = snippet(sources, &related.file, bytes, related.span, &related.label, AnnotationKind::Context);
+                group = group.elements(origin).element(snippet);
             }
         }
         for note in &self.notes {
@@ -191,7 +195,11 @@ pub enum Style {
     Colour,
 }
 
-/// The lines `span` touches (four at most), with their own line numbers.
+/// More of a line than this on either side of what is pointed at, in bytes, is not drawn.
+const AROUND: usize = 500;
+
+/// The lines `span` touches (four at most), with their own line numbers; of long lines the part around the span, and then its
+/// place apart, for in a part columns are not what they are in the file.
 fn snippet<'a>(
     sources: &Sources,
     file: &str,
@@ -199,24 +207,24 @@ fn snippet<'a>(
     span: Span,
     label: &str,
     kind: AnnotationKind,
-) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+) -> (Option<Origin<'a>>, Snippet<'a, Annotation<'a>>) {
     const LINES: usize = 4;
     let start = span.start.min(bytes.len());
-    let end = span.end.clamp(start, bytes.len());
-    let window_start = bytes.get(..start).and_then(|head| head.iter().rposition(|&b| b == b'\n')).map_or(0, |at| at + 1);
-    let tail = bytes.get(window_start..).unwrap_or_default();
-    let mut window_len = 0;
+    let end = span.end.clamp(start, bytes.len()).min(start + AROUND);
+    let line = bytes.get(..start).and_then(|head| head.iter().rposition(|&b| b == b'\n')).map_or(0, |at| at + 1);
+    let first = line.max(start.saturating_sub(AROUND));
+    let tail = bytes.get(first..bytes.len().min(end + AROUND)).unwrap_or_default();
+    let mut len = 0;
     for (count, line) in tail.split_inclusive(|&b| b == b'\n').enumerate() {
-        if count == LINES || (count > 0 && window_start + window_len >= end) {
+        if count == LINES || (count > 0 && first + len >= end) {
             break;
         }
-        window_len += line.len();
+        len += line.len();
     }
-    let window = tail.get(..window_len).unwrap_or(tail);
-    let line_start = position(bytes, window_start).line;
+    let window = tail.get(..len).unwrap_or(tail);
     // Spans are in bytes of the file; the drawn text may be longer where it was not UTF-8.
     let drawn = |offset: usize| {
-        let inside = offset.saturating_sub(window_start).min(window.len());
+        let inside = offset.saturating_sub(first).min(window.len());
         printable(&String::from_utf8_lossy(window.get(..inside).unwrap_or_default())).len()
     };
     let range = drawn(start)..drawn(end).max(drawn(start));
@@ -225,7 +233,10 @@ fn snippet<'a>(
     if !label.is_empty() {
         annotation = annotation.label(printable(label));
     }
-    Snippet::source(text).line_start(line_start).path(printable(&sources.path(file).display().to_string())).annotation(annotation)
+    let path = printable(&sources.path(file).display().to_string());
+    let at = position(bytes, start);
+    let snippet = Snippet::source(text).line_start(at.line).annotation(annotation);
+    if first == line { (None, snippet.path(path)) } else { (Some(Origin::path(path).line(at.line).char_column(at.column)), snippet) }
 }
 
 /// `text` without what would steer a terminal or turn the direction of what follows.
@@ -309,6 +320,20 @@ mod tests {
         let text = found.render(&sources, Style::Plain);
         assert!(text.contains("odd\u{fffd}"), "{text}");
         assert!(!text.contains('\x1b'), "{text:?}");
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_is_drawn() {
+        let line = format!("A=1;B={}\u{e9}bad{}\n", "x".repeat(5000), "y".repeat(5000));
+        let sources = folder(line.as_bytes());
+        let at = line.find("bad").unwrap();
+        let found = Diagnostic::warning(Code::BadValue, "ifcfg-br0", "odd").at(Span::new(at, at + 3)).label("here");
+        let text = found.render(&sources, Style::Plain);
+        assert!(text.contains("ifcfg-br0:1:5008\n") && text.len() < 1000, "{text}");
+        let lines: Vec<_> = text.lines().collect();
+        let caret = lines.iter().position(|line| line.contains("^^^ here")).unwrap();
+        let column = |line: &str, what: &str| line[..line.find(what).unwrap()].chars().count();
+        assert_eq!(column(lines[caret], "^^^"), column(lines[caret - 1], "bad"), "{text}");
     }
 
     #[test]

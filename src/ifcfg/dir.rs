@@ -41,10 +41,15 @@ pub fn load(dir: &Path) -> io::Result<Sources> {
 /// Returns the name it has in the result.
 ///
 /// # Errors
-/// The file is not there, is not a regular file, or cannot be read.
+/// The file is not there, is not a regular file (`InvalidInput`), is larger than [`MAX_FILE`] (`FileTooLarge`), or cannot be read.
 pub fn load_file(path: &Path) -> io::Result<(Sources, String)> {
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let bytes = read(path)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    let Some(bytes) = read(path)? else {
+        return Err(match fs::metadata(path) {
+            Ok(_) => io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"),
+            Err(error) => error,
+        });
+    };
     let mut sources = Sources::new(path.parent().unwrap_or(Path::new("")));
     if sources.path(NETWORK).is_file() {
         add(&mut sources, NETWORK);
@@ -77,7 +82,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > MAX_FILE {
-        return Err(io::Error::other(format!("it is larger than {MAX_FILE} bytes")));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {MAX_FILE} bytes")));
     }
     Ok(Some(bytes))
 }
@@ -110,7 +115,11 @@ mod tests {
         fs::write(dir.path().join("ifcfg-a.bak"), "A=1").unwrap();
         let (sources, name) = load_file(&dir.path().join("ifcfg-a.bak")).unwrap();
         assert_eq!((name.as_str(), sources.get("ifcfg-a.bak")), ("ifcfg-a.bak", Some(b"A=1".as_slice())));
-        assert!(load_file(dir.path()).is_err());
+        let kind = |path: &Path| load_file(path).unwrap_err().kind();
+        assert_eq!(kind(dir.path()), io::ErrorKind::InvalidInput);
+        assert_eq!(kind(&dir.path().join("nowhere")), io::ErrorKind::NotFound);
+        fs::write(dir.path().join("ifcfg-a"), vec![b'#'; MAX_FILE + 1]).unwrap();
+        assert_eq!(kind(&dir.path().join("ifcfg-a")), io::ErrorKind::FileTooLarge);
     }
 
     #[test]

@@ -179,6 +179,14 @@ const NUMBERED: &[(&str, Rule)] = &[
 /// Keys that mark another distribution's dialect.
 const SUSE: &[&str] = &["STARTMODE", "OVS_BRIDGE_PORT_DEVICE_1", "OVS_BRIDGE_PORT_DEVICE_0", "BOOTPROTO4", "LLADDR", "REMOTE_IPADDR"];
 
+/// What a file says instead of SUSE's keys.
+pub(super) const RHEL: &str = "a RHEL-style file says `ONBOOT=`, `TYPE=OVSBridge` and `OVS_BRIDGE=`";
+
+/// Whether a key is one of SUSE's and nobody else's.
+pub(super) fn is_suse(name: &str) -> bool {
+    SUSE.contains(&name)
+}
+
 fn rule(name: &str) -> Option<Rule> {
     if let Ok(at) = KEYS.binary_search_by_key(&name, |(key, _)| key) {
         return KEYS.get(at).map(|(_, rule)| *rule);
@@ -228,9 +236,9 @@ pub(super) fn judge(file: &str, name: &str, value: &Value, helper: bool) -> Opti
 }
 
 fn unknown(file: &str, name: &str, helper: bool) -> Option<Diagnostic> {
-    if SUSE.contains(&name) {
+    if is_suse(name) {
         let found = Diagnostic::warning(Code::Dialect, file, format!("`{name}` belongs to SUSE's dialect and has no effect here"));
-        return Some(found.help("a RHEL-style file says `ONBOOT=`, `TYPE=OVSBridge` and `OVS_BRIDGE=`"));
+        return Some(found.help(RHEL));
     }
     if name.starts_with("IPADDR_") || name.starts_with("CLONENUM_") {
         return Some(Diagnostic::error(Code::Unsupported, file, format!("`{name}` is not supported yet: the range's addresses would be missing")));

@@ -4,7 +4,7 @@
 //! It must not evaluate: what a word comes to is `assign`'s. One pass, nothing is looked at twice but what a refusal skips.
 
 use super::code::Code;
-use super::diag::{Diagnostic, Sink, shown};
+use super::diag::{Diagnostic, Sink};
 use super::span::Span;
 use super::word::{Mode, Word, WordBuilder};
 
@@ -44,20 +44,14 @@ pub(super) struct Lexer<'a> {
     pub(super) pos: usize,
     pub(super) depth: usize,
     pub(super) sink: Sink,
+    /// A closed quote of this statement that took in a line which looks like an assignment: the quote, and that line's name.
+    pub(super) swallowed: Option<(Span, Span)>,
     crlf: bool,
 }
 
-const KEYWORDS: &[&str] = &[
-    "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "function", "select", "time", "{", "}", "!", "[[",
-    "((",
-];
-const COMMANDS: &[&str] =
-    &[".", "source", "eval", "exec", "declare", "typeset", "local", "readonly", "unset", "set", "test", "[", "return", "exit", "alias"];
-const DEBIAN: &[&str] = &["auto", "iface", "allow-hotplug", "allow-ovs", "source-directory", "mapping"];
-
 impl<'a> Lexer<'a> {
     pub(super) fn new(file: &'a str, src: &'a [u8]) -> Self {
-        let mut lexer = Self { file, src, pos: 0, depth: 0, sink: Sink::default(), crlf: false };
+        let mut lexer = Self { file, src, pos: 0, depth: 0, sink: Sink::default(), swallowed: None, crlf: false };
         if src.starts_with(b"\xef\xbb\xbf") {
             lexer.pos = 3;
             let found = Diagnostic::warning(Code::ForeignBytes, file, "the file starts with a byte order mark");
@@ -183,6 +177,7 @@ impl<'a> Lexer<'a> {
 
     fn statement(&mut self) -> Lex<Statement> {
         self.depth = 0;
+        self.swallowed = None;
         let start = self.pos;
         let mut statement = Statement { export: false, assigns: Vec::new() };
         let mut items = 0_usize;
@@ -246,55 +241,6 @@ impl<'a> Lexer<'a> {
         let rest = self.src.get(start..).unwrap_or_default();
         let len = rest.iter().position(|&b| matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b';')).unwrap_or(rest.len());
         Span::new(start, start + len.max(1).min(rest.len()))
-    }
-
-    fn bare_word(&mut self, at: usize, statement: &Statement) -> Stop {
-        let span = self.rest_of_word(at);
-        let raw = self.src.get(span.start..span.end).unwrap_or_default();
-        let line = self.src.get(at..).unwrap_or_default();
-        let line = line.split(|&b| b == b'\n').next().unwrap_or_default();
-        let word = shown(raw);
-        let template = raw.starts_with(b"{{") || raw.starts_with(b"{%") || raw.starts_with(b"<%");
-        let after = line.get(raw.len()..).unwrap_or_default().trim_ascii_start();
-        let is_name = raw.iter().all(|&b| b == b'_' || b.is_ascii_alphanumeric());
-        let (code, message, help) = if template {
-            (Code::Template, format!("`{word}` was left behind by a template"), "put in what the template should have".to_owned())
-        } else if let Some(last) = statement.assigns.last() {
-            let value = self.src.get(last.word.span.start..last.word.span.end).unwrap_or_default();
-            if value.starts_with(b"{{") || value.starts_with(b"<%") {
-                (Code::Template, format!("`{}` was left behind by a template", shown(value)), "put in what the template should have".to_owned())
-            } else {
-                let message = format!("`{word}` stands after a blank that is not quoted: bash would run it as a command and not set {}", last.name);
-                let whole = format!("{} {}", shown(value).trim_matches(['"', '\'']), word.trim_matches(['"', '\'']));
-                (Code::UnquotedBlank, message, format!("quote the whole value: `{}=\"{whole}\"`", last.name))
-            }
-        } else if raw.starts_with(b";") {
-            (Code::BareWord, "`;` with nothing before it".to_owned(), "remove it".to_owned())
-        } else if statement.export || raw == b"export" {
-            (
-                Code::RefusedShell,
-                "only `export NAME=value` is evaluated".to_owned(),
-                "write the assignment alone; exporting has no effect here".to_owned(),
-            )
-        } else if KEYWORDS.iter().any(|k| k.as_bytes() == raw) || raw.starts_with(b"(") {
-            (Code::RefusedShell, format!("`{word}`: control flow is not evaluated"), "write the assignments that hold on this host".to_owned())
-        } else if COMMANDS.iter().any(|k| k.as_bytes() == raw) {
-            (Code::RefusedShell, format!("`{word}`: commands are not run from files"), "write the assignments it would make".to_owned())
-        } else if DEBIAN.iter().any(|k| k.as_bytes() == raw) {
-            let help = "a RHEL-style file has one `KEY=value` a line".to_owned();
-            (Code::Dialect, format!("`{word}` belongs to Debian's interfaces file"), help)
-        } else if is_name && after.starts_with(b"=") {
-            let value = shown(after.get(1..).unwrap_or_default().trim_ascii());
-            (Code::BareWord, format!("blanks around the `=` of `{word}`: bash would run `{word}` as a command"), format!("write `{word}={value}`"))
-        } else {
-            let help = match word.split_once(['-', ':']) {
-                Some((key, value)) if !key.is_empty() && key.bytes().all(|b| b == b'_' || b.is_ascii_uppercase()) => format!("write `{key}={value}`"),
-                _ => "put a `#` before it, or make it `KEY=value`".to_owned(),
-            };
-            (Code::BareWord, format!("`{word}` is not an assignment: bash would run it as a command"), help)
-        };
-        self.error(code, span, message, help);
-        Stop::Line
     }
 
     /// Warns of what looks like something else than it is, inside a value.

@@ -1,8 +1,8 @@
 //! RHEL-style interface files to [`Intent`]: text → assignments → typed settings → what the folder asks for, with a place
 //! for everything that is wrong.
 //!
-//! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart, `assign` evaluates,
-//! `keys`, `settings` and `address` give it types, `folder` puts the files together, `diag` says what was found. Files are
+//! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
+//! assignment), `assign` evaluates, `keys`, `settings` and `address` give it types, `folder` puts the files together, `diag` says what was found. Files are
 //! evaluated, never executed: no process is started and, past [`load`] and [`load_file`], nothing is read. Depends on `model` alone.
 
 mod address;
@@ -17,6 +17,8 @@ mod host;
 mod keys;
 mod lex;
 mod names;
+mod quote;
+mod refuse;
 mod settings;
 mod span;
 mod suggest;
@@ -30,6 +32,7 @@ pub use dir::{load, load_file};
 pub use file::{MAX_FILE, NETWORK, Sources, is_backup, is_companion, is_interface};
 pub use host::Host;
 pub use names::{Found, Names};
+pub use quote::quoted;
 pub use span::{Position, Span, position};
 pub use value::Value;
 
@@ -61,16 +64,25 @@ impl Outcome {
 pub struct Evaluation {
     /// The variables, those of the network file and of network-scripts itself included; [`Vars::of`] picks the file's own.
     pub vars: Vars,
-    /// What was found in the file's text. With an error among it, `vars` holds what could be read.
+    /// What was found in the text of the network file and of the file. With an error among it, `vars` holds what could be read.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Evaluation {
+    /// Whether anything found makes the variables' values uncertain.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|found| found.severity == Severity::Error)
+    }
 }
 
 /// Evaluates one file of the folder as network-scripts would: the network file first, then `HOSTNAME`, `DEVNAME` and
 /// `CONFIG` set, then the file. A file that is not there sets nothing.
 pub fn evaluate(sources: &Sources, name: &str, host: &Host) -> Evaluation {
-    let base = if name == NETWORK { Vars::before(host) } else { network(sources, host).0 };
+    let (base, sink) = if name == NETWORK { (Vars::before(host), Sink::default()) } else { network(sources, host) };
+    let mut diagnostics = sink.into_list();
+    diagnostics.extend(sources.unreadable().filter(|(file, _)| *file == name || *file == NETWORK).map(unreadable));
     let evaluated = evaluate_on(sources, name, &base, host);
-    let mut diagnostics = evaluated.sink.into_list();
+    diagnostics.extend(evaluated.sink.into_list());
     arrange(&mut diagnostics, sources);
     Evaluation { vars: evaluated.vars, diagnostics }
 }
@@ -87,6 +99,10 @@ fn evaluate_on(sources: &Sources, name: &str, base: &Vars, host: &Host) -> assig
     assign::evaluate(name, sources.get(name).unwrap_or_default(), &before, host)
 }
 
+fn unreadable((name, why): (&str, &str)) -> Diagnostic {
+    Diagnostic::error(Code::Unreadable, name, format!("this file cannot be read: {why}")).help("make it readable, or move it out of the folder")
+}
+
 fn arrange(diagnostics: &mut [Diagnostic], sources: &Sources) {
     for found in diagnostics.iter_mut() {
         found.locate(sources);
@@ -101,10 +117,7 @@ fn arrange(diagnostics: &mut [Diagnostic], sources: &Sources) {
 pub fn intent(sources: &Sources, host: &Host) -> Outcome {
     let (base, sink) = network(sources, host);
     let mut diagnostics = sink.into_list();
-    for (name, why) in sources.unreadable() {
-        let found = Diagnostic::error(Code::Unreadable, name, format!("this file cannot be read: {why}"));
-        diagnostics.push(found.help("make it readable, or move it out of the folder"));
-    }
+    diagnostics.extend(sources.unreadable().map(unreadable));
     let mut list = Vec::new();
     let mut others = Vec::new();
     let mut entries = Vec::new();
@@ -134,6 +147,9 @@ pub fn intent(sources: &Sources, host: &Host) -> Outcome {
         } else {
             if broken {
                 diagnostics.extend(first_as_warning(evaluated.sink));
+            } else if let Some((key, var)) = evaluated.vars.of(name).find(|(key, _)| keys::is_suse(key)) {
+                let found = Diagnostic::warning(Code::Dialect, name, format!("`{key}` belongs to SUSE's dialect: this file is passed over"));
+                diagnostics.push(found.at(var.name_span).help(keys::RHEL));
             } else if let Some(var) = evaluated.vars.get("OVS_BRIDGE").filter(|var| &*var.file == name && !var.value.bytes().is_empty()) {
                 let found = Diagnostic::warning(Code::NoEffect, name, "`OVS_BRIDGE` has no effect in a file that is not Open vSwitch's");
                 diagnostics.push(found.at(var.name_span).help("add `DEVICETYPE=ovs` and `TYPE=OVSPort`, or remove it"));

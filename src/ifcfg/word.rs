@@ -146,21 +146,6 @@ impl Lexer<'_> {
         Ok(())
     }
 
-    pub(super) fn operator(&mut self, c: u8) -> Stop {
-        let at = self.pos;
-        let len = if self.peek(1) == Some(c) { 2 } else { 1 };
-        let span = Span::new(at, at + len);
-        let what = match c {
-            b'(' | b')' => "a parenthesis that is not quoted",
-            b'<' | b'>' => "redirections are not evaluated",
-            b'&' | b'|' => "commands are not run from files",
-            _ => "an operator",
-        };
-        let text = shown(self.src.get(span.start..span.end).unwrap_or_default());
-        self.error(Code::RefusedShell, span, format!("`{text}`: {what}"), "quote the value if the character belongs to it");
-        Stop::Line
-    }
-
     fn single(&mut self, out: &mut WordBuilder) -> Lex<()> {
         let open = self.pos;
         self.pos += 1;
@@ -169,6 +154,7 @@ impl Lexer<'_> {
                 None => return Err(self.unterminated(Span::new(open, open + 1), "'")),
                 Some(b'\'') => {
                     self.pos += 1;
+                    self.look_inside(Span::new(open, self.pos));
                     return Ok(());
                 }
                 Some(c) => {
@@ -187,6 +173,7 @@ impl Lexer<'_> {
             match c {
                 b'"' => {
                     self.pos += 1;
+                    self.look_inside(Span::new(open, self.pos));
                     return Ok(());
                 }
                 b'$' => self.dollar(true, out)?,
@@ -209,13 +196,6 @@ impl Lexer<'_> {
                 }
             }
         }
-    }
-
-    fn unterminated(&mut self, open: Span, quote: &str) -> Stop {
-        let found = Diagnostic::error(Code::UnterminatedQuote, self.file, format!("this `{quote}` is never closed"));
-        let note = "bash would stop reading here and go on with half of the file; nothing is done with half of a file here";
-        self.sink.push(found.at(open).label("opened here").help(format!("close it with `{quote}` at the value's end")).note(note));
-        Stop::File
     }
 
     /// A `$` and what follows it; `quoted`: inside double quotes.

@@ -31,3 +31,49 @@ proptest! {
         read(bytes.as_bytes());
     }
 }
+
+/// Of kinds a careless reader takes square time or memory for: each would then not end, or end the machine.
+#[test]
+fn large_files_stay_small() {
+    for unit in [
+        "A=$B;",
+        "A=b c\n",
+        "A=b\nA=$A$A\n",
+        "A+=xxxxxxxx\n",
+        "A=\"${B:-",
+        "A='\nB='",
+        "A=\"\\\n\"",
+        "\u{201c}",
+        "A=\u{a0};",
+        "A=$(",
+        "A=$(x)",
+        "A=`x`",
+        "export A=$H ",
+        "A",
+        "#",
+        "\\\n",
+        "\r",
+        "A=${B:-x} ",
+        "$'\\x",
+    ] {
+        let mut file = format!("H={}\n", "x".repeat(60_000)).into_bytes();
+        file.extend(unit.as_bytes().iter().cycle().take(ifcfg::MAX_FILE / 8));
+        read(&file);
+    }
+}
+
+#[test]
+fn the_room_starts_nothing_and_reads_in_one_file() {
+    let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ifcfg");
+    let mut files = vec![room.join("assign/tests.rs")];
+    files.extend(std::fs::read_dir(room).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()));
+    assert!(files.len() > 15);
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for word in ["process", "nix::", "Socket", "TcpStream", "std::env", "std::thread", "std::time", "libc"] {
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            assert!(!code.into_iter().any(|line| line.contains(word)), "{} names {word}", path.display());
+        }
+        assert!(path.ends_with("dir.rs") || !(text.contains("std::fs") || text.contains("std::io")), "{} reads", path.display());
+    }
+}

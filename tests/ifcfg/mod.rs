@@ -2,5 +2,9 @@
 
 mod bash;
 mod corpus;
+mod docs;
 mod folders;
+mod generate;
 mod hostile;
+mod promise;
+mod vars;
