@@ -114,6 +114,8 @@ pub fn tests() -> Vec<Test> {
         suites::steady::TESTS,
         suites::refusals::TESTS,
         suites::dpctl::TESTS,
+        suites::dpctl_ct::TESTS,
+        suites::dpctl_files::TESTS,
     ]
     .concat()
 }
