@@ -195,8 +195,7 @@ impl<'a> Connection<'a> {
     /// # Errors
     /// When an attribute is malformed, or one that no connection lacks is missing.
     pub fn parse(payload: &'a [u8]) -> Result<Self, DecodeError> {
-        let (&[family, _, _, _], bytes) =
-            payload.split_first_chunk::<HEADER_LEN>().ok_or(DecodeError::new(FAMILY, 0, 0, Reason::Truncated))?;
+        let (&[family, _, _, _], bytes) = payload.split_first_chunk::<HEADER_LEN>().ok_or(DecodeError::new(FAMILY, 0, 0, Reason::Truncated))?;
         let attrs = Attrs::new(bytes);
         attrs.check(FAMILY)?;
         let need = |kind| attrs.find(kind).ok_or(DecodeError::new(FAMILY, kind, 0, Reason::Missing));

@@ -90,7 +90,7 @@ pub fn del(out: &mut Vec<u8>, request: Request, zones: &[Zone]) -> Result<(), To
     put(out, request, cmd::DEL, &mut zones.iter().map(|zone| (*zone, 0)))
 }
 
-/// Appends GET: the limits of these zones, or of all that have one when none is named. The default comes always.
+/// Appends GET: the limits of these zones, or of all that have one and the default when none is named.
 ///
 /// # Errors
 /// As [`set`].

@@ -47,7 +47,7 @@ impl Conntrack {
     pub fn connections(&mut self, mut visit: impl FnMut(Option<&Connection<'_>>)) -> Result<(), Error> {
         let mut unreadable = 0;
         let result = self.socket.dump(
-            |batch| batch.append(|out| conntrack::dump(out)),
+            |batch| batch.append(conntrack::dump),
             |dumped| {
                 match dumped {
                     Dumped::Start => {
@@ -76,7 +76,7 @@ impl Conntrack {
     /// # Errors
     /// [`Kind::NotPermitted`].
     pub fn flush(&mut self) -> Result<(), Error> {
-        let done = self.socket.transact(|batch| batch.append(|out| conntrack::flush(out)), |_| Ok(()));
+        let done = self.socket.transact(|batch| batch.append(conntrack::flush), |_| Ok(()));
         done.map_err(|error| error.on("remove", "connections").into())
     }
 

@@ -51,8 +51,7 @@ impl CtLimits {
         done.map_err(|error| error.on("remove", "limits of connections").into())
     }
 
-    /// The limits of these zones, or of all that have one when none is named, in the kernel's order. The default is among
-    /// them always.
+    /// The limits of these zones, or of all that have one and the default when none is named, in the kernel's order.
     ///
     /// # Errors
     /// When the kernel does not answer or its answer cannot be read.

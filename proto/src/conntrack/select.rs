@@ -15,7 +15,7 @@ pub struct Partial {
     pub src_port: u16,
     /// The destination port.
     pub dst_port: u16,
-    /// ICMP's identifier, type and code. They count as soon as an address is given, all three.
+    /// ICMP's identifier, type and code. Where the protocol is asked for they count as soon as an address is given, all three.
     pub icmp: (u16, u8, u8),
 }
 
@@ -37,10 +37,10 @@ impl Partial {
         self.src.is_some() || self.dst.is_some()
     }
 
-    fn matches(&self, tuple: &Tuple) -> bool {
+    fn matches(&self, tuple: &Tuple, protocol: u8) -> bool {
         let address = |wanted: Option<IpAddr>, is| wanted.is_none_or(|wanted| wanted == is);
         let layer4 = match tuple.layer4 {
-            Layer4::Icmp { id, kind, code } => !self.is_addressed() || self.icmp == (id, kind, code),
+            Layer4::Icmp { id, kind, code } => protocol == 0 || !self.is_addressed() || self.icmp == (id, kind, code),
             Layer4::Ports { src, dst } => [(self.src_port, src), (self.dst_port, dst)].iter().all(|(wanted, is)| *wanted == 0 || wanted == is),
         };
         address(self.src, tuple.src) && address(self.dst, tuple.dst) && layer4
@@ -57,9 +57,8 @@ impl Select {
     pub fn matches(&self, connection: &Connection<'_>) -> bool {
         let Connection { orig, reply, .. } = connection;
         let family = self.ipv4.is_none_or(|ipv4| orig.src.is_ipv4() == ipv4);
-        // Ports of another protocol than the one asked for mean nothing; for ICMP they are not asked.
         let protocol = self.protocol == 0 || self.protocol == orig.protocol;
-        family && protocol && self.orig.matches(orig) && self.reply.matches(reply)
+        family && protocol && self.orig.matches(orig, self.protocol) && self.reply.matches(reply, self.protocol)
     }
 
     /// The one tuple that is meant, when the first packet's fields are all given and nothing else is.

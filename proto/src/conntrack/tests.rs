@@ -79,8 +79,7 @@ fn dates_are_the_calendars() {
             nest(out, attr::TIMESTAMP, |out| nla::put_array(out, timestamp::STOP, (seconds * 1_000_000_000).to_be_bytes()));
         });
         let text = text(&bytes, false, true);
-        let stop = text.split_once("stop=").unwrap().1.split(',').next().unwrap().to_owned();
-        stop
+        text.split_once("stop=").unwrap().1.split(',').next().unwrap().to_owned()
     };
     // date -u -d @N
     for (seconds, date) in [
@@ -156,9 +155,12 @@ fn connections_are_selected_by_what_is_given() {
     let orig = tuple("10.1.1.1", "10.1.1.2", 1, Layer4::Icmp { id: 9, kind: 8, code: 0 });
     let bytes = payload(&orig, &orig, |_| {});
     let ping = Connection::parse(&bytes).unwrap();
-    for (orig, meant) in
-        [("ct_nw_proto=1", true), ("ct_nw_src=10.1.1.1,ct_nw_proto=1,icmp_id=9", false), ("ct_nw_src=10.1.1.1,ct_nw_proto=1,icmp_type=8,icmp_id=9", true)]
-    {
+    for (orig, meant) in [
+        ("ct_nw_proto=1", true),
+        ("ct_nw_dst=10.1.1.2", true),
+        ("ct_nw_src=10.1.1.1,ct_nw_proto=1,icmp_id=9", false),
+        ("ct_nw_src=10.1.1.1,ct_nw_proto=1,icmp_type=8,icmp_id=9", true),
+    ] {
         assert_eq!(select(orig, "").unwrap().matches(&ping), meant, "{orig}");
     }
 }

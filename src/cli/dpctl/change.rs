@@ -7,9 +7,9 @@ use ovsdp_proto::action::parse_actions;
 use ovsdp_proto::flow::{FlowBuf, Form, Put, Ufid, Which, parse_flow};
 use ovsdp_proto::text::ParseError;
 
+use super::Outcome;
 use super::complaint::{Complaint, Why};
 use super::options::Options;
-use super::Outcome;
 use crate::dp::{self, Datapath, Dp, How, Requests, Undo};
 
 /// This many changes are sent at once.

@@ -87,9 +87,7 @@ pub(super) const COMMANDS: &[Command] = &[
 const MANY_CHANGES: &[&str] = &["add-flows", "mod-flows", "del-flows"];
 
 /// Commands of `ovs-dpctl` that are not here, with the reason.
-const MISSING: &[(&str, &str)] = &[
-    ("normalize-actions", "it serves Open vSwitch's own tests; `parse-actions` prints actions in canonical form"),
-];
+const MISSING: &[(&str, &str)] = &[("normalize-actions", "it serves Open vSwitch's own tests; `parse-actions` prints actions in canonical form")];
 
 /// What belongs to Open vSwitch's own datapath in userspace, or to its daemon: `ovs-dpctl` has the command, and fails.
 fn absent(what: &str) -> Outcome {
@@ -158,7 +156,9 @@ mod tests {
 
     #[test]
     fn arguments_are_counted() {
-        let says = |name: &str, count, read_only| find(name).and_then(|command| command.admits(count, &Options { read_only, ..Options::default() })).map_err(|said| said.to_string());
+        let says = |name: &str, count, read_only| {
+            find(name).and_then(|command| command.admits(count, &Options { read_only, ..Options::default() })).map_err(|said| said.to_string())
+        };
         assert_eq!(says("add-dp", 0, false), Err("'add-dp' command requires at least 1 arguments".into()));
         assert_eq!(says("dump-dps", 1, false), Err("'dump-dps' command takes at most 0 arguments".into()));
         assert_eq!(says("del-flows", 0, true), Err("'del-flows' command does not work in read only mode".into()));

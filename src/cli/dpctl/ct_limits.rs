@@ -87,7 +87,8 @@ pub(super) fn get(call: &mut Call<'_>) -> Outcome {
     let (datapath, words) = split(&call.args);
     let zones = match words {
         [] => Vec::new(),
-        [text] => zones(text)?,
+        // Where zones are named, the kernel tells the default only when it is named too.
+        [text] => [vec![Zone::Default], zones(text)?].concat(),
         [_, more, ..] => return Err(invalid(format!("invalid argument {more}"))),
     };
     let limits = open(datapath)?.get(&zones).map_err(|error| Complaint::because("failed to get conntrack limit", &error))?;

@@ -114,7 +114,8 @@ fn describe(text: &mut String, meter: &Meter, now_ms: u64) {
     let Meter { id, stats, used, bands } = meter;
     let ago = used.map_or(0, |used| now_ms.saturating_sub(used));
     // Writing to a String cannot fail.
-    let _ = write!(text, "meter:{id} packet_in_count:{} byte_in_count:{} used:{}.{:03}s bands:\n", stats.packets, stats.bytes, ago / 1000, ago % 1000);
+    let _ =
+        writeln!(text, "meter:{id} packet_in_count:{} byte_in_count:{} used:{}.{:03}s bands:", stats.packets, stats.bytes, ago / 1000, ago % 1000);
     for (at, band) in bands.iter().enumerate() {
         let _ = writeln!(text, "{at}: packet_count:{} byte_count:{}", band.packets, band.bytes);
     }

@@ -40,7 +40,8 @@ impl Changes<'_> {
         if let Err(error) = fired {
             let (first, last) = (sent.first().map_or(0, |sent| sent.line), sent.last().map_or(0, |sent| sent.line));
             let what = place(file, first).say("updating flow table");
-            let until = if last > first { format!("which of lines {first} to {last} are done is unknown") } else { "whether it is done is unknown".into() };
+            let until =
+                if last > first { format!("which of lines {first} to {last} are done is unknown") } else { "whether it is done is unknown".into() };
             call.complain(&Complaint::because(format!("{what}: {until}"), &error));
         }
     }

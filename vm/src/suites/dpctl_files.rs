@@ -18,7 +18,7 @@ in_port(3),eth(),eth_type(0x0806),arp() 1,2
 /// Changes of every kind, some of them of the same flow, without the one that fails.
 const CHANGES: &str = "\
 add in_port(4),eth(),eth_type(0x88b5) 1
-modify in_port(1),eth(),eth_type(0x0800),ipv4(frag=no) 7
+modify ufid:00112233-4455-6677-8899-aabbccddee01,in_port(1),eth(),eth_type(0x0800),ipv4(frag=no) 7
 modify in_port(4),eth(),eth_type(0x88b5) 2,3
 delete ufid:00112233-4455-6677-8899-aabbccddee02
 add ufid:00112233-4455-6677-8899-aabbccddee02,in_port(2),skb_mark(0x5/0xf),eth(),eth_type(0x86dd),ipv6(frag=no) 9
@@ -58,7 +58,10 @@ fn all_or_none(world: &mut World) -> anyhow::Result<()> {
         ensure!(dump(&host)? == before, "after {line} there is\n{:#?}\ninstead of\n{before:#?}", dump(&host)?);
     }
     // A flow that --may-create makes is none of before.
-    host.write("/tmp/changes", "in_port(6),eth(),eth_type(0x88b5) 1\nin_port(3),eth(),eth_type(0x0806),arp() 5\ndelete in_port(7),eth(),eth_type(0x88b5)\n")?;
+    host.write(
+        "/tmp/changes",
+        "in_port(6),eth(),eth_type(0x88b5) 1\nin_port(3),eth(),eth_type(0x0806),arp() 5\ndelete in_port(7),eth(),eth_type(0x88b5)\n",
+    )?;
     host.try_run("ovsdp dpctl --atomic --may-create mod-flows /tmp/changes")?.fails_with(1)?;
     ensure!(dump(&host)? == before, "{:#?}", dump(&host)?);
     // Without a line that fails it is all of it, as without --atomic.
