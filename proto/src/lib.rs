@@ -10,6 +10,8 @@
 
 pub mod ack;
 pub mod action;
+pub mod conntrack;
+pub mod ct_limit;
 pub mod datapath;
 pub mod error;
 mod family;
@@ -18,6 +20,7 @@ pub mod genl;
 pub mod ifname;
 pub mod key;
 pub mod mac;
+pub mod meter;
 pub mod nla;
 pub mod nlctrl;
 pub mod nlmsg;

@@ -1,5 +1,5 @@
 //! The numbers of the kernel's interface: `include/uapi/linux/openvswitch.h` as of Linux 6.12, and of
-//! `include/uapi/linux/{netlink,genetlink}.h` what reading answers needs.
+//! `include/uapi/linux/{netlink,genetlink}.h` what reading answers needs; of netfilter's what [`conntrack`] needs.
 //!
 //! Each group has `ALL`, its constants by the name the header gives them; `proto/tests/uapi.rs` compares them with the
 //! installed header. [`SINCE`] lists what an older header lacks.
@@ -17,6 +17,8 @@ macro_rules! constants {
         }
     };
 }
+
+pub mod conntrack;
 
 /// Datapaths: the `ovs_datapath` family.
 pub mod dp {
@@ -726,4 +728,5 @@ pub fn each(visit: &mut dyn FnMut(&'static str, i64)) {
     for all in [limit::ALL, nsh_limit::ALL] {
         group(visit, all);
     }
+    conntrack::each(visit);
 }

@@ -4,9 +4,12 @@
 
 use ovsdp_proto::ack::{self, Ack, AttrPath};
 use ovsdp_proto::action::{self, Action};
+use ovsdp_proto::conntrack::{self, Connection};
+use ovsdp_proto::ct_limit;
 use ovsdp_proto::datapath::{self, Datapath};
 use ovsdp_proto::flow::{self, Flow, Line, Ufid};
 use ovsdp_proto::key::{self, Field, GeneveOpts, Key, KeyBuf, L2};
+use ovsdp_proto::meter::{self, Meter};
 use ovsdp_proto::nla::{self, Attrs, TooLong};
 use ovsdp_proto::nlctrl::Family;
 use ovsdp_proto::nlmsg::{Messages, kind};
@@ -37,6 +40,27 @@ fn read_all(bytes: &[u8]) {
         vport.tunnel();
     }
     let _ = Upcall::parse(bytes).map(|upcall| upcall.l2());
+    if let Ok(limits) = ct_limit::parse(bytes) {
+        limits.for_each(drop);
+    }
+    if let Ok(meter) = Meter::parse(bytes) {
+        meter.bands().for_each(drop);
+    }
+    if let Ok(features) = meter::Features::parse(bytes) {
+        features.band_types().for_each(drop);
+    }
+    // The address family decides how a tuple is read.
+    for family in [2, 10] {
+        let message = [&[family, 0, 0, 0], bytes].concat();
+        if let Ok(connection) = Connection::parse(&message) {
+            let mut out = Vec::new();
+            conntrack::append_connection(&mut out, &connection, conntrack::Style { verbose: true, statistics: true });
+            assert!(String::from_utf8(out).is_ok());
+            let mut request = Vec::new();
+            conntrack::delete(&mut request, &connection).unwrap();
+            assert!(conntrack::Select::default().matches(&connection));
+        }
+    }
     for verbose in [false, true] {
         let style = Style { names: Some(&|port| (port == 1).then_some("br0")), verbose };
         let mut out = Vec::new();
@@ -252,4 +276,38 @@ fn a_mask_in_another_order_is_read_once() {
     let hex = |kind: u16| kind.to_ne_bytes().map(|byte| format!("{byte:02x}")).join(" ");
     let expected: Vec<_> = (100..=nla::NLA_TYPE_MASK).map(|kind| format!("key{kind}({0}/{0})", hex(kind))).collect();
     assert!(out == expected.join(",").into_bytes());
+}
+
+proptest! {
+    #[test]
+    fn what_is_asked_of_connections_is_read_or_refused(text in "[a-z_=,:. x0-9]{0,60}", reply in any::<bool>()) {
+        let mut select = conntrack::Select::default();
+        if select.read(&text, reply).is_ok() {
+            let _ = select.exact();
+            let _ = select.is_all();
+        }
+    }
+
+    #[test]
+    fn connections_are_found_by_their_own_tuple(src: u32, dst: u32, sport in 1u16.., dport in 1u16.., protocol in prop_oneof![Just(6u8), Just(17), Just(132)]) {
+        let (src, dst) = (std::net::Ipv4Addr::from(src.max(1)), std::net::Ipv4Addr::from(dst.max(1)));
+        let mut select = conntrack::Select::default();
+        let text = format!("ct_nw_src={src},ct_nw_dst={dst},ct_nw_proto={protocol},ct_tp_src={sport},ct_tp_dst={dport}");
+        select.read(&text, false).unwrap();
+        let layer4 = conntrack::Layer4::Ports { src: sport, dst: dport };
+        let tuple = conntrack::Tuple { src: src.into(), dst: dst.into(), protocol, layer4 };
+        prop_assert_eq!(select.exact(), Some(tuple));
+        let mut request = Vec::new();
+        conntrack::delete_tuple(&mut request, 7, &tuple).unwrap();
+        let (message, _) = ovsdp_proto::nlmsg::Message::parse(&request).unwrap();
+        // As the kernel would show it: the tuple both ways, a status and a number.
+        let orig = Attrs::new(&message.payload[4..]).find(uapi::conntrack::attr::TUPLE_ORIG).unwrap();
+        let mut answer = message.payload.to_vec();
+        nla::put(&mut answer, uapi::conntrack::attr::TUPLE_REPLY, orig.payload()).unwrap();
+        nla::put_be32(&mut answer, uapi::conntrack::attr::STATUS, 0);
+        nla::put_be32(&mut answer, uapi::conntrack::attr::ID, 1);
+        let connection = Connection::parse(&answer).unwrap();
+        prop_assert_eq!((connection.orig, connection.reply, connection.zone), (tuple, tuple, 7));
+        prop_assert!(select.matches(&connection));
+    }
 }

@@ -125,6 +125,8 @@ fn parse(text: &str) -> Header {
             continue;
         }
         let Some((body, _)) = body.split_once('}') else { break };
+        // Some have preprocessor lines among their names.
+        let body = body.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
         let mut next = 0;
         for entry in body.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let (name, value) = entry.split_once('=').map_or((entry, None), |(name, value)| (name.trim(), Some(value)));
@@ -226,7 +228,8 @@ fn skipped(what: &str) {
 #[test]
 fn the_selection_of_netlinks_constants_is_the_kernels() {
     let mut all = BTreeMap::new();
-    for file in ["netlink.h", "genetlink.h"] {
+    let netfilter = ["nfnetlink.h", "nfnetlink_conntrack.h", "nf_conntrack_common.h", "nf_conntrack_tcp.h"].map(|file| format!("netfilter/{file}"));
+    for file in ["netlink.h", "genetlink.h"].into_iter().chain(netfilter.iter().map(String::as_str)) {
         for path in headers(file) {
             all.extend(parse(&std::fs::read_to_string(path).unwrap()).numbers);
         }

@@ -33,6 +33,11 @@ impl Error {
         }
     }
 
+    /// Whether the request may have been carried out all the same: the answer was lost.
+    pub const fn leaves_unknown(&self) -> bool {
+        matches!(self.kind(), Kind::Lost | Kind::TimedOut)
+    }
+
     /// What the kernel says beyond the error number: its own words, and the attribute they are about.
     pub fn words(&self) -> Option<String> {
         let Self::Failed(Failure { error: nl::Error::Kernel { message, attr, .. }, .. }) = self else { return None };

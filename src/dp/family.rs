@@ -37,12 +37,29 @@ pub struct Families {
 /// # Errors
 /// As [`resolve_async`]; [`Error::Failed`] also when there is no room for a runtime.
 pub fn resolve() -> Result<Families, Error> {
+    wait_for(resolve_async)
+}
+
+/// The message type of one family beside those four, as [`resolve`] does it.
+///
+/// # Errors
+/// As [`resolve`]: [`Error::NoFamily`] also when the kernel was built without what this family is for.
+pub(super) fn resolve_one(name: &'static str) -> Result<u16, Error> {
+    wait_for(|| async move {
+        match tokio::time::timeout(TIMEOUT, ask([name])).await {
+            Ok(answer) => answer.map(|[family]| family.id),
+            Err(_) => Err(nl::Error::TimedOut(TIMEOUT).on("look up generic netlink family", name).into()),
+        }
+    })
+}
+
+fn wait_for<T: Send, F: Future<Output = Result<T, Error>>>(future: impl FnOnce() -> F + Send) -> Result<T, Error> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
             nl::Error::Socket { call: "epoll_create", errno }.on("look up", "the openvswitch families")
         })?;
-        runtime.block_on(resolve_async())
+        runtime.block_on(future())
     };
     if tokio::runtime::Handle::try_current().is_err() {
         return run();
@@ -59,28 +76,11 @@ pub fn resolve() -> Result<Families, Error> {
 /// [`Error::NoFamily`] when the kernel has no openvswitch module, [`Error::Failed`] when it does not answer or its answer
 /// is not what it should be.
 pub async fn resolve_async() -> Result<Families, Error> {
-    match tokio::time::timeout(TIMEOUT, ask()).await {
-        Ok(answer) => answer,
-        Err(_) => Err(nl::Error::TimedOut(TIMEOUT).on("look up", "the openvswitch families").into()),
-    }
-}
-
-async fn ask() -> Result<Families, Error> {
-    let (connection, handle, _unasked) = genetlink::new_connection().map_err(|error| {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-        nl::Error::Socket { call: "socket", errno }.on("look up", "the openvswitch families")
-    })?;
-    // Ends when the last handle is dropped, at the end of this function.
-    let connection = tokio::spawn(connection);
-    let mut resolver = Resolver::new();
-    let mut families = [Family::default(), Family::default(), Family::default(), Family::default()];
     let names = [uapi::dp::FAMILY, uapi::vport::FAMILY, uapi::flow::FAMILY, uapi::packet::FAMILY];
-    for (family, name) in families.iter_mut().zip(names) {
-        *family = resolver.query_family(&handle, name).await.map_err(|error| translate(name, error))?;
-    }
-    drop(handle);
-    connection.abort();
-    let [datapath, vport, flow, packet] = families;
+    let [datapath, vport, flow, packet] = match tokio::time::timeout(TIMEOUT, ask(names)).await {
+        Ok(answer) => answer?,
+        Err(_) => return Err(nl::Error::TimedOut(TIMEOUT).on("look up", "the openvswitch families").into()),
+    };
     let group = |family: &Family, name: &'static str| {
         let missing = nl::Error::Decode(DecodeError::new("nlctrl", uapi::ctrl::attr::MCAST_GROUPS, 0, Reason::Missing));
         family.multicast_groups.get(name).copied().ok_or_else(|| missing.on("look up multicast group", name))
@@ -93,6 +93,23 @@ async fn ask() -> Result<Families, Error> {
         flow: flow.id,
         packet: packet.id,
     })
+}
+
+async fn ask<const N: usize>(names: [&'static str; N]) -> Result<[Family; N], Error> {
+    let (connection, handle, _unasked) = genetlink::new_connection().map_err(|error| {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+        nl::Error::Socket { call: "socket", errno }.on("look up", "the openvswitch families")
+    })?;
+    // Ends when the last handle is dropped, at the end of this function.
+    let connection = tokio::spawn(connection);
+    let mut resolver = Resolver::new();
+    let mut families = names.map(|_| Family::default());
+    for (family, name) in families.iter_mut().zip(names) {
+        *family = resolver.query_family(&handle, name).await.map_err(|error| translate(name, error))?;
+    }
+    drop(handle);
+    connection.abort();
+    Ok(families)
 }
 
 fn translate(name: &'static str, error: GenetlinkError) -> Error {

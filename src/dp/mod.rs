@@ -3,24 +3,29 @@
 //! - [`Families`]: what the kernel calls the families today.
 //! - [`Dp`]: requests. Reading needs no privilege, everything else `CAP_NET_ADMIN` over the network namespace.
 //! - [`Requests`]: many flow and packet requests for one `sendmsg`, built on any thread.
+//! - [`Meters`], [`CtLimits`], [`Conntrack`]: what actions of flows rely on: meters, limits of zones, connections.
 //! - [`UpcallSocket`], [`Events`]: what the kernel says by itself.
 //! - [`owner`]: whether another program holds the datapath.
 //!
 //! It must not know bridges, ports, VLANs or MAC tables: it does what it is told and says what the kernel answers.
 
 mod cache;
+mod conntrack;
 pub mod cpu;
+mod ct_limit;
 mod datapath;
 mod error;
 mod events;
 pub mod family;
 pub mod filter;
 mod flow;
+mod meter;
 mod names;
 pub mod owner;
 mod reading;
 mod requests;
 mod seen;
+mod undo;
 mod upcall;
 mod vport;
 
@@ -31,13 +36,17 @@ use ovsdp_proto::nlmsg::Message;
 
 use crate::nl::{self, Batch, Counters, Dumped, Protocol, Socket};
 
+pub use conntrack::{Conntrack, Flushed};
+pub use ct_limit::CtLimits;
 pub use datapath::{Datapath, Dispatch, SYSTEM};
 pub use error::Error;
 pub use events::{Event, Events};
 pub use family::Families;
 pub use flow::Parts;
+pub use meter::{Meter, MeterFeatures, Meters};
 pub use reading::Reading;
 pub use requests::{How, Requests};
+pub use undo::{Undo, Undone};
 pub use upcall::{Drained, UpcallSocket};
 pub use vport::{Vport, VportKind};
 

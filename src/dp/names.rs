@@ -19,3 +19,16 @@ impl Naming for Ovs {
         ext.path(request, family).map(|path| path.to_string())
     }
 }
+
+/// One family beside those four.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct One {
+    pub(super) id: u16,
+    pub(super) family: &'static ack::Family,
+}
+
+impl Naming for One {
+    fn attribute(&self, kind: u16, request: &[u8], ext: &Ext<'_>) -> Option<String> {
+        (kind == self.id).then(|| ext.path(request, self.family))?.map(|path| path.to_string())
+    }
+}

@@ -24,6 +24,11 @@ impl Requests {
         Self { batch: Batch::repeatable(), families }
     }
 
+    /// None yet, of which none is carried out twice: what became of one whose acknowledgement was lost is unknown then.
+    pub const fn once(families: Families) -> Self {
+        Self { batch: Batch::new(), families }
+    }
+
     /// Forgets them, keeps the memory.
     pub fn clear(&mut self) {
         self.batch.clear();
@@ -71,6 +76,35 @@ impl Requests {
         let flags = if last_counters { flag::ECHO } else { 0 };
         let request = Request::new(self.families.flow, 0, flags);
         self.batch.append(|out| flow::del(out, request, datapath, which, OMIT_KEY | OMIT_MASK | OMIT_ACTIONS))
+    }
+
+    /// Asks for a flow as it is when the requests before this one are done.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`].
+    pub fn get_flow(&mut self, datapath: u32, which: Which<'_>) -> Result<usize, Error> {
+        let request = Request::new(self.families.flow, 0, 0);
+        self.batch.append(|out| flow::get(out, request, datapath, which, 0))
+    }
+
+    /// Removes a flow; the answer is all of it, as it was.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`].
+    pub fn take_flow(&mut self, datapath: u32, which: Which<'_>) -> Result<usize, Error> {
+        let request = Request::new(self.families.flow, 0, flag::ECHO);
+        self.batch.append(|out| flow::del(out, request, datapath, which, 0))
+    }
+
+    /// Appends the request that `other` has at `place`.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] when there is none.
+    pub(super) fn copy(&mut self, other: &Self, place: usize) -> Result<usize, Error> {
+        self.batch.append::<Error>(|out| {
+            out.extend_from_slice(other.batch.request(place));
+            Ok(())
+        })
     }
 
     /// Runs actions on a packet.

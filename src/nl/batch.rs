@@ -97,7 +97,7 @@ impl Batch {
     }
 
     /// The bytes of request `index`, header included; empty when there is none.
-    pub(super) fn request(&self, index: usize) -> &[u8] {
+    pub fn request(&self, index: usize) -> &[u8] {
         self.bytes.get(self.start(index)..self.ends.get(index).copied().unwrap_or(0)).unwrap_or(&[])
     }
 

@@ -37,6 +37,8 @@ pub enum Protocol {
     Route,
     /// Generic netlink: the Open vSwitch families.
     Generic,
+    /// Netfilter: the table of connections.
+    Netfilter,
 }
 
 /// A bound, non-blocking netlink socket with its receive buffer and counters.
@@ -142,6 +144,7 @@ impl Wire {
         let family = match protocol {
             Protocol::Route => NlFamily::Route,
             Protocol::Generic => NlFamily::Generic,
+            Protocol::Netfilter => NlFamily::Netfilter,
         };
         let socket = NlSocket::new(family).map_err(call("socket"))?;
         socket.nonblock().map_err(call("fcntl"))?;

@@ -115,6 +115,8 @@ pub fn tests() -> Vec<Test> {
         suites::refusals::TESTS,
         suites::dpctl::TESTS,
         suites::dump::TESTS,
+        suites::dpctl_ct::TESTS,
+        suites::dpctl_files::TESTS,
     ]
     .concat()
 }

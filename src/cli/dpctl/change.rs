@@ -1,17 +1,16 @@
-//! Changes of flows on their way to the kernel: collected, sent many at a time, each matched with its acknowledgement.
+//! Changes of flows on their way to the kernel: read from text and collected. [`super::send`] sends them.
 
 use std::collections::BTreeMap;
 
 use ovsdp_proto::IfName;
 use ovsdp_proto::action::parse_actions;
-use ovsdp_proto::flow::{Flow, FlowBuf, Form, Line, Put, Which, parse_flow};
-use ovsdp_proto::text::{ParseError, Style};
+use ovsdp_proto::flow::{FlowBuf, Form, Put, Ufid, Which, parse_flow};
+use ovsdp_proto::text::ParseError;
 
-use super::call::Call;
+use super::Outcome;
 use super::complaint::{Complaint, Why};
 use super::options::Options;
-use super::{Outcome, output};
-use crate::dp::{self, Datapath, Dp, How, Requests};
+use crate::dp::{self, Datapath, Dp, How, Requests, Undo};
 
 /// This many changes are sent at once.
 const MANY: usize = 1024;
@@ -31,7 +30,7 @@ pub(super) enum Op {
 
 impl Op {
     /// What failed, in `ovs-dpctl`'s words.
-    const fn failed(self) -> &'static str {
+    pub(super) const fn failed(self) -> &'static str {
         match self {
             Self::Add | Self::Modify => "updating flow table",
             Self::Delete => "deleting flow",
@@ -49,7 +48,7 @@ pub(super) enum Place<'a> {
 }
 
 impl Place<'_> {
-    fn say(self, what: &str) -> String {
+    pub(super) fn say(self, what: &str) -> String {
         match self {
             Self::Here => what.to_owned(),
             Self::Line(file, line) => format!("{file}:{line}: {what}"),
@@ -57,37 +56,54 @@ impl Place<'_> {
     }
 }
 
-/// What is remembered of a change until its acknowledgement.
-struct Sent {
-    op: Op,
-    line: u64,
-    by_ufid: bool,
+/// What is remembered of a request until it is known what became of it.
+pub(super) struct Sent {
+    pub op: Op,
+    pub line: u64,
+    pub by_ufid: bool,
+    /// It only looks at the flow that the next one changes.
+    pub looks: bool,
     /// The flow's counters, where they are asked for.
-    counters: String,
+    pub counters: String,
+    /// Where [`Together::before`] has what takes it back.
+    pub back: Option<usize>,
+}
+
+/// What changes need that are made all or none.
+pub(super) struct Together {
+    /// Takes back what was done.
+    pub undo: Undo,
+    /// Takes back what is about to be done.
+    pub before: Undo,
 }
 
 /// Changes of one datapath's flows.
 pub(super) struct Changes<'a> {
-    dp: Dp,
+    pub(super) dp: Dp,
     datapath: Datapath,
     ports: BTreeMap<IfName, u32>,
-    file: Option<&'a str>,
-    requests: Requests,
-    sent: Vec<Sent>,
+    pub(super) file: Option<&'a str>,
+    pub(super) requests: Requests,
+    pub(super) sent: Vec<Sent>,
+    /// There when all shall be made, or none.
+    pub(super) together: Option<Together>,
     buf: FlowBuf,
 }
 
 impl<'a> Changes<'a> {
-    /// None yet, read from `file`, or from the command line.
-    pub(super) fn new(mut dp: Dp, datapath: Datapath, file: Option<&'a str>) -> Result<Self, Complaint> {
+    /// None yet, read from `file`, or from the command line. With `together` all are made, or none.
+    pub(super) fn new(mut dp: Dp, datapath: Datapath, file: Option<&'a str>, together: bool) -> Result<Self, Complaint> {
         let vports = dp.vports(datapath.index).map_err(|error| Complaint::because("listing ports", &error))?;
         let ports = vports.into_iter().map(|vport| (vport.name, vport.number)).collect();
-        let requests = Requests::new(dp.families());
-        Ok(Self { dp, datapath, ports, file, requests, sent: Vec::new(), buf: FlowBuf::default() })
+        let families = dp.families();
+        // One that is made twice is taken for one that was there before.
+        let requests = if together { Requests::once(families) } else { Requests::new(families) };
+        let together = together.then(|| Together { undo: Undo::new(families), before: Undo::new(families) });
+        Ok(Self { dp, datapath, ports, file, requests, sent: Vec::new(), together, buf: FlowBuf::default() })
     }
 
     /// The place of line `line`.
-    const fn place(&self, line: u64) -> Place<'a> {
+    pub(super) const fn place(&self, line: u64) -> Place<'a> {
         match self.file {
             Some(file) => Place::Line(file, line),
             None => Place::Here,
@@ -129,10 +145,11 @@ impl<'a> Changes<'a> {
         self.request(options, op, 0, parsed.ufid)
     }
 
-    fn request(&mut self, options: &Options, op: Op, line: u64, ufid: Option<ovsdp_proto::flow::Ufid>) -> Outcome {
+    fn request(&mut self, options: &Options, op: Op, line: u64, ufid: Option<Ufid>) -> Outcome {
         let FlowBuf { key, mask, actions, .. } = &self.buf;
+        let datapath = self.datapath.index;
         let put = Put {
-            dp_ifindex: self.datapath.index,
+            dp_ifindex: datapath,
             ufid,
             key: Some(key),
             mask: (!mask.is_empty()).then_some(mask),
@@ -140,15 +157,32 @@ impl<'a> Changes<'a> {
             clear: options.clear && op == Op::Modify,
             probe: false,
         };
-        let pushed = match op {
-            Op::Add => self.requests.change_flow(&put, How::Add, options.statistics),
-            Op::Modify if options.may_create => self.requests.change_flow(&put, How::Put, options.statistics),
-            Op::Modify => self.requests.change_flow(&put, How::Set, options.statistics),
-            Op::Delete => self.requests.delete_flow(self.datapath.index, ufid.map_or(Which::Key(key), Which::Ufid), options.statistics),
+        let which = ufid.map_or(Which::Key(key), Which::Ufid);
+        let requests = &mut self.requests;
+        let mut sent = Sent { op, line, by_ufid: ufid.is_some(), looks: false, counters: String::new(), back: None };
+        let how = match op {
+            Op::Modify if options.may_create => How::Put,
+            Op::Modify => How::Set,
+            Op::Add | Op::Delete => How::Add,
         };
-        let place = self.place(line);
-        pushed.map_err(|error| Complaint::because(place.say(op.failed()), &dp::Error::from(error.on("write", "a flow"))))?;
-        self.sent.push(Sent { op, line, by_ufid: ufid.is_some(), counters: String::new() });
+        let mut push = || match (op, &mut self.together) {
+            (Op::Delete, None) => requests.delete_flow(datapath, which, options.statistics),
+            (Op::Delete, Some(_)) => requests.take_flow(datapath, which),
+            (Op::Add | Op::Modify, None) => requests.change_flow(&put, how, options.statistics),
+            (Op::Add | Op::Modify, Some(together)) => {
+                if how != How::Set {
+                    sent.back = Some(together.before.remove(datapath, which)?);
+                }
+                if op == Op::Modify {
+                    requests.get_flow(datapath, which)?;
+                    self.sent.push(Sent { looks: true, counters: String::new(), ..sent });
+                }
+                requests.change_flow(&put, how, false)
+            }
+        };
+        let pushed = push();
+        pushed.map_err(|error| Complaint::because(self.place(line).say(op.failed()), &dp::Error::from(error.on("write", "a flow"))))?;
+        self.sent.push(sent);
         Ok(())
     }
 
@@ -157,44 +191,14 @@ impl<'a> Changes<'a> {
         self.requests.len() >= MANY || self.requests.wire_len() >= LARGE
     }
 
-    /// Sends what has come together, complains of what the kernel refuses, and prints the counters asked for.
-    ///
-    /// # Errors
-    /// The counters cannot be written.
-    pub(super) fn send(&mut self, call: &mut Call<'_>) -> Outcome {
-        let Self { dp, requests, sent, .. } = self;
-        let now_ms = crate::cli::dump::now_ms();
-        let results = dp.run(requests, |at, flow| {
-            if let Some(sent) = sent.get_mut(at) {
-                sent.counters = counters(flow, now_ms);
-            }
-        });
-        let mut text = String::new();
-        for (sent, result) in self.sent.iter().zip(results) {
-            let Err(error) = result else {
-                text.push_str(&sent.counters);
-                continue;
-            };
-            let error = dp::Error::from(error.on("change", "a flow"));
-            let gone = sent.op == Op::Delete && error.errno() == Some(nix::errno::Errno::ENOENT);
-            let why = match gone && !sent.by_ufid {
-                true => Why::explained(nix::errno::Errno::ENOENT, "Perhaps you need to specify a UFID?"),
-                false => Why::from(&error),
-            };
-            call.complain(&Complaint::because(self.place(sent.line).say(sent.op.failed()), why));
-        }
+    /// Forgets what was not sent.
+    pub(super) fn forget(&mut self) {
         self.requests.clear();
         self.sent.clear();
-        Ok(output::text(&text)?)
+        if let Some(together) = &mut self.together {
+            together.before.clear();
+        }
     }
-}
-
-/// A flow's counters as `-s` prints them, with a newline.
-fn counters(flow: &Flow<'_>, now_ms: u64) -> String {
-    let line = Line { flow, now_ms, style: Style::default() }.to_string();
-    let behind = line.find("packets:").and_then(|start| line.get(start..)).unwrap_or("");
-    let end = behind.find(", actions:").unwrap_or(behind.len());
-    format!("{}\n", behind.get(..end).unwrap_or(""))
 }
 
 /// Text that could not be read.

@@ -20,6 +20,11 @@ Options:
   --names, --no-names         print ports by name, or by number
   --may-create                mod-flow: add the flow if there is none
   --clear                     mod-flow: set the flow's counters to zero
+  --atomic                    add-flows, mod-flows, del-flows with a file: make
+                              all changes, or take them back at the first that
+                              fails. The counters of flows that were deleted
+                              and are put back restart at zero; what others
+                              change meanwhile is not watched
   --read-only                 refuse commands that change something
   -t, --timeout=SECS          give up after SECS seconds
   -v, --verbose[=SPEC]        accepted for scripts; there is no log

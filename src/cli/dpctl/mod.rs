@@ -9,14 +9,19 @@ mod call;
 mod change;
 mod commands;
 mod complaint;
+mod conntrack;
+mod ct_limits;
 mod datapaths;
 mod flows;
 mod help;
 mod iface;
+mod meter_text;
+mod meters;
 mod openflow;
 mod options;
 mod ports;
 mod put;
+mod send;
 mod show;
 mod stats;
 mod target;
@@ -51,7 +56,7 @@ pub(super) fn main(program: &str, args: &[String]) -> ExitCode {
         Ok(command) => command,
         Err(complaint) => return refuse(&complaint.to_string()),
     };
-    if let Err(complaint) = command.admits(words.len(), options.read_only) {
+    if let Err(complaint) = command.admits(words.len(), &options) {
         return refuse(&complaint.to_string());
     }
     if let Some(seconds) = options.timeout {

@@ -10,6 +10,8 @@ pub(super) struct Options {
     pub clear: bool,
     /// `--may-create`: mod-flow may add.
     pub may_create: bool,
+    /// `--atomic`: a file's changes are made all or none.
+    pub atomic: bool,
     /// `--read-only`: refuse what changes something.
     pub read_only: bool,
     /// `-m`: more of everything.
@@ -53,6 +55,7 @@ const LONG: &[(&str, &str, Takes)] = &[
     ("statistics", "s", Takes::Nothing),
     ("clear", "clear", Takes::Nothing),
     ("may-create", "may-create", Takes::Nothing),
+    ("atomic", "atomic", Takes::Nothing),
     ("read-only", "read-only", Takes::Nothing),
     ("more", "m", Takes::Nothing),
     ("names", "names", Takes::Nothing),
@@ -78,7 +81,7 @@ const SHORT: &[(char, &str, Takes)] = &[
 ];
 
 /// What `--option` prints.
-pub(super) const LIST: &str = "--statistics\n-s \n--clear\n--may-create\n--read-only\n--more\n-m \n--names\n--no-names\n--timeout=ARG\n-t ARG\n--help\n-h \n--option\n-o \n\
+pub(super) const LIST: &str = "--statistics\n-s \n--clear\n--may-create\n--atomic\n--read-only\n--more\n-m \n--names\n--no-names\n--timeout=ARG\n-t ARG\n--help\n-h \n--option\n-o \n\
      --version\n-V \n--verbose[=ARG]\n-v \n";
 
 /// Reads a command line.
@@ -150,6 +153,7 @@ fn apply(options: &mut Options, option: &str, value: Option<String>) -> Result<O
         "s" => options.statistics = true,
         "clear" => options.clear = true,
         "may-create" => options.may_create = true,
+        "atomic" => options.atomic = true,
         "read-only" => options.read_only = true,
         "m" => options.more = true,
         "names" => options.names = Some(true),

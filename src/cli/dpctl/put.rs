@@ -1,7 +1,7 @@
 //! `add-flow`, `mod-flow`, `del-flow`; `add-flows`, `mod-flows`, `del-flows`; `parse-actions`.
 //!
 //! A file's line is `[add|modify|delete] FLOW [ACTIONS]`, `#` begins a remark. A line that fails does not stop those behind
-//! it: it is named, and the exit code tells.
+//! it: it is named, and the exit code tells. With `--atomic` it stops everything, and what was done before is taken back.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -35,7 +35,7 @@ pub(super) fn modify(call: &mut Call<'_>) -> Outcome {
 
 fn put(call: &mut Call<'_>, op: Op) -> Outcome {
     let (dp, datapath) = open(call, 2)?;
-    let mut changes = Changes::new(dp, datapath, None)?;
+    let mut changes = Changes::new(dp, datapath, None, false)?;
     let at = call.args.len().saturating_sub(2);
     changes.push_parts(&call.options, op, call.arg(at), call.arg(at + 1))?;
     changes.send(call)
@@ -44,7 +44,7 @@ fn put(call: &mut Call<'_>, op: Op) -> Outcome {
 /// `del-flow [DP] FLOW`.
 pub(super) fn delete(call: &mut Call<'_>) -> Outcome {
     let (dp, datapath) = open(call, 1)?;
-    let mut changes = Changes::new(dp, datapath, None)?;
+    let mut changes = Changes::new(dp, datapath, None, false)?;
     changes.push(&call.options, Op::Delete, 0, call.arg(call.args.len().saturating_sub(1)))?;
     changes.send(call)
 }
@@ -76,35 +76,61 @@ pub(super) fn delete_file(call: &mut Call<'_>) -> Outcome {
     if from_file {
         return file(call, dp, datapath, Op::Delete);
     }
+    if call.options.atomic {
+        return Err(Complaint::new("--atomic takes a file: deleting all flows is one request"));
+    }
     dp.flush_flows(datapath.index).map_err(|error| Complaint::because("deleting all flows", &error))
 }
 
 /// Changes what the last argument's lines say, each of which is `op` unless it says otherwise.
 fn file(call: &mut Call<'_>, dp: Dp, datapath: Datapath, op: Op) -> Outcome {
+    if call.options.atomic && (call.options.statistics || call.options.clear) {
+        return Err(Complaint::new("--atomic goes without --statistics and --clear: counters cannot be taken back"));
+    }
     let path = call.arg(call.args.len().saturating_sub(1)).to_owned();
     let failed = |error: &io::Error| Complaint::because(format!("Opening file \"{path}\" failed"), error);
     let (name, mut lines): (&str, Box<dyn BufRead>) = match path.as_str() {
         "-" => ("standard input", Box::new(io::stdin().lock())),
         path => (path, Box::new(BufReader::with_capacity(1 << 16, File::open(path).map_err(|error| failed(&error))?))),
     };
-    let mut changes = Changes::new(dp, datapath, Some(name))?;
+    let mut changes = Changes::new(dp, datapath, Some(name), call.options.atomic)?;
+    let done = each_line(call, &mut *lines, name, &mut changes, op);
+    if !call.options.atomic {
+        return done;
+    }
+    if let Err(why) = done {
+        call.complain(&why);
+        changes.take_back(call);
+    }
+    Ok(())
+}
+
+/// Changes what `lines` say. With `--atomic` the first that fails is the error.
+fn each_line(call: &mut Call<'_>, lines: &mut dyn BufRead, name: &str, changes: &mut Changes<'_>, op: Op) -> Outcome {
     let mut bytes = Vec::new();
     let mut number = 0;
     loop {
         bytes.clear();
-        match lines.read_until(b'\n', &mut bytes) {
+        let failed = match lines.read_until(b'\n', &mut bytes) {
             Ok(0) => break,
-            Ok(_) => number += 1,
-            Err(error) => {
-                // What was read before it is done all the same.
-                call.complain(&Complaint::because(format!("reading {name}"), &error));
-                break;
+            Ok(_) => {
+                number += 1;
+                let text = String::from_utf8_lossy(&bytes);
+                let Some((op, flow)) = split(&text, op) else { continue };
+                changes.push(&call.options, op, number, flow).map_err(|why| (why, false))
             }
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        let Some((op, flow)) = split(&text, op) else { continue };
-        if let Err(complaint) = changes.push(&call.options, op, number, flow) {
-            call.complain(&complaint);
+            Err(error) => Err((Complaint::because(format!("reading {name}"), &error), true)),
+        };
+        match failed {
+            Ok(()) => {}
+            Err((why, _)) if call.options.atomic => return Err(why),
+            Err((why, last)) => {
+                call.complain(&why);
+                if last {
+                    // What was read before it is done all the same.
+                    break;
+                }
+            }
         }
         if changes.is_full() {
             changes.send(call)?;

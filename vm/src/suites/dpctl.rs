@@ -333,9 +333,7 @@ const REFUSED_BY_OURS: &[(&str, &str)] = &[
     ("dump-flows filter=arp", "filter="),
     ("dump-flows pmd=1", "pmd="),
     ("dump-flows type=tc", "type=tc"),
-    ("dump-conntrack", "'dump-conntrack' is a command of Open vSwitch that ovsdp does not have"),
-    ("ct-get-limits dp0", "'ct-get-limits' is a command"),
-    ("offload-stats-show", "'offload-stats-show' is a command"),
+    ("normalize-actions a b", "'normalize-actions' is a command of Open vSwitch that ovsdp does not have"),
 ];
 
 fn refuses(world: &mut World) -> anyhow::Result<()> {

@@ -3,6 +3,8 @@
 pub mod bench;
 pub mod demo;
 pub mod dpctl;
+pub mod dpctl_ct;
+pub mod dpctl_files;
 pub mod dump;
 pub mod library;
 pub mod refusals;
