@@ -114,6 +114,7 @@ pub fn tests() -> Vec<Test> {
         suites::steady::TESTS,
         suites::refusals::TESTS,
         suites::dpctl::TESTS,
+        suites::watch::TESTS,
     ]
     .concat()
 }

@@ -10,3 +10,4 @@ pub mod smoke;
 mod stage;
 pub mod steady;
 pub mod switching;
+pub mod watch;
