@@ -95,6 +95,8 @@ impl Snapshot {
         let mut this = Self::default();
         this.datapaths(&numbers.datapaths);
         this.ports(&numbers.datapaths);
+        let unreadable = [(vec![], Value::Level(numbers.unreadable))];
+        this.push("unreadable_messages", "Messages of the kernel that could not be read just now: what they told is missing", None, unreadable);
         this.push(
             "agent_reachable",
             "Whether the agent runs and lets this user ask it",
@@ -326,7 +328,7 @@ mod tests {
         odd.name = IfName::new("q\"\\x").unwrap();
         odd.rx_bytes = u64::MAX;
         odd.upcalls = None;
-        let text = text(&Numbers { datapaths: vec![datapath(vec![port(0, "ovs-system"), odd])], agent: Some(agent()) });
+        let text = text(&Numbers { datapaths: vec![datapath(vec![port(0, "ovs-system"), odd])], unreadable: 0, agent: Some(agent()) });
         let samples = parse(&text);
         let of = |name: &str| samples.get(name).copied().unwrap_or_else(|| panic!("no {name} in {text}"));
         assert_eq!(of(r#"ovsdp_datapath_flows{"datapath": "ovs-system"}"#), 0.0);
@@ -344,7 +346,10 @@ mod tests {
 
     #[test]
     fn without_a_datapath_and_an_agent_it_says_so() {
-        let text = text(&Numbers { datapaths: Vec::new(), agent: None });
-        assert_eq!(parse(&text).into_iter().collect::<Vec<_>>(), [("ovsdp_agent_reachable{}".to_owned(), 0.0)]);
+        let text = text(&Numbers { datapaths: Vec::new(), unreadable: 3, agent: None });
+        assert_eq!(
+            parse(&text).into_iter().collect::<Vec<_>>(),
+            [("ovsdp_agent_reachable{}".to_owned(), 0.0), ("ovsdp_unreadable_messages{}".to_owned(), 3.0)]
+        );
     }
 }

@@ -26,6 +26,8 @@ const AGENT_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 struct Numbers {
     datapaths: Vec<Datapath>,
+    /// Messages of the kernel that could not be read: what they told is missing.
+    unreadable: u64,
     /// The agent's; `None` when it does not run, does not answer, or this user may not ask it.
     agent: Option<(AgentStatus, AgentMetrics)>,
 }
@@ -44,20 +46,20 @@ pub(super) fn run(run: &Run, args: &MetricsArgs) -> Result<(), Error> {
 }
 
 async fn gather(run: &Run) -> Result<Numbers, Error> {
-    let datapaths = match Dp::open() {
+    let (datapaths, unreadable) = match Dp::open() {
         Ok(mut dp) => {
             let mut all = Vec::new();
             for found in reading::datapaths(&mut dp, None)? {
                 all.extend(reading::read_without_flows(&mut dp, &found)?);
             }
-            all
+            (all, dp.counters().unreadable)
         }
         // No module, no datapath: the agent's numbers, or that there is none, are an answer too.
-        Err(dp::Error::NoFamily(_)) => Vec::new(),
+        Err(dp::Error::NoFamily(_)) => (Vec::new(), 0),
         Err(error) => return Err(error.into()),
     };
     let agent = tokio::time::timeout(AGENT_TIMEOUT, ask(run)).await.ok().flatten();
-    Ok(Numbers { datapaths, agent })
+    Ok(Numbers { datapaths, unreadable, agent })
 }
 
 /// What the agent says; `None` for one that says nothing, which the metric `ovsdp_agent_reachable` tells.

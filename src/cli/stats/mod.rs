@@ -48,8 +48,8 @@ struct Line<'a> {
 pub(super) fn run(args: &StatsArgs) -> Result<(), Error> {
     let mut dp = Dp::open()?;
     let only = args.datapath.as_ref();
-    let mut began = Instant::now();
-    let mut before = read(&mut dp, only)?;
+    let (mut began, mut unreadable) = (Instant::now(), 0);
+    let mut before = read(&mut dp, only, &mut unreadable)?;
     if before.is_empty() {
         return Err(nothing(only));
     }
@@ -64,7 +64,7 @@ pub(super) fn run(args: &StatsArgs) -> Result<(), Error> {
             return Ok(());
         }
         began = Instant::now();
-        let now = read(&mut dp, only)?;
+        let now = read(&mut dp, only, &mut unreadable)?;
         for gone in before.iter().filter(|before| !now.iter().any(|now| now.index == before.index)) {
             eprintln!("ovsdp: datapath {} is gone; waiting for one to come", gone.name);
         }
@@ -75,10 +75,15 @@ pub(super) fn run(args: &StatsArgs) -> Result<(), Error> {
     }
 }
 
-fn read(dp: &mut Dp, only: Option<&IfName>) -> Result<Vec<Datapath>, Error> {
+/// Reads everything. `unreadable` is how many messages could not be read so far; more are said on standard error.
+fn read(dp: &mut Dp, only: Option<&IfName>, unreadable: &mut u64) -> Result<Vec<Datapath>, Error> {
     let mut all = Vec::new();
     for found in reading::datapaths(dp, only)? {
         all.extend(reading::read(dp, &found, |_| {})?);
+    }
+    let more = dp.counters().unreadable - std::mem::replace(unreadable, dp.counters().unreadable);
+    if more > 0 {
+        eprintln!("ovsdp: {more} messages of the kernel could not be read; what they told is missing");
     }
     Ok(all)
 }

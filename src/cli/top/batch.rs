@@ -20,11 +20,16 @@ pub(super) fn run(args: &TopArgs, source: &mut Source, mut scene: Scene) -> Resu
     let mut texts = Texts::default();
     let mut left = args.count.map_or(u64::MAX, u64::from);
     let mut rest = args.interval;
+    let mut unreadable = 0;
     while left > 0 && output::rest(rest) {
         left -= 1;
         let began = Instant::now();
         let was_there = scene.now.is_some();
         source.read(&mut scene)?;
+        if scene.unreadable > unreadable {
+            eprintln!("ovsdp: {} messages of the kernel could not be read; what they told is missing", scene.unreadable - unreadable);
+            unreadable = scene.unreadable;
+        }
         let Some(now) = &scene.now else {
             if was_there {
                 eprintln!("ovsdp: the datapath is gone; waiting for it to come back");

@@ -39,7 +39,8 @@ fn title(scene: &Scene, state: &State, interval: Duration) -> Line<'static> {
     let Some(now) = &scene.now else { return Line::from("ovsdp top: the datapath is gone; waiting for it to come back").bold() };
     let masks = now.masks.map(|masks| format!(", {} masks", masks.masks)).unwrap_or_default();
     let pace = if state.paused { "paused".to_owned() } else { format!("every {:.1} s", interval.as_secs_f64()) };
-    Line::from(format!("ovsdp top: {}, {} ports, {} flows{masks}; {pace}", now.name, now.ports.len(), scene.flows.len())).bold()
+    let lost = if scene.unreadable > 0 { format!("; {} messages of the kernel could not be read", scene.unreadable) } else { String::new() };
+    Line::from(format!("ovsdp top: {}, {} ports, {} flows{masks}; {pace}{lost}", now.name, now.ports.len(), scene.flows.len())).bold()
 }
 
 fn totals(scene: &Scene) -> Line<'static> {
@@ -194,6 +195,8 @@ mod tests {
                 screen(&scene(), keys, width, height);
             }
         }
+        let lossy = screen(&Scene { unreadable: 2, ..scene() }, "", 120, 10);
+        assert!(lossy.lines().next().is_some_and(|title| title.ends_with("; 2 messages of the kernel could not be read")), "{lossy}");
         assert!(screen(&Scene::default(), "f", 80, 10).starts_with("ovsdp top: the datapath is gone; waiting"));
     }
 }

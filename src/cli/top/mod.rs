@@ -31,7 +31,8 @@ use crate::error::{Error, Kind};
 
 /// Shows what is busiest until told to stop.
 pub(super) fn run(args: &TopArgs) -> Result<(), Error> {
-    if !args.batch && !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
+    let on_a_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+    if !args.batch && !on_a_terminal {
         return Err(Error::new(Kind::Usage, "standard input and output must be a terminal, and are not both one")
             .advise("`ovsdp top --batch` prints plain tables for pipes and scripts"));
     }
@@ -51,6 +52,8 @@ struct Scene {
     now: Option<Datapath>,
     rates: DatapathRates,
     flows: FlowTable,
+    /// Messages of the kernel that could not be read so far: what they told is missing.
+    unreadable: u64,
 }
 
 /// Where readings come from.
@@ -81,6 +84,7 @@ impl Source {
         // What comes again from the beginning is what is seen twice.
         scene.now = reading::read(&mut self.dp, found, |flow| flow.into_iter().for_each(|flow| flows.see(flow)))?;
         flows.end();
+        scene.unreadable = self.dp.counters().unreadable;
         scene.rates = scene.now.as_ref().map(|now| DatapathRates::between(before.as_ref(), now)).unwrap_or_default();
         Ok(())
     }
