@@ -54,7 +54,10 @@ fn theirs(host: &Host, datapath: &str) -> anyhow::Result<BTreeMap<String, u64>> 
                     // A colon may be followed by a blank: `flows: 2`.
                     let count = if count.is_empty() { words.peek().copied().unwrap_or_default() } else { count };
                     let way = if port.is_empty() { String::new() } else { format!("{way} ") };
-                    found.extend(count.parse().ok().map(|count| (format!("{port}{way}{name}"), count)));
+                    if let Ok(count) = count.parse() {
+                        // `hit` is that of the lookups, which come first.
+                        found.entry(format!("{port}{way}{name}")).or_insert(count);
+                    }
                 }
                 None => {}
             }
@@ -178,7 +181,7 @@ fn stats_go_on(world: &mut World) -> anyhow::Result<()> {
 }
 
 /// A switch with the stations a and b on p1 and p2 of br0, both of which know the other's MAC.
-fn bridge(world: &World) -> anyhow::Result<(Host, Host)> {
+fn bridge(world: &World) -> anyhow::Result<[Host; 3]> {
     let (switch, a, b) = (world.host("switch")?, world.host("a")?, world.host("b")?);
     world.veth_with_macs(&switch, ("p1", "00:16:3e:01:00:01"), &a, ("eth0", "00:16:3e:02:00:01"))?;
     world.veth_with_macs(&switch, ("p2", "00:16:3e:01:00:02"), &b, ("eth0", "00:16:3e:02:00:02"))?;
@@ -188,11 +191,11 @@ fn bridge(world: &World) -> anyhow::Result<(Host, Host)> {
     }
     plain_bridge(&switch, "br0", &["p1", "p2"])?;
     a.run("ping -n -q -c 2 -i 0.1 -w 10 10.0.0.2")?;
-    Ok((switch, a))
+    Ok([switch, a, b])
 }
 
 fn top_sees_a_ping(world: &mut World) -> anyhow::Result<()> {
-    let (switch, a) = bridge(world)?;
+    let [switch, a, _b] = bridge(world)?;
     let usage = switch.try_run("ovsdp top </dev/null")?.fails_with(2)?;
     ensure!(usage.stderr.contains("--batch"), "{usage}");
     switch.try_run("ovsdp top --count 1")?.fails_with(2)?;
@@ -261,7 +264,7 @@ fn samples(text: &str) -> anyhow::Result<BTreeMap<String, f64>> {
 }
 
 fn metrics_are_those_of_ovs_dpctl(world: &mut World) -> anyhow::Result<()> {
-    let (switch, _a) = bridge(world)?;
+    let [switch, _a, _b] = bridge(world)?;
     // What the stations still had to say by themselves has been said when two looks are the same.
     let (ours, theirs) = eventually(PATIENCE, || {
         let before = theirs(&switch, "ovs-system")?;
@@ -307,11 +310,12 @@ fn metrics_are_served(world: &mut World) -> anyhow::Result<()> {
     }
     let mut served = host.spawn("ovsdp metrics --listen 127.0.0.1:9177")?;
     served.wait_log("http://127.0.0.1:9177/metrics", PATIENCE)?;
-    let get = || anyhow::Ok(host.run("wget -q -T 10 -O - http://127.0.0.1:9177/metrics")?.stdout);
+    let ask = |request: &str| anyhow::Ok(host.try_run(&format!("printf '{request}' | nc -N -w 10 127.0.0.1 9177"))?.stdout);
+    let whole = || ask("GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n");
+    let get = || anyhow::Ok(whole()?.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default());
     let (scraped, printed) = (samples(&get()?)?, samples(&host.run("ovsdp metrics")?.stdout)?);
     ensure!(scraped == printed && scraped.len() > 20, "{scraped:?}\nbut\n{printed:?}");
-    let ask = |request: &str| anyhow::Ok(host.try_run(&format!("printf '{request}' | nc -N -w 10 127.0.0.1 9177"))?.stdout);
-    let whole = ask("GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")?;
+    let whole = whole()?;
     ensure!(whole.starts_with("HTTP/1.1 200 OK\r\n") && whole.contains("application/openmetrics-text; version=1.0.0"), "{whole}");
     for (request, status) in
         [("GET / HTTP/1.1\\r\\n\\r\\n", "404"), ("POST /metrics HTTP/1.1\\r\\n\\r\\n", "405"), ("\\026\\003\\001\\n\\n", "400"), ("GET /met", "400")]
@@ -333,7 +337,8 @@ fn metrics_are_served(world: &mut World) -> anyhow::Result<()> {
     // Told to, it listens anywhere.
     let mut served = host.spawn("ovsdp metrics --listen 0.0.0.0:9178 --allow-remote")?;
     served.wait_log("metrics at", PATIENCE)?;
-    samples(&host.run("wget -q -T 10 -O - http://10.9.0.1:9178/metrics")?.stdout)?;
+    let answer = host.run("printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' | nc -N -w 10 10.9.0.1 9178")?;
+    ensure!(answer.stdout.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     let busy = host.try_run("ovsdp metrics --listen 127.0.0.1:9178")?.fails_with(1)?;
     ensure!(busy.stderr.contains("cannot listen on 127.0.0.1:9178"), "{busy}");
     Ok(())
