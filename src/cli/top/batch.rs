@@ -15,11 +15,11 @@ use super::view::{Digits, View, flow_rank};
 use super::{Scene, Source, TopArgs};
 use crate::error::{Error, Kind};
 
-/// Prints what happened in each interval, until the reader goes away or enough is printed.
-pub(super) fn run(args: &TopArgs, source: &mut Source, mut scene: Scene) -> Result<(), Error> {
+/// Prints what happened in each interval, until the reader goes away or enough is printed. `scene` was read from `began` on.
+pub(super) fn run(args: &TopArgs, source: &mut Source, mut scene: Scene, began: Instant) -> Result<(), Error> {
     let mut texts = Texts::default();
     let mut left = args.count.map_or(u64::MAX, u64::from);
-    let mut rest = args.interval;
+    let mut rest = pause(args.interval, began.elapsed());
     let mut unreadable = 0;
     while left > 0 && output::rest(rest) {
         left -= 1;

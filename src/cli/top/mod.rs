@@ -16,6 +16,7 @@ mod view;
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
+use std::time::Instant;
 
 use ovsdp_proto::IfName;
 use ovsdp_proto::flow::Which;
@@ -37,12 +38,12 @@ pub(super) fn run(args: &TopArgs) -> Result<(), Error> {
             .advise("`ovsdp top --batch` prints plain tables for pipes and scripts"));
     }
     let mut source = Source { dp: Dp::open()?, chosen: args.datapath };
-    let mut scene = Scene::default();
+    let (mut scene, began) = (Scene::default(), Instant::now());
     source.read(&mut scene)?;
     if scene.now.is_none() {
         return Err(nothing(args.datapath.as_ref()));
     }
-    if args.batch { batch::run(args, &mut source, scene) } else { screen::run(args, &mut source, scene) }
+    if args.batch { batch::run(args, &mut source, scene, began) } else { screen::run(args, &mut source, scene, began) }
 }
 
 /// What the last two readings of one datapath say.

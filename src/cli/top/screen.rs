@@ -38,13 +38,13 @@ fn fail(what: &str) -> impl Fn(io::Error) -> Error {
     move |error| Error::new(Kind::Failed, format!("cannot {what}: {error}"))
 }
 
-/// Shows `scene`, and what becomes of it, until a key or a signal ends it.
-pub(super) fn run(args: &TopArgs, source: &mut Source, mut scene: Scene) -> Result<(), Error> {
+/// Shows `scene`, which was read from `began` on, and what becomes of it, until a key or a signal ends it.
+pub(super) fn run(args: &TopArgs, source: &mut Source, mut scene: Scene, mut began: Instant) -> Result<(), Error> {
     let signals = signals().map_err(|errno| fail("listen for signals")(errno.into()))?;
     let _taken = Taken;
     let mut terminal = ratatui::try_init().map_err(fail("take over the terminal"))?;
     let (mut state, mut texts) = (State::default(), Texts::default());
-    let (mut began, mut busy) = (Instant::now(), Duration::ZERO);
+    let mut busy = began.elapsed();
     loop {
         let work = Instant::now();
         let room = draw::room(terminal.size().map_err(fail("ask for the terminal's size"))?.height);
