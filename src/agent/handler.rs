@@ -2,11 +2,12 @@
 //! flow, and the packet, in that order.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ovsdp_proto::flow::{Put, Which};
 use ovsdp_proto::packet::{Execute, Upcall};
 
+use super::counters::Place;
 use super::log;
 use super::shared::{Core, Shared, now};
 use crate::dp::{Dp, Requests, UpcallSocket};
@@ -28,7 +29,8 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// There is no room for a thread.
 pub(super) fn spawn(socket: UpcallSocket, dp: Dp, shared: Arc<Shared>) -> Result<(), Error> {
     let requests = Requests::new(dp.families());
-    let handler = Handler { dp, shared, requests, decision: Decision::new(), installs: Vec::new() };
+    let losses = shared.counters.losses.place();
+    let handler = Handler { dp, shared, requests, decision: Decision::new(), installs: Vec::new(), losses };
     std::thread::Builder::new()
         .name("handler".into())
         .spawn(move || handler.run(socket))
@@ -43,6 +45,7 @@ struct Handler {
     decision: Decision,
     /// The places of flow installations among the requests.
     installs: Vec<(usize, Ufid)>,
+    losses: Place,
 }
 
 impl Handler {
@@ -54,6 +57,7 @@ impl Handler {
                 Ok(false) => continue,
                 Err(error) => log::die(format_args!("upcalls cannot be received: {error}")),
             }
+            let began = Instant::now();
             let mut core = shared.core();
             let quiet = core.flows.is_empty();
             let at = now();
@@ -70,6 +74,10 @@ impl Handler {
                 Ok(drained) => {
                     shared.counters.upcalls.add(drained.upcalls);
                     shared.counters.overruns.add(drained.overruns);
+                    if drained.upcalls > 0 {
+                        shared.counters.handling.record(began.elapsed());
+                    }
+                    shared.counters.losses.say(&mut self.losses, socket.counters().plus(self.dp.counters()));
                 }
                 Err(error) => log::die(format_args!("upcalls cannot be received: {error}")),
             }

@@ -109,6 +109,10 @@ impl Inbox for Front {
                 let _ = reply.send(status::fdb(&self.shared, bridge.as_deref()));
                 Ok(())
             }
+            Request::Metrics(reply) => {
+                let _ = reply.send(status::metrics(&self.shared));
+                Ok(())
+            }
             Request::Change { change, dir, lines } => {
                 if self.shared.busy.load(Ordering::Acquire) {
                     let text = "waiting for another change to end".to_owned();

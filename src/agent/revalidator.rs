@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ovsdp_proto::flow::{Flow, Put, Which};
 
+use super::counters::Place;
 use super::log;
 use super::shared::{Core, Shared, now};
 use crate::dp::{Dp, Parts, Requests};
@@ -33,7 +34,8 @@ enum Entry {
 /// There is no room for a thread.
 pub(super) fn spawn(run: Run, dump: Dp, act: Dp, shared: Arc<Shared>) -> Result<(), Error> {
     let requests = Requests::new(act.families());
-    let revalidator = Revalidator { run, dump, act, shared, requests, decision: Decision::new(), saved: None };
+    let losses = shared.counters.losses.place();
+    let revalidator = Revalidator { run, dump, act, shared, requests, decision: Decision::new(), saved: None, losses };
     std::thread::Builder::new()
         .name("revalidator".into())
         .spawn(move || revalidator.run())
@@ -50,6 +52,7 @@ struct Revalidator {
     decision: Decision,
     /// When the MAC tables were last written down, and what their counters were then.
     saved: Option<(Instant, u64)>,
+    losses: Place,
 }
 
 impl Revalidator {
@@ -96,7 +99,11 @@ impl Revalidator {
         actor.judge(&mut batch);
         let mut core = shared.core();
         let Core { flows, revalidator, .. } = &mut *core;
-        revalidator.end(flows, seen, began.elapsed());
+        let took = began.elapsed();
+        revalidator.end(flows, seen, took);
+        drop(core);
+        shared.counters.revalidating.record(took);
+        shared.counters.losses.say(&mut self.losses, self.dump.counters().plus(self.act.counters()));
         Ok(result?)
     }
 

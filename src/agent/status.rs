@@ -4,8 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::shared::{Core, Shared, now};
 use crate::ctl::api::{AgentStatus, BridgeStatus, Fdb, FdbEntry, LeaseStatus};
+use crate::ctl::metrics::{AgentMetrics, Losses};
 use crate::dp::Dispatch;
 use crate::error::{Error, Kind};
+use crate::nl;
 use crate::plan::Remembered;
 use crate::switch;
 
@@ -49,6 +51,16 @@ fn bridge(core: &Core, name: &str, remembered: &Remembered) -> BridgeStatus {
         evicted: stats.evicted,
         moved: stats.moved,
         leases: leases.collect(),
+    }
+}
+
+/// What the agent measures of itself.
+pub(super) fn metrics(shared: &Shared) -> AgentMetrics {
+    let nl::Counters { dump_intr, enobufs, truncated, resent, foreign, stray, unreadable } = shared.counters.losses.sum();
+    AgentMetrics {
+        handler: shared.counters.handling.get(),
+        revalidator: shared.counters.revalidating.get(),
+        losses: Losses { dump_intr, enobufs, truncated, resent, foreign, stray, unreadable },
     }
 }
 

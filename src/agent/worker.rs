@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ovsdp_proto::IfName;
 
+use super::counters::Place;
 use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
 use super::leases::{self, Asker, Leases};
@@ -32,6 +33,7 @@ pub(super) struct Worker {
     hands: Hands,
     links: rtnl::Events,
     datapaths: dp::Events,
+    losses: Place,
 }
 
 impl Worker {
@@ -42,9 +44,10 @@ impl Worker {
     pub(super) fn new(run: Run, dp: Dp, upcalls: Upcalls, shared: Arc<Shared>, leases: Leases, orders: Orders) -> Result<Self, Error> {
         let (links, datapaths) = (rtnl::Events::open()?, dp::Events::open(dp.families())?);
         let rtnl = Rtnl::open()?;
+        let losses = shared.counters.losses.place();
         let hands =
             Hands { run, rtnl, dp, upcalls, shared, leases, orders, pending: Vec::new(), places: topology::Places::new(), attached: BTreeSet::new() };
-        Ok(Self { hands, links, datapaths })
+        Ok(Self { hands, links, datapaths, losses })
     }
 
     /// Takes over from the agent before: its memory, an unfinished change (which is undone), ports, flows, MAC tables and
@@ -123,6 +126,9 @@ impl Worker {
                 self.carry_out(order);
             }
             self.follow();
+            let Self { hands, links, datapaths, losses } = &mut self;
+            let lost = hands.dp.counters().plus(hands.rtnl.counters()).plus(links.counters()).plus(datapaths.counters());
+            hands.shared.counters.losses.say(losses, lost);
             if !self.hands.pending.is_empty() {
                 continue;
             }
@@ -144,7 +150,7 @@ impl Worker {
                 // A client that went away does not hear how it ended; the log does not need it either.
                 let _ = lines.send(last);
             }
-            Order::Request(Request::Status(_) | Request::Fdb(..)) => {}
+            Order::Request(Request::Status(_) | Request::Fdb(..) | Request::Metrics(_)) => {}
             Order::Lease(ifname, event) => self.lease(ifname, event),
         }
     }

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::flows::{self, FlowsArgs};
+use super::metrics::MetricsArgs;
+use super::stats::StatsArgs;
+use super::top::TopArgs;
 
 /// Open vSwitch bridges from ifcfg files, without Open vSwitch's userspace.
 #[derive(Debug, Parser)]
@@ -107,6 +110,52 @@ pub(super) enum Command {
     /// Print the kernel's flows, as `ovs-dpctl dump-flows` does
     #[command(long_about = flows::ABOUT)]
     Flows(FlowsArgs),
+    /// Print what the kernel counts: packets, ports, masks, flows
+    #[command(
+        long_about = "Print what the kernel counts of its datapaths: packets that a flow matched, that none did and that were lost, masks, \
+        each port's packets, bytes, errors, drops and upcalls, and what the flows have counted together.\n\n\
+        It needs neither the agent nor a privilege. Upcalls of a port are there from kernel 6.3 on; before that it is `-`.\n\n\
+        With --watch it reads again and again and prints rates too: what grew since the reading before, a second. A rate is `-` when the \
+        number went backwards, as that of a port that was made anew. Reading takes at most a quarter of one core's time: where there are \
+        so many flows that it would take more, it rests longer than SECS.\n\n\
+        When there is no datapath it ends with exit code 4. One that goes while it watches is said on standard error, and it waits for it \
+        to come back. It ends quietly when whoever reads its output goes away.",
+        after_help = "Examples:\n  \
+        ovsdp stats\n  \
+        ovsdp stats --watch 1\n  \
+        ovsdp stats --watch 0.5 --count 10 --json | jq '.datapaths[0].rates.ports.eth0.rx_packets'"
+    )]
+    Stats(StatsArgs),
+    /// Watch which ports and flows are busiest
+    #[command(
+        long_about = "Watch which ports and flows are busiest, and which ports cause upcalls.\n\n\
+        Keys: p, f and u show ports, flows and upcalls; s and S sort by the next and the previous column, r reverses; / begins a filter, \
+        Enter ends typing it, Escape clears it; space stops readings and lets them go on; d shows the next datapath; arrows, page keys, \
+        Home and End scroll; q quits.\n\n\
+        A rate is what grew since the reading before, a second; `-` is not known. Of the flows the 500 first can be scrolled and filtered \
+        among. Only flows on the screen are asked for whole. It takes at most a quarter of one core's time: where there are so many flows \
+        that it would take more, readings are further apart than SECS, and the first line says how far.\n\n\
+        It needs neither the agent nor a privilege. When there is no datapath it ends with exit code 4; one that goes meanwhile is waited \
+        for. With --batch it prints the three tables after each interval instead, for pipes and scripts.",
+        after_help = "Examples:\n  \
+        ovsdp top\n  \
+        ovsdp top --batch --count 1 --interval 5\n  \
+        ovsdp top --batch --json | jq -c '.flows[0]'"
+    )]
+    Top(TopArgs),
+    /// Print the kernel's and the agent's numbers in OpenMetrics text, or serve them over HTTP
+    #[command(
+        long_about = "Print the kernel's and the agent's numbers in OpenMetrics text (version 1.0.0), which Prometheus and others read.\n\n\
+        From the kernel come packets, flows and masks of each datapath and the packets, bytes, errors, drops and upcalls of each port; \
+        from a running agent upcalls answered and lost, how long its work took, what its netlink sockets lost, and its MAC tables. The \
+        kernel's part needs neither the agent nor a privilege; ovsdp_agent_reachable is 0 when the agent's is missing.\n\n\
+        With --listen it serves them at http://ADDRESS:PORT/metrics until it is told to stop (SIGTERM). Whoever can connect can read, so \
+        it refuses an address that other hosts can reach unless --allow-remote says that this is meant.",
+        after_help = "Examples:\n  \
+        ovsdp metrics\n  \
+        ovsdp metrics --listen 127.0.0.1:9177"
+    )]
+    Metrics(MetricsArgs),
     /// Work on the kernel's datapaths, ports and flows one by one, as `ovs-dpctl` does
     #[command(disable_help_flag = true)]
     Dpctl {

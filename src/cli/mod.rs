@@ -11,11 +11,16 @@ mod flow;
 mod flows;
 mod ifcfg;
 mod launch;
+mod metrics;
 mod output;
 mod plan;
 mod progress;
+mod reading;
 mod show;
+mod stats;
 mod status;
+mod table;
+mod top;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -67,6 +72,9 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Status { name, json } => status::run(&run, name.as_deref(), json),
         Command::Fdb { bridge, json } => fdb::run(&run, bridge.as_deref(), json),
         Command::Flows(args) => flows::run(&run, &args),
+        Command::Stats(args) => stats::run(&args),
+        Command::Top(args) => top::run(&args),
+        Command::Metrics(args) => metrics::run(&run, &args),
         Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
         Command::Flow { command } => flow::run(command),
         Command::Ifcfg { command } => ifcfg::run(command),

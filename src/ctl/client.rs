@@ -7,6 +7,7 @@ use futures_util::{Stream, StreamExt};
 use zlink::tokio::unix::connect;
 
 use super::api::{AgentStatus, ApiError, Fdb, Progress, Stage};
+use super::metrics::AgentMetrics;
 use super::service::Change;
 use crate::error::{Error, Kind};
 
@@ -18,6 +19,7 @@ trait Ovsdp {
     async fn down(&mut self, names: &[String], dir: &str) -> zlink::Result<impl Stream<Item = zlink::Result<Result<Progress, ApiError>>>>;
     async fn status(&mut self) -> zlink::Result<Result<AgentStatus, ApiError>>;
     async fn fdb(&mut self, bridge: Option<&str>) -> zlink::Result<Result<Fdb, ApiError>>;
+    async fn metrics(&mut self) -> zlink::Result<Result<AgentMetrics, ApiError>>;
 }
 
 /// How long the agent may take to answer a question, or to say the next thing about a change. A change's longest silence
@@ -101,6 +103,16 @@ impl Client {
     pub async fn status(&mut self) -> Result<AgentStatus, Error> {
         let path = self.path.clone();
         let answer = tokio::time::timeout(SILENCE, self.connection.status()).await.map_err(|_| Self::silent(&path))?;
+        Ok(answer.map_err(|error| Self::broken(&path, &error))??)
+    }
+
+    /// What the agent measures of itself.
+    ///
+    /// # Errors
+    /// What the agent answered, or that it did not.
+    pub async fn metrics(&mut self) -> Result<AgentMetrics, Error> {
+        let path = self.path.clone();
+        let answer = tokio::time::timeout(SILENCE, self.connection.metrics()).await.map_err(|_| Self::silent(&path))?;
         Ok(answer.map_err(|error| Self::broken(&path, &error))??)
     }
 

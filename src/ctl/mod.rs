@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod client;
+pub mod metrics;
 pub mod service;
 
 /// What a detached agent says on its standard output once it answers on the socket; a line that is something else is an

@@ -11,6 +11,7 @@ use zlink::tokio::unix::Listener;
 use zlink::{Reply, Server};
 
 use super::api::{AgentStatus, ApiError, Fdb, Progress, Stage};
+use super::metrics::AgentMetrics;
 use crate::error::{Error, Kind};
 
 /// What a change is to do.
@@ -40,6 +41,8 @@ pub enum Request {
     Status(oneshot::Sender<AgentStatus>),
     /// Say what is in the MAC table of one bridge, or of all.
     Fdb(Option<String>, oneshot::Sender<Result<Fdb, Error>>),
+    /// Say what the agent measures of itself.
+    Metrics(oneshot::Sender<AgentMetrics>),
 }
 
 impl fmt::Debug for Request {
@@ -48,6 +51,7 @@ impl fmt::Debug for Request {
             Self::Change { change, dir, .. } => f.debug_struct("Change").field("change", change).field("dir", dir).finish(),
             Self::Status(_) => f.write_str("Status"),
             Self::Fdb(bridge, _) => f.debug_tuple("Fdb").field(bridge).finish(),
+            Self::Metrics(_) => f.write_str("Metrics"),
         }
     }
 }
@@ -116,6 +120,7 @@ mod interface {
     use zlink::Reply;
 
     use super::super::api::{AgentStatus, ApiError, BridgeStatus, Fdb, FdbEntry, LeaseStatus, Progress, Stage};
+    use super::super::metrics::{AgentMetrics, Losses, Timing};
     use super::{Change, Request, Service, gone};
 
     #[zlink::service(
@@ -124,7 +129,7 @@ mod interface {
         product = "ovsdp",
         version = env!("CARGO_PKG_VERSION"),
         url = env!("CARGO_PKG_REPOSITORY"),
-        types = [Progress, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, Stage]
+        types = [Progress, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, Stage, Timing, Losses, AgentMetrics]
     )]
     impl Service {
         /// Bring up what `names` names, every ONBOOT bridge when it is empty, from the ifcfg files of `dir`.
@@ -151,6 +156,13 @@ mod interface {
             let (sender, receiver) = oneshot::channel();
             self.inbox.put(Request::Fdb(bridge, sender))?;
             Ok(receiver.await.map_err(|_| gone())??)
+        }
+
+        /// How long the agent's work took, and what its netlink sockets lost.
+        async fn metrics(&self) -> Result<AgentMetrics, ApiError> {
+            let (sender, receiver) = oneshot::channel();
+            self.inbox.put(Request::Metrics(sender))?;
+            receiver.await.map_err(|_| gone().into())
         }
     }
 }

@@ -117,6 +117,7 @@ pub fn tests() -> Vec<Test> {
         suites::dump::TESTS,
         suites::dpctl_ct::TESTS,
         suites::dpctl_files::TESTS,
+        suites::watch::TESTS,
     ]
     .concat()
 }

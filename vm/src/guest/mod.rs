@@ -14,6 +14,7 @@ mod log;
 mod ping;
 mod process;
 pub mod sandbox;
+mod terminal;
 mod wait;
 mod world;
 
@@ -25,6 +26,7 @@ pub use host::Host;
 pub use log::Log;
 pub use ping::{PingReport, PingStream};
 pub use process::Process;
+pub use terminal::Terminal;
 pub use wait::{eventually, uptime};
 pub use world::World;
 

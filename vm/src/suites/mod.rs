@@ -13,3 +13,4 @@ pub mod smoke;
 mod stage;
 pub mod steady;
 pub mod switching;
+pub mod watch;
