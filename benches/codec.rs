@@ -8,13 +8,48 @@ mod codec {
 }
 
 use std::hint::black_box;
+use std::time::Duration;
 
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use nix::time::{ClockId, clock_gettime};
 use ovsdp_proto::flow::{Flow, FlowBuf, append_flow, parse_flow};
 use ovsdp_proto::nlmsg::Messages;
 use ovsdp_proto::text::Style;
 
 use codec::work::{self, Builder, STATIONS, Sum, baseline};
+
+/// The time this thread had a CPU: what else the machine does meanwhile counts little.
+struct CpuTime;
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        self.start() - start
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_secs_f64() * 1e9
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 /// Every reader and writer has to come to the same before any of them is measured.
 fn agree() {
@@ -39,7 +74,7 @@ fn agree() {
     assert!(sums.iter().all(|sum| *sum == sums[0]), "{sums:?}");
 }
 
-fn decode(c: &mut Criterion) {
+fn decode(c: &mut Criterion<CpuTime>) {
     agree();
     let mut group = c.benchmark_group("decode");
     group.throughput(Throughput::Elements(1));
@@ -59,7 +94,7 @@ fn decode(c: &mut Criterion) {
     group.finish();
 }
 
-fn encode(c: &mut Criterion) {
+fn encode(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("encode FLOW_NEW");
     group.throughput(Throughput::Elements(1));
     let mut out = Vec::new();
@@ -93,7 +128,7 @@ fn encode(c: &mut Criterion) {
     group.finish();
 }
 
-fn text(c: &mut Criterion) {
+fn text(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("text");
     group.throughput(Throughput::Elements(1));
     let mut out = Vec::new();
@@ -115,7 +150,7 @@ fn text(c: &mut Criterion) {
     group.finish();
 }
 
-fn dump(c: &mut Criterion) {
+fn dump(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("dump of 100,000 flows");
     group.sample_size(20).throughput(Throughput::Elements(work::FLOWS.into()));
     let datagrams = work::dump();
@@ -124,5 +159,5 @@ fn dump(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode, encode, text, dump);
+criterion_group!(name = benches; config = Criterion::default().with_measurement(CpuTime); targets = decode, encode, text, dump);
 criterion_main!(benches);
