@@ -60,6 +60,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) initramfs: &'a Path,
     /// Whether the guest's time is counted in instructions. User-mode Linux cannot.
     pub(crate) counted_time: bool,
+    /// In MiB.
+    pub(crate) memory: u32,
     /// Where an engine may leave files.
     pub(crate) folder: &'a Path,
     /// Whether a person sits at the console.
