@@ -49,6 +49,11 @@ pub fn read(dir: &Path) -> Result<Config, Error> {
     }
 }
 
+/// What a command says of a folder that asks for nothing.
+pub fn names_no_bridge(dir: &Path) -> String {
+    format!("{} names no bridge", dir.display())
+}
+
 fn render(sources: &Sources, findings: &[Diagnostic]) -> String {
     let style = if std::io::stderr().is_terminal() { Style::Colour } else { Style::Plain };
     findings.iter().map(|found| found.render(sources, style)).collect::<Vec<_>>().join("\n\n")
