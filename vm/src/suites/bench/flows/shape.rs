@@ -59,7 +59,7 @@ impl Shape {
             Shape::Vlan => writeln!(
                 to,
                 "in_port({IN_PORT}),{ethernet},eth_type(0x8100),vlan(vid={},pcp=0),encap(eth_type(0x0800),\
-                 ipv4(src={inside},dst=192.168.1.1,proto=6,tos=0/0x3,ttl=64,frag=no),tcp(src={},dst=443)) pop_vlan,{OUT_PORT}",
+                 ipv4(src={inside},dst=192.168.1.1,proto=6,tos=0/0x3,ttl=64,frag=no),tcp(src={},dst=443),tcp_flags(0/0)) pop_vlan,{OUT_PORT}",
                 1 + number % 4000,
                 1024 + number % 60_000,
             ),
