@@ -207,8 +207,10 @@ fn start_up(host: &Host) -> anyhow::Result<Pair> {
 /// Has both add the flows of a file and delete them by it.
 fn changes(host: &Host) -> anyhow::Result<(Pair, Pair)> {
     write_flows(host, BARRED.0, 0, CHANGED)?;
-    let command = |program: &str, what: &str| format!("{program} {what} {DATAPATH} /tmp/flows");
-    let [ours, theirs] = ["ovsdp dpctl", "ovs-dpctl"].map(|program| [command(program, "add-flows"), command(program, "del-flows")]);
+    // A flow is deleted by its identifier and key alone.
+    host.run("sed 's/ [^ ]*$//' /tmp/flows >/tmp/keys")?;
+    let [ours, theirs] = ["ovsdp dpctl", "ovs-dpctl"]
+        .map(|program| [format!("{program} add-flows {DATAPATH} /tmp/flows"), format!("{program} del-flows {DATAPATH} /tmp/keys")]);
     for [add, delete] in [&ours, &theirs] {
         for (line, flows) in [(add, CHANGED), (delete, 0)] {
             host.run(line)?;
@@ -224,7 +226,7 @@ fn changes(host: &Host) -> anyhow::Result<(Pair, Pair)> {
         added.theirs.push(add);
         deleted.theirs.push(delete);
     }
-    host.run("rm /tmp/flows")?;
+    host.run("rm /tmp/flows /tmp/keys")?;
     Ok((added, deleted))
 }
 

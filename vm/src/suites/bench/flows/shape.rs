@@ -48,10 +48,10 @@ impl Shape {
     fn line(self, number: u32, to: &mut impl Write) -> io::Result<()> {
         let [_, a, b, c] = number.to_be_bytes();
         let inside = Ipv4Addr::from(0x0a00_0000 | number);
-        // A UUID is a hash: bytes that differ all over.
+        // A UUID is a hash: bytes that differ all over. No blank behind it: `ovs-dpctl` takes the first for the end of the key.
         let hash = u64::from(number).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (high, low) = (hash >> 32, hash & 0xffff_ffff);
-        write!(to, "ufid:{high:08x}-{:04x}-{:04x}-{:04x}-{:04x}{:08x}, ", low >> 16, low & 0xffff, 0x8000 | self as u16, a, number)?;
+        write!(to, "ufid:{high:08x}-{:04x}-{:04x}-{:04x}-{:04x}{:08x},", low >> 16, low & 0xffff, 0x8000 | self as u16, a, number)?;
         write!(to, "recirc_id(0),")?;
         let ethernet = format!("eth(src=02:00:00:{a:02x}:{b:02x}:{c:02x},dst=02:00:01:{c:02x}:{a:02x}:{b:02x})");
         match self {
@@ -65,7 +65,7 @@ impl Shape {
             ),
             Shape::Tunnel => writeln!(
                 to,
-                "tunnel(tun_id=0x{number:x},src=172.16.{b}.{c},dst=172.31.0.1,\
+                "tunnel(tun_id=0x{number:x},src=172.16.{b}.{c},dst=172.31.0.1,ttl=64,\
                  geneve({{class=0x102,type=0x80,len=4,0x{number:x}}}{{class=0x102,type=0x81,len=8,0x{hash:x}}}),flags(-df+csum+key)),\
                  in_port({TUNNEL_PORT}),{ethernet},eth_type(0x0800),ipv4(src={inside},dst=192.168.1.1,proto=17,frag=no),\
                  udp(src={},dst=53) {OUT_PORT}",
@@ -113,7 +113,7 @@ mod tests {
                 let mut line = Vec::new();
                 shape.line(number, &mut line).unwrap();
                 let line = String::from_utf8(line).unwrap();
-                let (identifier, flow) = line.split_once(", ").unwrap();
+                let (identifier, flow) = line.split_once(',').unwrap();
                 assert_eq!(identifier.len(), "ufid:".len() + 36, "{identifier}");
                 assert!(identifiers.insert(identifier.to_owned()), "{line}");
                 assert!(keys.insert(flow.split_once(' ').unwrap().0.to_owned()), "{line}");
