@@ -113,7 +113,7 @@ fn run(world: &mut World) -> anyhow::Result<()> {
     );
     println!("{}", table("beside it", &bars(&cases, start, add, delete, memory)));
     println!("{}", all(&cases));
-    println!("`-m` prints identifiers and all fields. {} flows are of one shape only: the others would take the emulator long.", grouped(BARRED.1));
+    println!("`-m` prints identifiers and all fields. {} flows and more are of one shape only: emulation takes long for them.", grouped(BARRED.1));
     failures.none()
 }
 
