@@ -7,6 +7,8 @@ mod dhcp;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
+mod help;
+#[cfg(test)]
 mod ifcfg;
 #[cfg(test)]
 mod readme;

@@ -161,6 +161,14 @@ impl Worker {
             Change::Up(names) => {
                 let config = config::read(dir)?;
                 let names = config.names(names)?;
+                let say = |stage, text| drop(lines.send(Ok(Progress { stage, text, changed: None })));
+                let warnings = config.warnings();
+                if !warnings.is_empty() {
+                    say(Stage::Warning, warnings);
+                }
+                if config.intent.bridges.is_empty() {
+                    say(Stage::Note, config::names_no_bridge(dir));
+                }
                 self.apply(&Target::Up { intent: &config.intent, names: &names }, Some(lines))
             }
             Change::Down(names) => {
@@ -197,6 +205,9 @@ impl Worker {
                 Some(lines) => drop(lines.send(Ok(Progress { stage: Stage::Note, text: note.clone(), changed: None }))),
                 None => log::say(note),
             }
+        }
+        if report.outcome == Outcome::Unchanged {
+            return report;
         }
         // What a plan placed and took back again is as the memory has it.
         self.hands.places = topology::places(&self.hands.shared.memory());

@@ -1,8 +1,9 @@
 //! The command line: what can be typed, and the help that teaches it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::flows::{self, FlowsArgs};
 use super::metrics::MetricsArgs;
@@ -20,10 +21,28 @@ use super::top::TopArgs;
     after_help = "Exit codes: 0 done, 1 failed and rolled back, 2 usage, 3 bad configuration, 4 nothing by that name, 5 not permitted,\n\
                   6 the kernel lacks what is needed, 7 another switch owns the datapath, 8 timed out."
 )]
-pub(super) struct Cli {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
+struct Root {}
+
+/// Reads the process's words.
+///
+/// # Errors
+/// What clap says of them; help and version are among it.
+pub(super) fn parse(words: Vec<OsString>) -> Result<Command, clap::Error> {
+    // To build all that can be typed takes longer than what is asked for most often, at boot and from scripts: a change that finds
+    // nothing to do. It has the few like it built.
+    if words.get(1).and_then(|word| word.to_str()).is_some_and(Change::has_subcommand) {
+        return read(Change::augment_subcommands(Root::command()), words, Change::from_arg_matches).map(Command::Change);
+    }
+    read(Command::augment_subcommands(Root::command()), words, Command::from_arg_matches)
+}
+
+fn read<T>(
+    mut known: clap::Command,
+    words: Vec<OsString>,
+    understand: impl FnOnce(&clap::ArgMatches) -> Result<T, clap::Error>,
+) -> Result<T, clap::Error> {
+    let matches = known.try_get_matches_from_mut(words)?;
+    understand(&matches).map_err(|error| error.format(&mut known))
 }
 
 /// Where the files are and how to print.
@@ -40,43 +59,9 @@ pub(super) struct Common {
 /// One of the commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Bring bridges up from their files
-    #[command(long_about = "Bring bridges up from their files.\n\n\
-        Reads the folder, compares what it asks for with what the kernel has, and makes the difference: the datapath, the bridge, its \
-        ports; then the addresses move from the port to the bridge, or are leased. Nothing that is right already is touched, so a \
-        second `ovsdp up` changes nothing and says so. When a step fails, the ones before it are undone.\n\n\
-        With no NAME, everything whose file does not say ONBOOT=no. A port's NAME brings up its bridge.\n\n\
-        The bridge is then switched by the agent, which is started when it is not running.")]
-    Up {
-        /// Bridges or ports by name
-        names: Vec<String>,
-        /// Print what would be done and change nothing, as `ovsdp plan`
-        #[arg(long)]
-        dry_run: bool,
-        /// The folder, and how to print
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Take bridges down and give their ports back what they had
-    #[command(long_about = "Take bridges down and give their ports back what they had.\n\n\
-        Addresses, routes and the resolver return to the port as they were before the bridge came up; a lease goes back with its \
-        remaining time, or is released when the port had none. Other bridges and ports that are not ovsdp's are left alone.")]
-    Down {
-        /// Bridges by name
-        #[arg(required = true)]
-        names: Vec<String>,
-        /// The folder, and how to print
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Bring everything with ONBOOT to what its files say, as a difference
-    #[command(long_about = "Bring everything with ONBOOT to what its files say, as a difference.\n\n\
-        Unlike `service network restart` nothing is taken down first: what is right stays as it is.")]
-    Restart {
-        /// The folder, and how to print
-        #[command(flatten)]
-        common: Common,
-    },
+    /// What changes the host.
+    #[command(flatten)]
+    Change(Change),
     /// Print what `up` would change, and change nothing
     Plan {
         /// Bridges or ports by name; everything with ONBOOT when there is none
@@ -213,6 +198,48 @@ pub(super) enum IfcfgCommand {
         /// Print JSON instead of text: `vars` by name, `bytes` for values that are not UTF-8, `diagnostics`
         #[arg(long)]
         json: bool,
+    },
+}
+
+/// One of the commands that change the host.
+#[derive(Debug, Subcommand)]
+pub(super) enum Change {
+    /// Bring bridges up from their files
+    #[command(long_about = "Bring bridges up from their files.\n\n\
+        Reads the folder, compares what it asks for with what the kernel has, and makes the difference: the datapath, the bridge, its \
+        ports; then the addresses move from the port to the bridge, or are leased. Nothing that is right already is touched, so a \
+        second `ovsdp up` changes nothing and says so. When a step fails, the ones before it are undone.\n\n\
+        With no NAME, everything whose file does not say ONBOOT=no. A port's NAME brings up its bridge.\n\n\
+        The bridge is then switched by the agent, which is started when it is not running.")]
+    Up {
+        /// Bridges or ports by name
+        names: Vec<String>,
+        /// Print what would be done and change nothing, as `ovsdp plan`
+        #[arg(long)]
+        dry_run: bool,
+        /// The folder, and how to print
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Take bridges down and give their ports back what they had
+    #[command(long_about = "Take bridges down and give their ports back what they had.\n\n\
+        Addresses, routes and the resolver return to the port as they were before the bridge came up; a lease goes back with its \
+        remaining time, or is released when the port had none. Other bridges and ports that are not ovsdp's are left alone.")]
+    Down {
+        /// Bridges by name
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// The folder, and how to print
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Bring everything with ONBOOT to what its files say, as a difference
+    #[command(long_about = "Bring everything with ONBOOT to what its files say, as a difference.\n\n\
+        Unlike `service network restart` nothing is taken down first: what is right stays as it is.")]
+    Restart {
+        /// The folder, and how to print
+        #[command(flatten)]
+        common: Common,
     },
 }
 

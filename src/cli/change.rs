@@ -1,13 +1,15 @@
-//! `ovsdp up`, `restart` and `down`: what is wrong with the words or the files is said here, before an agent is started or
-//! asked; everything else is the agent's.
+//! `ovsdp up`, `restart` and `down`: the agent does it. Where none runs, what is wrong with the words or the files is found here,
+//! before one is started for nothing; one that runs reads the files itself, and once is enough.
 
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::args::Common;
 use super::progress::Printer;
-use super::{block_on, launch, output};
+use super::{launch, output};
+use crate::ctl::api::Stage;
 use crate::ctl::client::Client;
 use crate::ctl::service::Change;
 use crate::error::{Error, Kind};
@@ -18,21 +20,19 @@ use crate::plan::Memory;
 
 pub(super) fn up(run: &Run, names: Vec<String>, common: Common) -> Result<(), Error> {
     let dir = absolute(config_dir(common.dir))?;
-    let config = config::read(&dir)?;
-    config.names(&names)?;
-    let warnings = config.warnings();
-    if !warnings.is_empty() {
-        eprintln!("{warnings}");
-    }
-    if config.intent.bridges.is_empty() {
-        return nothing(common.json, &format!("{} names no bridge: nothing to do", dir.display()));
-    }
-    drop(config);
-    let dir = text(&dir)?;
-    block_on(async {
-        let mut client = launch::agent(run).await?;
-        finish(&mut client, &Change::Up(names), &dir, common.json).await
-    })
+    let mut client = match launch::running(run)? {
+        Some(client) => client,
+        None => {
+            let config = config::read(&dir)?;
+            config.names(&names)?;
+            if config.intent.bridges.is_empty() {
+                return nothing(common.json, &format!("{}: nothing to do", config::names_no_bridge(&dir)));
+            }
+            drop(config);
+            launch::agent(run)?
+        }
+    };
+    finish(&mut client, &Change::Up(names), &dir, common.json)
 }
 
 pub(super) fn down(run: &Run, names: Vec<String>, common: Common) -> Result<(), Error> {
@@ -48,17 +48,20 @@ pub(super) fn down(run: &Run, names: Vec<String>, common: Common) -> Result<(), 
         return nothing(common.json, &format!("{}: not up, nothing to do", names.join(", ")));
     }
     let up: Vec<_> = names.into_iter().filter(|name| is_up(name)).collect();
-    let dir = text(&dir)?;
-    block_on(async {
-        let mut client = launch::agent(run).await?;
-        finish(&mut client, &Change::Down(up), &dir, common.json).await
-    })
+    finish(&mut launch::agent(run)?, &Change::Down(up), &dir, common.json)
 }
 
-async fn finish(client: &mut Client, change: &Change, dir: &str, json: bool) -> Result<(), Error> {
+fn finish(client: &mut Client, change: &Change, dir: &Path, json: bool) -> Result<(), Error> {
+    // The agent has no terminal. What it found in the files is found again for one, to be shown in colours.
+    let coloured = !json && std::io::stderr().is_terminal();
     let mut printer = Printer::new(json);
-    let changed = client.change(change, dir, |line| printer.line(&line)).await;
+    let changed = client.change(change, text(dir)?, |line| match line.stage {
+        Stage::Warning if coloured => eprintln!("{}", config::read(dir).map_or(line.text, |config| config.warnings())),
+        Stage::Warning => eprintln!("{}", line.text),
+        _ => printer.line(&line),
+    });
     match changed {
+        Err(error) if coloured && error.kind == Kind::BadConfiguration => Err(config::read(dir).err().unwrap_or(error)),
         Ok(0) => nothing(json, "nothing to do: everything is as the files say"),
         Ok(count) if json => output::line(&json!({ "changed": count })),
         Ok(_) => Ok(()),
@@ -80,7 +83,6 @@ fn absolute(dir: PathBuf) -> Result<PathBuf, Error> {
     std::path::absolute(&dir).map_err(|error| Error::new(Kind::NoSuch, format!("{}: {error}", dir.display())))
 }
 
-fn text(dir: &std::path::Path) -> Result<String, Error> {
-    let text = dir.to_str().map(str::to_owned);
-    text.ok_or_else(|| Error::new(Kind::NoSuch, format!("{}: a folder's name must be UTF-8", dir.display())))
+fn text(dir: &Path) -> Result<&str, Error> {
+    dir.to_str().ok_or_else(|| Error::new(Kind::NoSuch, format!("{}: a folder's name must be UTF-8", dir.display())))
 }

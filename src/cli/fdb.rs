@@ -2,18 +2,16 @@
 
 use std::fmt::Write;
 
-use super::{block_on, launch, output};
+use super::{launch, output};
 use crate::ctl::api::Fdb;
 use crate::error::{Error, Kind};
 use crate::host::paths::Run;
 
 pub(super) fn run(run: &Run, bridge: Option<&str>, json: bool) -> Result<(), Error> {
-    let fdb = block_on(async {
-        match launch::running(run).await? {
-            Some(mut client) => client.fdb(bridge).await,
-            None => Err(Error::new(Kind::NoSuch, "the agent is not running, so nothing is learned").advise("`ovsdp up` starts it")),
-        }
-    })?;
+    let Some(mut client) = launch::running(run)? else {
+        return Err(Error::new(Kind::NoSuch, "the agent is not running, so nothing is learned").advise("`ovsdp up` starts it"));
+    };
+    let fdb = client.fdb(bridge)?;
     if json { output::json(&fdb) } else { output::text(&text(&fdb, bridge.is_none())) }
 }
 

@@ -23,17 +23,17 @@ const UNIT_DIRS: [&str; 4] = ["/etc/systemd/system", "/run/systemd/system", "/us
 ///
 /// # Errors
 /// It cannot be reached or started; the words are the agent's own where it had any.
-pub(super) async fn agent(run: &Run) -> Result<Client, Error> {
-    if let Reach::Connected(client) = Client::connect(&run.socket()).await? {
-        return Ok(*client);
+pub(super) fn agent(run: &Run) -> Result<Client, Error> {
+    if let Reach::Connected(client) = Client::connect(&run.socket())? {
+        return Ok(client);
     }
     if has_unit() {
         through_systemd()?
     } else {
         detached()?
     }
-    match Client::connect(&run.socket()).await? {
-        Reach::Connected(client) => Ok(*client),
+    match Client::connect(&run.socket())? {
+        Reach::Connected(client) => Ok(client),
         Reach::NotRunning => Err(Error::new(Kind::Failed, format!("the agent was started but does not answer at {}", run.socket().display()))
             .advise(format!("see `journalctl -u {UNIT}` or {}", run.log().display()))),
     }
@@ -43,9 +43,9 @@ pub(super) async fn agent(run: &Run) -> Result<Client, Error> {
 ///
 /// # Errors
 /// One may be running but cannot be reached.
-pub(super) async fn running(run: &Run) -> Result<Option<Client>, Error> {
-    match Client::connect(&run.socket()).await? {
-        Reach::Connected(client) => Ok(Some(*client)),
+pub(super) fn running(run: &Run) -> Result<Option<Client>, Error> {
+    match Client::connect(&run.socket())? {
+        Reach::Connected(client) => Ok(Some(client)),
         Reach::NotRunning => Ok(None),
     }
 }

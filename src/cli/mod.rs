@@ -26,9 +26,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use args::{Cli, Command, Dispatch};
+use args::{Change, Command, Dispatch};
 
 use crate::error::{Error, Kind};
 use crate::host::paths::Run;
@@ -44,15 +42,15 @@ pub struct AgentArgs {
 
 /// Runs the process's command line. `agent` is the call behind `ovsdp agent`, handed in because nothing here knows it.
 pub fn main(agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let command = match args::parse(std::env::args_os().collect()) {
+        Ok(command) => command,
         Err(error) => {
             // Help and version are printed to standard output and are no failure; clap knows which is which.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { Kind::Usage.exit_code() } else { 0 });
         }
     };
-    match run(cli.command, agent) {
+    match run(command, agent) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("ovsdp: {error}");
@@ -64,10 +62,10 @@ pub fn main(agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> ExitCode {
 fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> Result<ExitCode, Error> {
     let run = Run::from_env();
     let done = match command {
-        Command::Up { names, dry_run: true, common } | Command::Plan { names, common } => plan::run(&run, &names, common),
-        Command::Up { names, dry_run: false, common } => change::up(&run, names, common),
-        Command::Restart { common } => change::up(&run, Vec::new(), common),
-        Command::Down { names, common } => change::down(&run, names, common),
+        Command::Change(Change::Up { names, dry_run: true, common }) | Command::Plan { names, common } => plan::run(&run, &names, common),
+        Command::Change(Change::Up { names, dry_run: false, common }) => change::up(&run, names, common),
+        Command::Change(Change::Restart { common }) => change::up(&run, Vec::new(), common),
+        Command::Change(Change::Down { names, common }) => change::down(&run, names, common),
         Command::Show { json } => show::run(&run, json),
         Command::Status { name, json } => status::run(&run, name.as_deref(), json),
         Command::Fdb { bridge, json } => fdb::run(&run, bridge.as_deref(), json),
@@ -83,19 +81,14 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
     done.map(|()| ExitCode::SUCCESS)
 }
 
-/// Runs the command that the program is called as, when that is not its own name: through a link named `ovs-dpctl`.
-/// `None` when it is called by its own name.
+/// Runs the command whose words are another program's: the one that this is called as, through a link named `ovs-dpctl`, or
+/// `ovsdp dpctl`. `None` when the words are our own.
 pub fn as_another(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let called = args.next()?;
-    let name = Path::new(&called).file_name()?.to_str()?;
-    (name == "ovs-dpctl").then(|| dpctl::main(name, &args.map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>()))
-}
-
-/// Runs the asynchronous part of a command.
-fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new(Kind::Failed, format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(future)
+    let name = match Path::new(&called).file_name()?.to_str()? {
+        "ovs-dpctl" => "ovs-dpctl",
+        _ if args.next()? == "dpctl" => "ovsdp dpctl",
+        _ => return None,
+    };
+    Some(dpctl::main(name, &args.map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>()))
 }

@@ -45,7 +45,8 @@ impl Printer {
                 }
                 return writeln!(out, "{text}");
             }
-            Stage::Done => return Ok(()),
+            // Its caller knows where it belongs.
+            Stage::Done | Stage::Warning => return Ok(()),
             Stage::Ok => "[  OK  ]",
             Stage::Failed => "[FAILED]",
             Stage::Undone => "[UNDONE]",

@@ -6,7 +6,7 @@ use ovsdp_proto::IfName;
 use serde::Serialize;
 
 use super::show::{memory, vports};
-use super::{block_on, launch, output};
+use super::{launch, output};
 use crate::ctl::api::{AgentStatus, BridgeStatus};
 use crate::error::{Error, Kind};
 use crate::host::convert;
@@ -52,15 +52,13 @@ pub(super) fn run(run: &Run, name: Option<&str>, json: bool) -> Result<(), Error
         let error = Error::new(Kind::NoSuch, format!("{name}: no bridge by that name is up"));
         return Err(if known.is_empty() { error } else { error.advise(format!("up are: {}", known.join(", "))) });
     }
-    let agent = block_on(async {
-        match launch::running(run).await {
-            Ok(Some(mut client)) => client.status().await.map(Some),
-            Ok(None) => Ok(None),
-            // What the kernel says is everybody's; the rest is not.
-            Err(error) if error.kind == Kind::NotPermitted => Ok(None),
-            Err(error) => Err(error),
-        }
-    })?;
+    let agent = match launch::running(run) {
+        Ok(Some(mut client)) => Some(client.status()?),
+        Ok(None) => None,
+        // What the kernel says is everybody's; the rest is not.
+        Err(error) if error.kind == Kind::NotPermitted => None,
+        Err(error) => return Err(error),
+    };
     let vports = vports()?;
     let mut rtnl = Rtnl::open()?;
     let links = rtnl.links()?;

@@ -21,8 +21,10 @@ pub enum Stage {
     Undone,
     /// The step in `text` could not be undone.
     Stuck,
-    /// A remark, such as a warning about a file.
+    /// A remark.
     Note,
+    /// What is wrong with the files, though it keeps nothing from being done.
+    Warning,
     /// The last line: everything is done.
     Done,
 }

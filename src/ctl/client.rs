@@ -1,45 +1,76 @@
-//! A command's side of the control socket.
+//! A command's side of the control socket: varlink calls, one after the other, each with one answer or several.
+//!
+//! It blocks, on the socket alone: a command has one conversation and nothing to do meanwhile, and starting a runtime for it would
+//! take longer than the answer.
 
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::{Stream, StreamExt};
-use zlink::tokio::unix::connect;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::api::{AgentStatus, ApiError, Fdb, Progress, Stage};
 use super::metrics::AgentMetrics;
 use super::service::Change;
 use crate::error::{Error, Kind};
 
-#[zlink::proxy("io.ovsdp")]
-trait Ovsdp {
-    #[zlink(more)]
-    async fn up(&mut self, names: &[String], dir: &str) -> zlink::Result<impl Stream<Item = zlink::Result<Result<Progress, ApiError>>>>;
-    #[zlink(more)]
-    async fn down(&mut self, names: &[String], dir: &str) -> zlink::Result<impl Stream<Item = zlink::Result<Result<Progress, ApiError>>>>;
-    async fn status(&mut self) -> zlink::Result<Result<AgentStatus, ApiError>>;
-    async fn fdb(&mut self, bridge: Option<&str>) -> zlink::Result<Result<Fdb, ApiError>>;
-    async fn metrics(&mut self) -> zlink::Result<Result<AgentMetrics, ApiError>>;
-}
-
 /// How long the agent may take to answer a question, or to say the next thing about a change. A change's longest silence
 /// is the wait for a lease, which the agent bounds below this.
 const SILENCE: Duration = Duration::from_secs(120);
+/// No answer is longer than this, in bytes: a MAC table of a hundred thousand entries.
+const LONGEST: usize = 32 << 20;
 
 /// A connection to the agent.
 #[derive(Debug)]
 pub struct Client {
-    connection: zlink::tokio::unix::Connection,
+    stream: UnixStream,
     path: PathBuf,
+    /// What was received behind the last message.
+    received: Vec<u8>,
+    /// How long it may be silent.
+    patience: Duration,
 }
 
 /// Whether somebody listens on the control socket.
 #[derive(Debug)]
 pub enum Reach {
     /// Somebody does.
-    Connected(Box<Client>),
+    Connected(Client),
     /// Nobody does: there is no socket, or it is a dead agent's.
     NotRunning,
+}
+
+/// A call as it is sent.
+#[derive(Serialize)]
+struct Call<'a, P> {
+    method: &'a str,
+    parameters: P,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    more: bool,
+}
+
+#[derive(Serialize)]
+struct ChangeParameters<'a> {
+    names: &'a [String],
+    dir: &'a str,
+}
+
+/// Whether an answer is an error, and whether another follows.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow, default)]
+    error: Option<std::borrow::Cow<'a, str>>,
+    #[serde(default)]
+    continues: bool,
+}
+
+#[derive(Deserialize)]
+struct Body<T> {
+    parameters: T,
 }
 
 impl Client {
@@ -47,29 +78,25 @@ impl Client {
     ///
     /// # Errors
     /// [`Kind::NotPermitted`] when the socket is there but not for this user; [`Kind::Failed`] for what else the kernel says.
-    pub async fn connect(path: &Path) -> Result<Reach, Error> {
-        match connect(path).await {
-            Ok(connection) => Ok(Reach::Connected(Box::new(Self { connection, path: path.to_owned() }))),
-            Err(zlink::Error::Io(error)) => match error.kind() {
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => Ok(Reach::NotRunning),
-                std::io::ErrorKind::PermissionDenied => {
+    pub fn connect(path: &Path) -> Result<Reach, Error> {
+        match connect(path) {
+            Ok(stream) => Ok(Reach::Connected(Self { stream, path: path.to_owned(), received: Vec::new(), patience: SILENCE })),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(Reach::NotRunning),
+                io::ErrorKind::PermissionDenied => {
                     Err(Error::new(Kind::NotPermitted, format!("cannot talk to the agent: {}: {error}", path.display()))
                         .advise("run it as root, or as a member of the socket's group"))
                 }
                 _ => Err(Error::new(Kind::Failed, format!("cannot talk to the agent: {}: {error}", path.display()))),
             },
-            Err(error) => Err(Error::new(Kind::Failed, format!("cannot talk to the agent: {}: {error}", path.display()))),
         }
     }
 
-    fn broken(path: &Path, error: &zlink::Error) -> Error {
-        Error::new(Kind::Failed, format!("the agent hung up: {}: {error}", path.display()))
-            .advise("see its log; what it had begun it finishes or undoes when it starts again")
-    }
-
-    fn silent(path: &Path) -> Error {
-        Error::new(Kind::TimedOut, format!("the agent at {} said nothing for {} s", path.display(), SILENCE.as_secs()))
-            .advise("see its log; what it had begun it finishes or undoes")
+    /// Waits no longer than `patience` for the agent's next word; until this is called it is two minutes.
+    #[must_use]
+    pub fn patient_for(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Has `change` carried out with the files of `dir`; `each` is given every line of progress. Returns how many steps
@@ -77,21 +104,17 @@ impl Client {
     ///
     /// # Errors
     /// What the agent answered, or that it did not.
-    pub async fn change(&mut self, change: &Change, dir: &str, mut each: impl FnMut(Progress)) -> Result<u32, Error> {
-        let path = self.path.clone();
-        let stream = match change {
-            Change::Up(names) => self.connection.up(names, dir).await.map(StreamExt::boxed_local),
-            Change::Down(names) => self.connection.down(names, dir).await.map(StreamExt::boxed_local),
+    pub fn change(&mut self, change: &Change, dir: &str, mut each: impl FnMut(Progress)) -> Result<u32, Error> {
+        let (method, names) = match change {
+            Change::Up(names) => ("io.ovsdp.Up", names),
+            Change::Down(names) => ("io.ovsdp.Down", names),
         };
-        let mut stream = stream.map_err(|error| Self::broken(&path, &error))?;
+        self.send(&Call { method, parameters: ChangeParameters { names, dir }, more: true })?;
         loop {
-            let next = tokio::time::timeout(SILENCE, stream.next()).await.map_err(|_| Self::silent(&path))?;
-            match next {
-                Some(Ok(Ok(progress))) if progress.stage == Stage::Done => return Ok(progress.changed.unwrap_or(0)),
-                Some(Ok(Ok(progress))) => each(progress),
-                Some(Ok(Err(error))) => return Err(error.into()),
-                Some(Err(error)) => return Err(Self::broken(&path, &error)),
-                None => return Err(Self::silent(&path)),
+            match self.answer::<Progress>()? {
+                (progress, _) if progress.stage == Stage::Done => return Ok(progress.changed.unwrap_or(0)),
+                (progress, true) => each(progress),
+                (_, false) => return Err(self.broken("it ended a change without saying how")),
             }
         }
     }
@@ -100,29 +123,148 @@ impl Client {
     ///
     /// # Errors
     /// What the agent answered, or that it did not.
-    pub async fn status(&mut self) -> Result<AgentStatus, Error> {
-        let path = self.path.clone();
-        let answer = tokio::time::timeout(SILENCE, self.connection.status()).await.map_err(|_| Self::silent(&path))?;
-        Ok(answer.map_err(|error| Self::broken(&path, &error))??)
+    pub fn status(&mut self) -> Result<AgentStatus, Error> {
+        self.call("io.ovsdp.Status", serde_json::json!({}))
     }
 
     /// What the agent measures of itself.
     ///
     /// # Errors
     /// What the agent answered, or that it did not.
-    pub async fn metrics(&mut self) -> Result<AgentMetrics, Error> {
-        let path = self.path.clone();
-        let answer = tokio::time::timeout(SILENCE, self.connection.metrics()).await.map_err(|_| Self::silent(&path))?;
-        Ok(answer.map_err(|error| Self::broken(&path, &error))??)
+    pub fn metrics(&mut self) -> Result<AgentMetrics, Error> {
+        self.call("io.ovsdp.Metrics", serde_json::json!({}))
     }
 
     /// The MAC table of `bridge`, or of every bridge.
     ///
     /// # Errors
     /// What the agent answered, or that it did not.
-    pub async fn fdb(&mut self, bridge: Option<&str>) -> Result<Fdb, Error> {
-        let path = self.path.clone();
-        let answer = tokio::time::timeout(SILENCE, self.connection.fdb(bridge)).await.map_err(|_| Self::silent(&path))?;
-        Ok(answer.map_err(|error| Self::broken(&path, &error))??)
+    pub fn fdb(&mut self, bridge: Option<&str>) -> Result<Fdb, Error> {
+        self.call("io.ovsdp.Fdb", serde_json::json!({ "bridge": bridge }))
+    }
+
+    /// Calls a method that has one answer.
+    fn call<T: DeserializeOwned>(&mut self, method: &str, parameters: impl Serialize) -> Result<T, Error> {
+        self.send(&Call { method, parameters, more: false })?;
+        self.answer().map(|(answer, _)| answer)
+    }
+
+    fn send<P: Serialize>(&mut self, call: &Call<'_, P>) -> Result<(), Error> {
+        let mut bytes = serde_json::to_vec(call).map_err(|error| self.broken(error))?;
+        bytes.push(0);
+        self.stream.set_write_timeout(Some(self.patience)).and_then(|()| self.stream.write_all(&bytes)).map_err(|error| self.broken(error))
+    }
+
+    /// The next answer, and whether another follows.
+    fn answer<T: DeserializeOwned>(&mut self) -> Result<(T, bool), Error> {
+        let message = self.message()?;
+        let head: Head<'_> = serde_json::from_slice(&message).map_err(|error| self.broken(error))?;
+        if head.error.is_some() {
+            let error: Result<ApiError, _> = serde_json::from_slice(&message);
+            return Err(match error {
+                Ok(error) => error.into(),
+                // One of varlink's own, such as a method this agent does not have.
+                Err(_) => Error::new(Kind::Failed, format!("the agent at {} refuses: {}", self.path.display(), String::from_utf8_lossy(&message)))
+                    .advise("it may be of another version than this command: restart it"),
+            });
+        }
+        let body: Body<T> = serde_json::from_slice(&message).map_err(|error| self.broken(error))?;
+        Ok((body.parameters, head.continues))
+    }
+
+    /// The next message, without the NUL that ends it.
+    fn message(&mut self) -> Result<Vec<u8>, Error> {
+        let deadline = Instant::now() + self.patience;
+        let mut searched = 0;
+        loop {
+            if let Some(end) = self.received.iter().skip(searched).position(|byte| *byte == 0) {
+                let end = searched + end;
+                let behind = self.received.split_off(end + 1);
+                let mut message = std::mem::replace(&mut self.received, behind);
+                message.truncate(end);
+                return Ok(message);
+            }
+            searched = self.received.len();
+            if searched > LONGEST {
+                return Err(self.broken("its answer has no end"));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.silent());
+            }
+            let mut buffer = [0; 8192];
+            match self.stream.set_read_timeout(Some(left)).and_then(|()| self.stream.read(&mut buffer)) {
+                Ok(0) => return Err(self.broken("it closed the connection")),
+                Ok(length) => self.received.extend_from_slice(buffer.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(self.silent()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.broken(error)),
+            }
+        }
+    }
+
+    fn broken(&self, why: impl std::fmt::Display) -> Error {
+        Error::new(Kind::Failed, format!("the agent hung up: {}: {why}", self.path.display()))
+            .advise("see its log; what it had begun it finishes or undoes when it starts again")
+    }
+
+    fn silent(&self) -> Error {
+        Error::new(Kind::TimedOut, format!("the agent at {} said nothing for {} s", self.path.display(), self.patience.as_secs()))
+            .advise("see its log; what it had begun it finishes or undoes")
+    }
+}
+
+/// Connects, but waits only so long for an agent that takes no connections: the kernel counts a connection as a write.
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(SILENCE))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(UnixStream::from(OwnedFd::from(socket)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client and the agent's end of its connection.
+    fn pair() -> (Client, UnixStream) {
+        let (stream, agent) = UnixStream::pair().unwrap();
+        (Client { stream, path: "/run/x".into(), received: Vec::new(), patience: SILENCE }, agent)
+    }
+
+    #[test]
+    fn lines_of_progress_then_the_end() {
+        let (mut client, mut agent) = pair();
+        // Two messages in one write, and one in two.
+        agent.write_all(b"{\"parameters\":{\"stage\":\"begin\",\"text\":\"a\"},\"continues\":true}\0{\"parameters\":{\"stage\":\"ok\",").unwrap();
+        agent
+            .write_all(
+                b"\"text\":\"a\"},\"continues\":true}\0{\"parameters\":{\"stage\":\"done\",\"text\":\"\",\"changed\":1},\"continues\":false}\0",
+            )
+            .unwrap();
+        let mut lines = Vec::new();
+        let changed = client.change(&Change::Up(vec!["br0".into()]), "/d", |line| lines.push((line.stage, line.text))).unwrap();
+        assert_eq!((changed, lines), (1, vec![(Stage::Begin, "a".to_owned()), (Stage::Ok, "a".to_owned())]));
+        let mut asked = [0; 256];
+        let length = agent.read(&mut asked).unwrap();
+        assert_eq!(&asked[..length], b"{\"method\":\"io.ovsdp.Up\",\"parameters\":{\"names\":[\"br0\"],\"dir\":\"/d\"},\"more\":true}\0");
+    }
+
+    #[test]
+    fn the_agents_errors_keep_their_kind() {
+        let (mut client, mut agent) = pair();
+        agent.write_all(b"{\"error\":\"io.ovsdp.NoSuch\",\"parameters\":{\"message\":\"br9\",\"advice\":null}}\0").unwrap();
+        assert_eq!(client.fdb(Some("br9")).unwrap_err(), Error::new(Kind::NoSuch, "br9"));
+        agent.write_all(b"{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":\"io.ovsdp.Status\"}}\0").unwrap();
+        let error = client.status().unwrap_err();
+        assert!(error.kind == Kind::Failed && error.message.contains("MethodNotFound"), "{error}");
+    }
+
+    #[test]
+    fn an_agent_that_ends_is_told() {
+        let (mut client, mut agent) = pair();
+        agent.write_all(b"{\"parameters\":{\"stage\":\"begin\"").unwrap();
+        drop(agent);
+        assert!(client.change(&Change::Down(vec![]), "/d", |_| ()).unwrap_err().message.contains("hung up"));
     }
 }

@@ -7,7 +7,7 @@ use ovsdp_proto::genl::Genl;
 use ovsdp_proto::nlmsg::Message;
 use ovsdp_proto::uapi;
 
-use super::{Datapath, Error, Families, Vport};
+use super::{Datapath, Error, Families, Vport, groups};
 use crate::nl::{self, Counters, Multicast, Protocol};
 
 /// One thing that happened.
@@ -37,10 +37,11 @@ impl Events {
     /// Subscribes. Open this before the first dump: nothing falls between the two then.
     ///
     /// # Errors
-    /// When the system has no room for a socket.
+    /// When the system has no room for a socket; as looking up the families.
     pub fn open(families: Families) -> Result<Self, Error> {
-        let multicast = Multicast::open(Protocol::Generic, &[families.datapath_group, families.vport_group])
-            .map_err(|error| error.on("listen to", "datapath events"))?;
+        let groups = groups::resolve()?;
+        let multicast =
+            Multicast::open(Protocol::Generic, &[groups.datapath, groups.vport]).map_err(|error| error.on("listen to", "datapath events"))?;
         Ok(Self { multicast, families })
     }
 

@@ -19,6 +19,7 @@ mod events;
 pub mod family;
 pub mod filter;
 mod flow;
+mod groups;
 mod meter;
 mod names;
 pub mod owner;

@@ -56,6 +56,11 @@ pub fn errors(findings: &[Diagnostic]) -> String {
     }
 }
 
+/// What a command says of a folder that asks for nothing.
+pub fn names_no_bridge(dir: &Path) -> String {
+    format!("{} names no bridge", dir.display())
+}
+
 /// `findings` as text for standard error: in colour when that is a terminal. Empty when there are none.
 pub fn render(sources: &Sources, findings: &[Diagnostic]) -> String {
     let style = if std::io::stderr().is_terminal() { Style::Colour } else { Style::Plain };

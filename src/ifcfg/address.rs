@@ -163,11 +163,16 @@ fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>) -
     Ask::Static(Static { addresses: addresses.into_iter().map(IpNet::V4).collect(), gateway, dns })
 }
 
+/// The largest number that stands behind `key` in a variable's name.
+fn last(reader: &Reader<'_>, key: &str) -> Option<u8> {
+    reader.vars.iter().filter_map(|(name, _)| name.strip_prefix(key)?.parse().ok()).max()
+}
+
 /// `IPADDR`, `IPADDR0`, `IPADDR1` and on to the first gap, as network-scripts read them.
 fn addresses(reader: &mut Reader<'_>) -> Vec<Ipv4Net> {
     let mut list: Vec<Ipv4Net> = Vec::new();
     let mut gap = None;
-    for n in std::iter::once(None).chain((0..=255_u8).map(Some)) {
+    for n in std::iter::once(None).chain((0..=last(reader, "IPADDR").unwrap_or(0)).map(Some)) {
         let suffix = n.map(|n| n.to_string()).unwrap_or_default();
         let Some((text, var)) = reader.text(&format!("IPADDR{suffix}")) else {
             if n.is_some_and(|n| n >= 2) {
@@ -302,7 +307,7 @@ fn name_servers(reader: &mut Reader<'_>) -> Vec<IpAddr> {
     const MOST: usize = 3;
     let unwanted = peer_dns_unwanted(reader);
     let mut list: Vec<IpAddr> = Vec::new();
-    for n in 1..=255_u8 {
+    for n in 1..=last(reader, "DNS").unwrap_or(0) {
         let Some((text, var)) = reader.text(&format!("DNS{n}")) else { continue };
         let Ok(address) = text.parse::<IpAddr>() else {
             let help = if text.contains([',', ' ']) {

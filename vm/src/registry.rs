@@ -100,7 +100,14 @@ pub struct Program {
     pub run: Run,
     /// The guest kills the program after this long.
     pub timeout: Duration,
+    /// How much memory the guest has, in MiB.
+    pub memory: u32,
+    /// The document of the workspace that takes what the program prints, between `<!-- cargo vm bench NAME -->` and `<!-- end -->`.
+    pub record: Option<&'static str>,
 }
+
+/// How much memory a guest has when nobody asks for more, in MiB.
+pub const MEMORY: u32 = 1024;
 
 /// All tests, suite by suite.
 #[must_use]

@@ -4,7 +4,6 @@
 //! Whoever connects is a stranger: heads are bounded in size and time, connections in number.
 
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
-use tokio::task::LocalSet;
 
 use crate::error::{Error, Kind};
 
@@ -28,14 +26,26 @@ const RETRY: Duration = Duration::from_millis(100);
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
+/// What makes the text that is served.
+pub(super) trait Body: Fn() -> Result<String, Error> + Send + Sync + 'static {}
+
+impl<T: Fn() -> Result<String, Error> + Send + Sync + 'static> Body for T {}
+
 /// Answers whoever connects to `address` with what `body` makes, until the process is told to stop.
 ///
 /// # Errors
 /// The address cannot be listened on.
-pub(super) async fn serve<B>(address: SocketAddr, body: B) -> Result<(), Error>
-where
-    B: AsyncFn() -> Result<String, Error> + 'static,
-{
+pub(super) fn serve(address: SocketAddr, body: impl Body) -> Result<(), Error> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().max_blocking_threads(CONNECTIONS).build();
+    let runtime = runtime.map_err(|error| Error::new(Kind::Failed, format!("cannot start the runtime: {error}")))?;
+    let done = runtime.block_on(listen(address, body));
+    // Whoever is still being answered is not waited for.
+    runtime.shutdown_background();
+    done
+}
+
+async fn listen(address: SocketAddr, body: impl Body) -> Result<(), Error> {
     let fail = |what: &str, error: std::io::Error| {
         let kind = if error.kind() == std::io::ErrorKind::PermissionDenied { Kind::NotPermitted } else { Kind::Failed };
         Error::new(kind, format!("cannot {what}: {error}"))
@@ -45,30 +55,26 @@ where
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| fail("listen for signals", error))?;
     let bound = listener.local_addr().unwrap_or(address);
     eprintln!("ovsdp: metrics at http://{bound}/metrics");
-    let tasks = LocalSet::new();
     tokio::select! {
-        () = tasks.run_until(accept(listener, Rc::new(body))) => {}
+        () = accept(listener, Arc::new(body)) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     Ok(())
 }
 
-async fn accept<B>(listener: TcpListener, body: Rc<B>)
-where
-    B: AsyncFn() -> Result<String, Error> + 'static,
-{
+async fn accept(listener: TcpListener, body: Arc<impl Body>) {
     let seats = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         // The semaphore is never closed.
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((mut stream, _)) => {
-                let body = Rc::clone(&body);
-                tokio::task::spawn_local(async move {
+                let body = Arc::clone(&body);
+                tokio::spawn(async move {
                     let _seat = seat;
                     // One that is too slow, or went away, gets no answer; nobody else needs to know.
-                    let _ = tokio::time::timeout(TIMEOUT, converse(&mut stream, &*body)).await;
+                    let _ = tokio::time::timeout(TIMEOUT, converse(&mut stream, body)).await;
                 });
             }
             Err(_) => tokio::time::sleep(RETRY).await,
@@ -77,11 +83,7 @@ where
 }
 
 /// Reads one request and answers it.
-async fn converse<S, B>(stream: &mut S, body: &B) -> std::io::Result<()>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    B: AsyncFn() -> Result<String, Error>,
-{
+async fn converse(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), body: Arc<impl Body>) -> std::io::Result<()> {
     let mut head = Vec::new();
     let asked = loop {
         if let Some(asked) = Asked::read(&head) {
@@ -95,8 +97,10 @@ where
         }
     };
     let (status, more, kind, text) = match asked {
-        Asked::Metrics => match body().await {
-            Ok(text) => ("200 OK", "", OPENMETRICS, text),
+        // Gathering waits for the kernel and the agent: elsewhere, so that other connections go on.
+        Asked::Metrics => match tokio::task::spawn_blocking(move || body()).await {
+            Ok(Ok(text)) => ("200 OK", "", OPENMETRICS, text),
+            Ok(Err(error)) => ("500 Internal Server Error", "", PLAIN, format!("{error}\n")),
             Err(error) => ("500 Internal Server Error", "", PLAIN, format!("{error}\n")),
         },
         Asked::Elsewhere => ("404 Not Found", "", PLAIN, "the metrics are at /metrics\n".into()),
@@ -176,7 +180,7 @@ mod tests {
             let (mut ours, mut theirs) = tokio::io::duplex(64 * 1024);
             theirs.write_all(request).await.unwrap();
             theirs.shutdown().await.unwrap();
-            converse(&mut ours, &async || body.clone()).await.unwrap();
+            converse(&mut ours, Arc::new(move || body.clone())).await.unwrap();
             drop(ours);
             let mut text = String::new();
             theirs.read_to_string(&mut text).await.unwrap();

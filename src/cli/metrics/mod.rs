@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(super) use args::MetricsArgs;
 
 use super::reading::{self, Datapath};
-use super::{block_on, launch, output};
+use super::{launch, output};
 use crate::ctl::api::AgentStatus;
 use crate::ctl::metrics::AgentMetrics;
 use crate::dp::{self, Dp};
@@ -40,12 +40,12 @@ pub(super) fn run(run: &Run, args: &MetricsArgs) -> Result<(), Error> {
                 .advise("listen on 127.0.0.1 or [::1], or add --allow-remote"));
         }
         let run = run.clone();
-        return block_on(http::serve(address, async move || Ok(encode::text(&gather(&run).await?))));
+        return http::serve(address, move || Ok(encode::text(&gather(&run)?)));
     }
-    output::text(&encode::text(&block_on(gather(run))?))
+    output::text(&encode::text(&gather(run)?))
 }
 
-async fn gather(run: &Run) -> Result<Numbers, Error> {
+fn gather(run: &Run) -> Result<Numbers, Error> {
     let (datapaths, unreadable) = match Dp::open() {
         Ok(mut dp) => {
             let mut all = Vec::new();
@@ -58,12 +58,11 @@ async fn gather(run: &Run) -> Result<Numbers, Error> {
         Err(dp::Error::NoFamily(_)) => (Vec::new(), 0),
         Err(error) => return Err(error.into()),
     };
-    let agent = tokio::time::timeout(AGENT_TIMEOUT, ask(run)).await.ok().flatten();
-    Ok(Numbers { datapaths, unreadable, agent })
+    Ok(Numbers { datapaths, unreadable, agent: ask(run) })
 }
 
 /// What the agent says; `None` for one that says nothing, which the metric `ovsdp_agent_reachable` tells.
-async fn ask(run: &Run) -> Option<(AgentStatus, AgentMetrics)> {
-    let mut client = launch::running(run).await.ok().flatten()?;
-    Some((client.status().await.ok()?, client.metrics().await.ok()?))
+fn ask(run: &Run) -> Option<(AgentStatus, AgentMetrics)> {
+    let mut client = launch::running(run).ok().flatten()?.patient_for(AGENT_TIMEOUT);
+    Some((client.status().ok()?, client.metrics().ok()?))
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ovsdp_vm::guest::{clock, first_reply, init, sandbox};
+use ovsdp_vm::suites::bench;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -14,8 +15,13 @@ fn main() -> ExitCode {
     let result = match arguments[..] {
         ["run", name, log] => sandbox::run(name, Path::new(log)),
         ["hold", name] => sandbox::hold(name),
-        ["clock", file] => clock::run(file),
+        ["clock", file] => clock::run(file, false),
+        ["clock", file, "silent"] => clock::run(file, true),
+        ["peak", ref command @ ..] => clock::peak(command),
         ["first-reply", address] => first_reply::run(address),
+        ["flows", shape, from, to] => bench::print_flows(shape, from, to),
+        ["bare-dump", extent, datapath] => bench::bare_dump(extent, datapath, false),
+        ["bare-dump", extent, datapath, "count"] => bench::bare_dump(extent, datapath, true),
         _ if std::process::id() == 1 => init::run().inspect_err(|error| {
             eprintln!("the guest's PID 1: {error:#}");
             let _ = init::power_off();

@@ -9,6 +9,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::{Capture, FirstReply, Log, Output, PingStream, Process, Timed, clock, command, sandbox, tool};
+use crate::protocol::GUEST_PATH;
 
 /// A machine of the test's world. Clones are the same machine; with the last one everything that runs in it ends.
 ///
@@ -162,7 +163,24 @@ impl Host {
     /// # Errors
     /// When one does not.
     pub fn clock(&self, commands: &[&str]) -> anyhow::Result<(Vec<Timed>, Output)> {
-        clock::clock(self, commands)
+        clock::clock(self, commands, clock::Stdout::Kept)
+    }
+
+    /// As [`Host::clock`], with the commands' standard output thrown away.
+    ///
+    /// # Errors
+    /// When one does not succeed.
+    pub fn clock_silently(&self, commands: &[&str]) -> anyhow::Result<Vec<Timed>> {
+        Ok(clock::clock(self, commands, clock::Stdout::Dropped)?.0)
+    }
+
+    /// The most memory a command (words, no shell) had resident while it ran (VmHWM), in MB. Its standard output is thrown away.
+    ///
+    /// # Errors
+    /// When it does not succeed.
+    pub fn peak_memory(&self, command: &str) -> anyhow::Result<f64> {
+        let output = self.run(&format!("{GUEST_PATH} peak {command}"))?;
+        Ok(output.stdout.trim().parse::<f64>().with_context(|| format!("no number: {output}"))? * 1024.0 / 1e6)
     }
 
     /// Captures what passes `interface` and matches `filter` (a pcap expression, may be empty), from the moment this returns.

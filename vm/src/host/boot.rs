@@ -32,13 +32,14 @@ pub(crate) struct Boot {
     pub(crate) action: Action,
     pub(crate) without_modules: &'static [&'static str],
     pub(crate) counted_time: bool,
+    pub(crate) memory: u32,
     pub(crate) timeout: Duration,
 }
 
 impl Boot {
     /// An ordinary boot.
     pub(crate) fn new(engine: Engine, kernel: KernelVersion, action: Action) -> Boot {
-        Boot { engine, kernel, action, without_modules: &[], counted_time: false, timeout: BOOT_TIMEOUT }
+        Boot { engine, kernel, action, without_modules: &[], counted_time: false, memory: registry::MEMORY, timeout: BOOT_TIMEOUT }
     }
 
     /// A test's name for its verdict: the kernels take turns on the screen.
@@ -52,8 +53,8 @@ impl Boot {
 const BOOTS: u32 = 3;
 
 /// Boots and judges. A guest that dies or hangs fails the test it was at, and the tests after that get another boot;
-/// one that does not even boot, [`BOOTS`] times, fails them all.
-pub(crate) fn boot(workshop: &Workshop, mut boot: Boot, tally: &mut Tally) -> anyhow::Result<()> {
+/// one that does not even boot, [`BOOTS`] times, fails them all. Returns the lines a program printed.
+pub(crate) fn boot(workshop: &Workshop, mut boot: Boot, tally: &mut Tally) -> anyhow::Result<Vec<String>> {
     let accelerator = match boot.engine {
         Engine::Qemu => workshop.accelerator()?,
         Engine::Uml => Accelerator::Tcg,
@@ -62,7 +63,7 @@ pub(crate) fn boot(workshop: &Workshop, mut boot: Boot, tally: &mut Tally) -> an
     loop {
         let session = Session::start(workshop, &boot, accelerator)?;
         let mut progress = Progress::new(&boot.action);
-        let Err(reason) = session.listen(&boot, &mut progress, tally) else { return Ok(()) };
+        let Err(reason) = session.listen(&boot, &mut progress, tally) else { return Ok(progress.said) };
         if !progress.booted {
             stillborn += 1;
             if stillborn < BOOTS {
@@ -76,10 +77,10 @@ pub(crate) fn boot(workshop: &Workshop, mut boot: Boot, tally: &mut Tally) -> an
             for name in progress.owed {
                 tally.failed(&boot.title(&name), None, "not run: the guest does not boot");
             }
-            return Ok(());
+            return Ok(progress.said);
         }
         if progress.owed.is_empty() {
-            return Ok(());
+            return Ok(progress.said);
         }
         boot.action = Action::Tests(progress.owed.into());
     }
@@ -91,6 +92,8 @@ struct Progress {
     booted: bool,
     /// Tests without a verdict, or the program.
     owed: VecDeque<String>,
+    /// What the program printed.
+    said: Vec<String>,
 }
 
 impl Progress {
@@ -100,7 +103,7 @@ impl Progress {
             Action::Program(name) => VecDeque::from([name.clone()]),
             Action::Shell => VecDeque::new(),
         };
-        Progress { booted: false, owed }
+        Progress { booted: false, owed, said: Vec::new() }
     }
 }
 
@@ -141,7 +144,8 @@ impl Session {
         let interactive = matches!(boot.action, Action::Shell);
         // A verdict must not hang on the emulator's luck; what is measured or watched may use all there is.
         let threads = if matches!(boot.action, Action::Tests(_)) { Threads::One } else { Threads::EachCpu };
-        let launch = Launch { kernel: &kernel, initramfs: &initramfs, counted_time: boot.counted_time, threads, folder: &folder, interactive };
+        let (memory, counted_time) = (boot.memory, boot.counted_time);
+        let launch = Launch { kernel: &kernel, initramfs: &initramfs, counted_time, threads, memory, folder: &folder, interactive };
         let machine = match boot.engine {
             Engine::Qemu => Machine::qemu(&launch, accelerator, &console)?,
             Engine::Uml => Machine::uml(&launch, &console)?,
@@ -184,7 +188,10 @@ impl Session {
                     awaited = ("go on".to_owned(), deadline);
                 }
                 Event::Started { name } => awaited = (format!("finish {name}"), Some(Instant::now() + limit(&name) + GRACE)),
-                Event::Text { line } => println!("{line}"),
+                Event::Text { line } => {
+                    println!("{line}");
+                    progress.said.push(line);
+                }
                 Event::Finished { name, passed, millis, log } => {
                     progress.owed.retain(|other| *other != name);
                     match (&boot.action, passed) {

@@ -72,6 +72,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) counted_time: bool,
     /// What its CPUs are emulated on.
     pub(crate) threads: Threads,
+    /// In MiB.
+    pub(crate) memory: u32,
     /// Where an engine may leave files.
     pub(crate) folder: &'a Path,
     /// Whether a person sits at the console.

@@ -12,6 +12,7 @@ mod kernel;
 mod kvm;
 mod modules;
 mod paths;
+mod record;
 mod report;
 mod setup;
 mod shell_out;
@@ -127,7 +128,12 @@ fn play(kind: Kind, name: Option<&str>, options: Options) -> anyhow::Result<bool
     let mut tally = Tally::default();
     for program in chosen {
         let action = Action::Program(program.name.to_owned());
-        boot(&workshop, Boot::new(options.engine, options.one_kernel()?, action), &mut tally)?;
+        let failed = tally.failed;
+        let boots = Boot { memory: program.memory, ..Boot::new(options.engine, options.one_kernel()?, action) };
+        let said = boot(&workshop, boots, &mut tally)?;
+        if let Some(document) = program.record.filter(|_| tally.failed == failed) {
+            record::write(&workshop.paths.workspace.join(document), &format!("cargo vm bench {}", program.name), &said)?;
+        }
     }
     Ok(tally.is_good())
 }

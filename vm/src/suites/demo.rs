@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::stage::{ADDRESS, DIR, SERVER, Stage, changed_nothing, snapshot};
 use crate::guest::{Host, Output, World};
-use crate::registry::{Kind, Program, Test};
+use crate::registry::{Kind, MEMORY, Program, Test};
 
 /// What `cargo vm demo` plays.
 pub const PROGRAM: Program = Program {
@@ -15,6 +15,8 @@ pub const PROGRAM: Program = Program {
     summary: "two ifcfg files become a switching bridge, and back",
     run: play,
     timeout: Duration::from_secs(120),
+    memory: MEMORY,
+    record: None,
 };
 
 /// The README's first command is run by the suites too. What it prints is in the log of a failure.

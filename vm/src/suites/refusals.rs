@@ -14,6 +14,7 @@ pub const TESTS: &[Test] = &[
     Test::new("refusals::an_ordinary_user", an_ordinary_user),
     Test::new("refusals::files", files),
     Test::new("refusals::devices", devices),
+    Test::new("refusals::files_while_the_agent_runs", files_while_the_agent_runs).seconds(60),
 ];
 
 fn another_switch(world: &mut World) -> anyhow::Result<()> {
@@ -93,6 +94,35 @@ fn files(world: &mut World) -> anyhow::Result<()> {
     host.write(&format!("{DIR}/ifcfg-ovsbr0"), &good.replace("NM_CONTROLLED=no", "NM_CONTROLED=no"))?;
     let plan = host.run("ovsdp plan")?;
     ensure!(plan.stderr.contains("NM_CONTROLLED"), "no suggestion: {plan}");
+    Ok(())
+}
+
+/// The agent reads them then; what a person is told is the same, and told once.
+fn files_while_the_agent_runs(world: &mut World) -> anyhow::Result<()> {
+    let host = world.host("h")?;
+    host.run("ip link add eth7 type dummy")?;
+    let good = "DEVICE=br0 TYPE=OVSBridge BOOTPROTO=none";
+    ifcfg(&host, "br0", &format!("{good} NM_CONTROLED=no"))?;
+    ifcfg(&host, "eth7", "DEVICE=eth7 TYPE=OVSPort OVS_BRIDGE=br0")?;
+    let warning = host.run("ovsdp plan")?.stderr;
+    ensure!(warning.contains("NM_CONTROLLED"), "no suggestion: {warning}");
+    // The first starts the agent.
+    for outcome in ["[  OK  ]", "nothing to do"] {
+        let up = host.run("ovsdp up")?;
+        ensure!(up.stdout.contains(outcome) && up.stderr == warning, "{up}");
+    }
+    let show = host.run("ovsdp show")?.stdout;
+    ifcfg(&host, "br0", &good.replace("OVSBridge", "OVSBrigde"))?;
+    for command in ["up", "up br0", "restart"] {
+        let refused = host.try_run(&format!("ovsdp {command}"))?.fails_with(3)?;
+        ensure!(refused.stderr.contains("OVSBridge") && refused.stderr.contains('^') && refused.stderr.contains("nothing was changed"), "{refused}");
+    }
+    ensure!(host.run("ovsdp show")?.stdout == show, "a refusal changed something");
+    ifcfg(&host, "br0", good)?;
+    host.try_run("ovsdp up br7")?.fails_with(4)?;
+    host.try_run("ovsdp up --dir /nowhere")?.fails_with(4)?;
+    let empty = host.run("mkdir /tmp/empty && ovsdp up --dir /tmp/empty")?;
+    ensure!(empty.stdout.contains("/tmp/empty names no bridge") && empty.stdout.contains("nothing to do"), "{empty}");
     Ok(())
 }
 

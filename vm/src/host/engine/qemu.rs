@@ -43,7 +43,7 @@ pub(super) fn command(launch: &Launch<'_>, accelerator: Accelerator) -> Command 
     // Whatever ends us, a signal nobody can catch included, ends QEMU.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot"]);
-    command.args(["-machine", "pc", "-m", "1024", "-display", "none"]);
+    command.args(["-machine", "pc", "-m", &launch.memory.to_string(), "-display", "none"]);
     match (launch.counted_time, accelerator) {
         // A nanosecond an instruction, and none while nobody computes: only emulation, on one CPU, can do it.
         (true, _) => command.args(["-smp", "1", "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", EMULATED]),

@@ -23,6 +23,7 @@ pub(super) fn command(launch: &Launch<'_>) -> Command {
     command.arg(&launch.kernel.image).arg(format!("initrd={}", launch.initramfs.display()));
     command.arg(format!("uml_dir={}/", launch.folder.display()));
     let console = if launch.interactive { "con0=fd:0,fd:1" } else { "con0=null,fd:1" };
-    command.args(["mem=1024M", "con=null", console, "ssl=null", "ssl0=null,fd:2", "console=tty0", "panic=-1", "oops=panic", "loglevel=4"]);
+    command.arg(format!("mem={}M", launch.memory));
+    command.args(["con=null", console, "ssl=null", "ssl0=null,fd:2", "console=tty0", "panic=-1", "oops=panic", "loglevel=4"]);
     command
 }

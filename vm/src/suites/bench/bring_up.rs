@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use super::millis;
 use super::table::{Bar, Row, median, table};
 use crate::guest::{Host, Timed, World};
 use crate::peers::OpenVswitch;
-use crate::registry::{Kind, Program};
+use crate::registry::{Kind, MEMORY, Program};
 use crate::suites::stage::ifcfg;
 
 /// `cargo vm bench bring-up`.
@@ -20,6 +21,8 @@ pub(super) const PROGRAM: Program = Program {
     summary: "first ping, memory, a command with nothing to do, size: beside Open vSwitch",
     run,
     timeout: Duration::from_secs(600),
+    memory: MEMORY,
+    record: Some(super::DOCUMENT),
 };
 
 /// How often everything is measured, turn by turn.
@@ -115,13 +118,16 @@ fn run(world: &mut World) -> anyhow::Result<()> {
     };
     println!(
         "{}",
-        table(&[
-            row("first ping reply after the first command", "ms", &ours.first_reply, &theirs.first_reply, Bar::Ratio(0.2)),
-            row("resident memory, idle", "MiB", &ours.resident, &theirs.resident, Bar::Ratio(0.4)),
-            row("of it, its own (anonymous)", "MiB", &ours.private, &theirs.private, Bar::None),
-            row("a command with nothing to do", "ms", &ours.no_op, &theirs.no_op, Bar::Ratio(0.2)),
-            row("programs on disk", "MB", &[sizes.0], &[sizes.1], Bar::Most(8.0)),
-        ])
+        table(
+            "Open vSwitch",
+            &[
+                row("first ping reply after the first command", "ms", &ours.first_reply, &theirs.first_reply, Bar::Ratio(0.2)),
+                row("resident memory, idle", "MiB", &ours.resident, &theirs.resident, Bar::Ratio(0.4)),
+                row("of it, its own (anonymous)", "MiB", &ours.private, &theirs.private, Bar::None),
+                row("a command with nothing to do", "ms", &ours.no_op, &theirs.no_op, Bar::Ratio(0.2)),
+                row("programs on disk", "MB", &[sizes.0], &[sizes.1], Bar::Most(8.0)),
+            ]
+        )
     );
     let nothing = [ours.nothing.as_slice(), theirs.nothing.as_slice()].concat();
     println!(
@@ -204,8 +210,4 @@ fn phases(samples: &Samples) {
         println!("  {:>6.1} ms  {}", median(&column(at)), timed.command);
     }
     println!("  {:>6.1} ms  from the start of the first to the first reply", median(&samples.first_reply));
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }

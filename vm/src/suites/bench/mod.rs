@@ -1,9 +1,21 @@
 //! `cargo vm bench`: ovsdp beside Debian's Open vSwitch in one guest. Absolute times in an emulator say little, ratios do.
 
 mod bring_up;
+mod flows;
 mod table;
+
+use std::time::Duration;
 
 use crate::registry::Program;
 
+pub use flows::{bare_dump, print_flows};
+
 /// The programs of `cargo vm bench`.
-pub const PROGRAMS: &[Program] = &[bring_up::PROGRAM];
+pub const PROGRAMS: &[Program] = &[bring_up::PROGRAM, flows::PROGRAM];
+
+/// Where what they print is kept.
+const DOCUMENT: &str = "docs/performance.md";
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
