@@ -157,13 +157,13 @@ fn filters_the_same(world: &mut World) -> anyhow::Result<()> {
         "/tmp/more",
         "ct_state(+est+trk),ct_zone(5),in_port(1),eth(),eth_type(0x0800),ipv4(frag=no) 2\n\
          ct_state(0),ct_mark(0x3/0x3),in_port(1),eth(),eth_type(0x0800),ipv4(frag=no) 2\n\
-         recirc_id(0x1),skb_mark(0x5),in_port(1),eth(),eth_type(0x0806) 2\n\
-         recirc_id(0),in_port(1),eth(),eth_type(0x0806) 2\n\
-         in_port(2),eth() 1\n\
+         recirc_id(0x1),skb_mark(0x5),in_port(1),eth(),eth_type(0x88cc) 2\n\
+         recirc_id(0),in_port(1),eth(),eth_type(0x88cc) 2\n\
          tunnel(tun_id=0x7,src=10.1.1.1,dst=10.1.1.2,ttl=64,flags(key)),in_port(3),eth(),eth_type(0x0800),ipv4(frag=no) 1\n\
          in_port(2),eth(),eth_type(0x0800),ipv4(proto=1,ttl=3,frag=no),icmp(type=8,code=0) 1\n\
          in_port(2),eth(),eth_type(0x86dd),ipv6(proto=58,frag=no),icmpv6(type=128,code=0) 1\n\
-         in_port(2),eth(),eth_type(0x8100),vlan(vid=8,pcp=3),encap(eth_type(0x0800),ipv4(proto=6,frag=no),tcp(dst=9),tcp_flags(0/0)) 1\n",
+         in_port(2),eth(),eth_type(0x8100),vlan(vid=8,pcp=3),encap(eth_type(0x0800),ipv4(proto=6,frag=no),tcp(dst=9),tcp_flags(0/0)) 1\n\
+         in_port(2),eth() 1\n",
     )?;
     let added = host.run(&format!("{OURS} add-flows /tmp/more"))?;
     ensure!(added.stderr.is_empty(), "{added}");
