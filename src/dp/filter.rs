@@ -146,11 +146,15 @@ impl Term {
             Place::At(path) => path.iter().fold((whole, false, false), |(at, ..), kind| at.below(*kind)),
             Place::Innermost(kind) => whole.innermost().below(*kind),
         };
+        // A mask that has an Ethernet type and says nothing of a tag means that there must be none.
+        let typed = || whole.below(key::ETHERTYPE).0.mask.is_some_and(|mask| mask.iter().any(|byte| *byte != 0));
+        let untagged = !in_mask && matches!(&self.place, Place::At(path) if path.as_slice() == [key::VLAN]) && typed();
         self.bits.iter().enumerate().all(|(at, (value, wanted))| {
             let at = self.offset + at;
             // An attribute that is not there has no bit set, and none that must match.
             let (has, matched) = match self.flag {
                 true => (u8::from(in_key), u8::from(in_mask)),
+                false if untagged => (0, 0xff),
                 false => (byte(found.key, at), found.mask.map_or(0xff, |mask| byte(mask, at))),
             };
             match rule {

@@ -7,8 +7,8 @@ use ovsdp_proto::key::Key;
 
 use crate::cli::dump::Ports;
 
-/// Appends a flow to `out`, without a newline. `line` is its text: a key, counters and actions with blanks nowhere else
-/// than behind the commas between these (no device's name has any).
+/// Appends a flow to `out`, without a newline. `line` is its text: a key, counters and actions. What separates these stands in
+/// none of them: only bytes of attributes without a name have blanks, and a device's name has neither blank nor colon.
 pub(super) fn append(out: &mut Vec<u8>, flow: &Flow<'_>, line: &[u8], ports: &Ports) {
     let pieces = Pieces::of(line);
     out.extend_from_slice(b"{\"ufid\":");
@@ -60,34 +60,30 @@ struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     fn of(line: &'a [u8]) -> Self {
-        let mut this = Self::default();
-        let mut rest = line;
-        loop {
-            if let Some(actions) = rest.strip_prefix(b"actions:") {
-                this.actions = actions;
-                return this;
-            }
-            let (piece, behind) = match rest.iter().position(|byte| *byte == b' ') {
-                Some(blank) => (rest.get(..blank).unwrap_or_default(), rest.get(blank + 1..).unwrap_or_default()),
-                None => (rest, &[][..]),
-            };
-            let piece = piece.strip_suffix(b",").unwrap_or(piece);
-            for (name, place) in
-                [(&b"packets:"[..], &mut this.packets), (b"bytes:", &mut this.bytes), (b"used:", &mut this.used), (b"flags:", &mut this.flags)]
-            {
-                if let Some(value) = piece.strip_prefix(name) {
-                    *place = value;
-                }
-            }
-            if this.packets.is_empty() && !piece.starts_with(b"ufid:") {
-                this.key = piece;
-            }
-            if behind.is_empty() {
-                return this;
-            }
-            rest = behind;
-        }
+        let (key, behind) = split(line, b", packets:");
+        let (packets, behind) = split(behind, b", bytes:");
+        let (bytes, behind) = split(behind, b", used:");
+        let (counted, actions) = split(behind, b", actions:");
+        let (used, more) = split(counted, b", ");
+        let (flags, _) = split(more.strip_prefix(b"flags:").unwrap_or_default(), b", ");
+        // With the identifier in front the key begins behind it.
+        let key = if key.starts_with(b"ufid:") { split(key, b", ").1 } else { key };
+        Self { key, packets, bytes, used, flags, actions }
     }
+}
+
+/// What is before and what is behind the first `mark`, which begins with a comma and a blank. Blanks are few: no other byte is
+/// looked at twice.
+fn split<'a>(text: &'a [u8], mark: &[u8]) -> (&'a [u8], &'a [u8]) {
+    let mut from = 0;
+    while let Some(blank) = text.get(from..).and_then(|rest| rest.iter().position(|byte| *byte == b' ')) {
+        let at = (from + blank).saturating_sub(1);
+        if let Some(behind) = text.get(at..).and_then(|rest| rest.strip_prefix(mark)) {
+            return (text.get(..at).unwrap_or_default(), behind);
+        }
+        from += blank + 1;
+    }
+    (text, &[])
 }
 
 /// An identifier as the text has it.

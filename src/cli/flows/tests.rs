@@ -43,6 +43,11 @@ fn json_has_every_piece() {
         "key": key, "actions": "push_vlan(vid=12,pcp=0),1",
     });
     assert_eq!(read(&json_of(key, "push_vlan(vid=12,pcp=0),1", Some(ufid), used, PLAIN)), expected);
+    // Attributes without a name are printed as bytes, with blanks.
+    let unnamed = "in_port(2),eth(),key99(01 02/ff ff),tcp(src=1)";
+    let line = json_of(unnamed, "1", Some(ufid), used, Text { verbose: true, ..PLAIN });
+    assert_eq!(read(&line)["packets"], 7, "{line}");
+    assert!(read(&line)["key"].as_str().unwrap().contains("key99(01 02/ff ff)"), "{line}");
     let expected = json!({
         "ufid": null, "packets": 0, "bytes": 0, "used": null, "tcp_flags": "", "in_port": 9, "in_port_name": null,
         "key": "in_port(9),eth()", "actions": "drop",
