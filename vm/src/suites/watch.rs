@@ -214,7 +214,8 @@ fn top_sees_a_ping(world: &mut World) -> anyhow::Result<()> {
         let line = output.stdout.lines().find(|line| line.split_ascii_whitespace().nth(1) == Some(port));
         line.and_then(|line| line.split_ascii_whitespace().nth(2)?.parse::<f64>().ok())
     };
-    ensure!(rate("p1") > Some(1.0) && rate("p2") > Some(1.0) && rate("br0") < Some(1.0), "{output}");
+    // What IPv6 has to say by itself passes br0 too, but is far less.
+    ensure!(rate("br0").is_some() && rate("p1") > rate("br0") && rate("p2") > rate("br0"), "{output}");
     // The busiest flow is one of the ping's two, with ports by name.
     let header = output.stdout.lines().position(|line| line.contains("PACKETS/s")).context("no flows")?;
     let busiest = output.stdout.lines().nth(header + 1).unwrap_or_default();
