@@ -35,6 +35,12 @@ fn quiet(world: &World) -> anyhow::Result<Host> {
     host.run("ip link set v1 up && ip link set i0 up && ip addr add 10.9.0.1/24 dev i0")?;
     host.run("ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev i0")?;
     host.try_run("ping -n -q -c 3 -i 0.1 -W 1 -s 500 10.9.0.2; ping -n -q -c 1 -W 1 10.9.0.3")?;
+    // It is asked for three times, a second apart, whether ping still waits or not.
+    eventually(PATIENCE, || {
+        let asked = host.run("ip neigh show to 10.9.0.3 dev i0")?;
+        ensure!(!asked.stdout.contains("INCOMPLETE"), "{asked}");
+        Ok(())
+    })?;
     Ok(host)
 }
 
@@ -111,7 +117,7 @@ fn stats_are_those_of_ovs_dpctl(world: &mut World) -> anyhow::Result<()> {
     // An ordinary user, and text.
     let user = host.try_run_as_user("ovsdp stats --json")?.success()?;
     let user: Value = serde_json::from_str(&user.stdout)?;
-    ensure!(user["datapaths"] == line["datapaths"] || user["datapaths"][0]["ports"] == ours["ports"], "{user}");
+    ensure!(user["datapaths"][0]["ports"] == ours["ports"], "{user}\nroot has\n{line}");
     let text = host.run("ovsdp stats --datapath dp0")?;
     ensure!(text.stdout.starts_with("dp0: 3 ports, 2 flows, ") && text.stdout.contains("\n     1  v1  "), "{text}");
     // Upcalls of a port, where the kernel counts them.
@@ -214,7 +220,8 @@ fn top_sees_a_ping(world: &mut World) -> anyhow::Result<()> {
         let line = output.stdout.lines().find(|line| line.split_ascii_whitespace().nth(1) == Some(port));
         line.and_then(|line| line.split_ascii_whitespace().nth(2)?.parse::<f64>().ok())
     };
-    ensure!(rate("p1") > Some(1.0) && rate("p2") > Some(1.0) && rate("br0") < Some(1.0), "{output}");
+    // What IPv6 has to say by itself passes br0 too, but is far less.
+    ensure!(rate("br0").is_some() && rate("p1") > rate("br0") && rate("p2") > rate("br0"), "{output}");
     // The busiest flow is one of the ping's two, with ports by name.
     let header = output.stdout.lines().position(|line| line.contains("PACKETS/s")).context("no flows")?;
     let busiest = output.stdout.lines().nth(header + 1).unwrap_or_default();
