@@ -11,7 +11,7 @@ use super::assign::Var;
 use super::code::Code;
 use super::diag::shown;
 use super::keys::is_false;
-use super::settings::{Named, Reader, Role, value_span};
+use super::settings::{Named, Reader, Role};
 use super::span::Span;
 use crate::model::Static;
 
@@ -107,10 +107,10 @@ fn on_port(reader: &mut Reader<'_>, boot: Option<(Proto, &Var)>, address: Option
         }
     }
     if let Some(var) = address {
-        return Ask::OnPort { at: value_span(var) };
+        return Ask::OnPort { at: reader.span(var) };
     }
     match boot {
-        Some((Proto::Dhcp, var)) => Ask::OnPort { at: value_span(var) },
+        Some((Proto::Dhcp, var)) => Ask::OnPort { at: reader.span(var) },
         _ => Ask::None,
     }
 }
@@ -151,7 +151,7 @@ fn leased(reader: &mut Reader<'_>, at: &Var) -> Ask {
         for (word, span) in var.value.words() {
             match IfName::new(word) {
                 Ok(name) if through.iter().any(|named| named.name == name) => {}
-                Ok(name) => through.push(Named { name, span }),
+                Ok(name) => through.push(Named { name, span: if &*var.file == reader.file { span } else { Span::default() } }),
                 Err(bad) => {
                     let found = super::diag::Diagnostic::error(
                         Code::BadName,
@@ -163,7 +163,7 @@ fn leased(reader: &mut Reader<'_>, at: &Var) -> Ask {
             }
         }
     }
-    Ask::Dhcp { through, at: value_span(at) }
+    Ask::Dhcp { through, at: reader.span(at) }
 }
 
 fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>) -> Ask {
