@@ -19,7 +19,7 @@ use crate::ifcfg::{self, Diagnostic, quoted};
 struct Answer<'a> {
     /// The file as it was named.
     file: String,
-    /// The values that are UTF-8; absent when the file is refused.
+    /// The values that are UTF-8; null when the file is refused.
     vars: Option<BTreeMap<&'a str, &'a str>>,
     /// The values that are not.
     bytes: BTreeMap<&'a str, &'a [u8]>,

@@ -11,7 +11,7 @@ use super::assign::Var;
 use super::code::Code;
 use super::diag::shown;
 use super::keys::is_false;
-use super::settings::{Named, Reader, Role, value_span};
+use super::settings::{Named, Reader, Role};
 use super::span::Span;
 use crate::model::{Dhcp, Static};
 
@@ -108,10 +108,10 @@ fn on_port(reader: &mut Reader<'_>, boot: Option<(Proto, &Var)>, address: Option
         }
     }
     if let Some(var) = address {
-        return Ask::OnPort { at: value_span(var) };
+        return Ask::OnPort { at: reader.span(var) };
     }
     match boot {
-        Some((Proto::Dhcp, var)) => Ask::OnPort { at: value_span(var) },
+        Some((Proto::Dhcp, var)) => Ask::OnPort { at: reader.span(var) },
         _ => Ask::None,
     }
 }
@@ -127,7 +127,7 @@ fn leased(reader: &mut Reader<'_>, at: &Var, device: Option<IfName>) -> Ask {
         for (word, span) in var.value.words() {
             match IfName::new(word) {
                 Ok(name) if through.iter().any(|named| named.name == name) => {}
-                Ok(name) => through.push(Named { name, span }),
+                Ok(name) => through.push(Named { name, span: if &*var.file == reader.file { span } else { Span::default() } }),
                 Err(bad) => {
                     let found = super::diag::Diagnostic::error(
                         Code::BadName,
@@ -142,7 +142,7 @@ fn leased(reader: &mut Reader<'_>, at: &Var, device: Option<IfName>) -> Ask {
     let default_route = may_have_default(reader, device);
     let peer_dns = !peer_dns_unwanted(reader);
     let lease = Dhcp { default_route, peer_dns, dns: name_servers(reader), ..Dhcp::default() };
-    Ask::Dhcp { through, at: value_span(at), lease }
+    Ask::Dhcp { through, at: reader.span(at), lease }
 }
 
 fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>) -> Ask {

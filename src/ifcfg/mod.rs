@@ -125,7 +125,7 @@ pub fn intent(sources: &Sources, host: &Host) -> Outcome {
         let mut evaluated = evaluate_on(sources, name, &base, host);
         let text = |key: &str| evaluated.vars.get(key).and_then(|var| var.value.text()).filter(|text| !text.is_empty()).map(str::to_owned);
         let (device, alias) = (text("DEVICE"), text("NAME"));
-        let device_span = evaluated.vars.get("DEVICE").map_or_else(Span::default, |var| var.value.span());
+        let device_span = evaluated.vars.get("DEVICE").filter(|var| &*var.file == name).map_or_else(Span::default, |var| var.value.span());
         let broken = evaluated.sink.has_errors();
         let state = if settings::is_ours(&evaluated.vars) || (broken && settings::may_be_ours(src)) {
             // A file that could not be read to its end has settings nobody wrote.

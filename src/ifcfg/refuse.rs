@@ -19,7 +19,7 @@ const DEBIAN: &[&str] = &["auto", "iface", "allow-hotplug", "allow-ovs", "source
 const TEMPLATE: [&[u8]; 3] = [b"{{", b"{%", b"<%"];
 const CURLY: [&str; 4] = ["\u{201c}", "\u{201d}", "\u{2018}", "\u{2019}"];
 
-/// What a line that stands for itself is called.
+/// What one refusal says.
 struct Words {
     code: Code,
     message: String,
@@ -114,10 +114,11 @@ impl Lexer<'_> {
         }
         let message = format!("`{word}` stands after a blank that is not quoted: bash would run it as a command and not set {name}");
         let text = shown(value);
+        if text.is_empty() {
+            return Words::new(Code::UnquotedBlank, message, format!("write `{name}={word}`"));
+        }
         let (value, word) = (text.trim_matches(['"', '\'']), word.trim_matches(['"', '\'']));
-        let help = if value.is_empty() {
-            format!("write `{name}={word}`")
-        } else if CURLY.iter().any(|quote| value.contains(quote)) {
+        let help = if CURLY.iter().any(|quote| value.contains(quote)) {
             "write plain quotes: typographic ones do not quote".to_owned()
         } else if value.contains(['"', '\'', '`', '\\', '…']) || word.contains(['"', '\'', '`', '\\', '…']) {
             "quote the whole value".to_owned()

@@ -114,9 +114,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Where a variable's value stands in the reader's file; the file's beginning when another file set it.
+    pub(super) fn span(&self, var: &Var) -> Span {
+        if &*var.file == self.file { value_span(var) } else { Span::default() }
+    }
+
     fn device(&mut self, key: &str, text: &str, var: &Var) -> Option<Named> {
         match IfName::new(text) {
-            Ok(name) => Some(Named { name, span: value_span(var) }),
+            Ok(name) => Some(Named { name, span: self.span(var) }),
             Err(bad) => {
                 let message = format!("`{}` cannot be a device's name: {bad}", shown(text.as_bytes()));
                 self.error(Code::BadName, var, message, format!("write the name of a device after `{key}=`"));
@@ -169,7 +174,8 @@ fn role(reader: &mut Reader<'_>) -> Option<Role> {
     }
     let Some(var) = kind else {
         let found = Diagnostic::error(Code::MissingKey, reader.file, "`DEVICETYPE=ovs` without `TYPE`");
-        let at = reader.vars.get("DEVICETYPE").map_or_else(Span::default, |var| var.name_span);
+        let own = reader.vars.get("DEVICETYPE").filter(|var| &*var.file == reader.file);
+        let at = own.map_or_else(Span::default, |var| var.name_span);
         reader.sink.push(found.at(at).help("add `TYPE=OVSBridge`, `TYPE=OVSPort` or `TYPE=OVSIntPort`"));
         return None;
     };
@@ -182,7 +188,7 @@ fn role(reader: &mut Reader<'_>) -> Option<Role> {
         "OVSPort" | "OVSIntPort" => {
             let Some((bridge, at)) = reader.text("OVS_BRIDGE") else {
                 let found = Diagnostic::error(Code::MissingKey, reader.file, format!("`TYPE={text}` without `OVS_BRIDGE`"));
-                reader.sink.push(found.at(value_span(var)).help("add `OVS_BRIDGE=` and the bridge's name"));
+                reader.sink.push(found.at(reader.span(var)).help("add `OVS_BRIDGE=` and the bridge's name"));
                 return None;
             };
             if is_true(bridge) && bridge.len() > 1 {

@@ -32,6 +32,34 @@ proptest! {
     }
 }
 
+/// A setting may come from the network file, whose places mean nothing in the interface's.
+#[test]
+fn findings_stand_in_the_file_they_name() {
+    let common = format!("# {}\nDEVICETYPE=ovs\n", "x".repeat(100));
+    let bridge = "TYPE=OVSBridge\nDEVICE=br0\n";
+    for (network, file) in [
+        ("", "A=1"),
+        ("TYPE=OVSPort\n", "A=1"),
+        ("TYPE=OVSPort\nOVS_BRIDGE=nosuch\nDEVICE=eth0\n", "A=1"),
+        ("TYPE=OVSPort\nOVS_BRIDGE=br0\nDEVICE=eth0\nIPADDR=192.0.2.1\n", "A=1"),
+        ("TYPE=OVSPort\nOVS_BRIDGE=br0\nDEVICE=br0\n", "A=1"),
+        ("OVSBOOTPROTO=dhcp\nOVSDHCPINTERFACES='eth7 !'\n", bridge),
+        ("OVSBOOTPROTO=dhcp\n", bridge),
+        ("DEVICE=br0\nIPADDR=192.0.2.1\nGATEWAY=198.51.100.1\n", "TYPE=OVSBridge\n"),
+    ] {
+        let mut sources = Sources::new("x");
+        sources.insert(ifcfg::NETWORK, format!("{common}{network}"));
+        sources.insert("ifcfg-x", file);
+        sources.insert("ifcfg-y", file);
+        for found in ifcfg::intent(&sources, &Host::new("h")).diagnostics {
+            let places = found.related.iter().map(|other| (&other.file, other.span)).chain(found.span.map(|span| (&found.file, span)));
+            for (name, span) in places {
+                assert!(span.start <= span.end && span.end <= sources.get(name).unwrap().len(), "{network:?} {found:?}");
+            }
+        }
+    }
+}
+
 /// Of kinds a careless reader takes square time or memory for: each would then not end, or end the machine.
 #[test]
 fn large_files_stay_small() {
