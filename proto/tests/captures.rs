@@ -7,15 +7,18 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ovsdp_proto::ack::{self, Ack};
+use ovsdp_proto::conntrack::{self, Connection};
+use ovsdp_proto::ct_limit::{self, Limit, Zone};
 use ovsdp_proto::datapath::Datapath;
 use ovsdp_proto::flow::{Flow, append_flow};
 use ovsdp_proto::key::{self, Field, L2, Vlan};
+use ovsdp_proto::meter::{self, Meter};
 use ovsdp_proto::nlctrl::Family;
 use ovsdp_proto::nlmsg::{self, Message, Messages};
 use ovsdp_proto::packet::Upcall;
 use ovsdp_proto::text::Style;
 use ovsdp_proto::vport::Vport;
-use ovsdp_proto::{Mac, action, nla, uapi};
+use ovsdp_proto::{Mac, Request, action, nla, uapi};
 
 /// One request and what the kernel answered.
 struct Exchange {
@@ -103,6 +106,8 @@ fn family(name: &str) -> &'static ack::Family {
         "dp" => &ack::DATAPATH,
         "vport" => &ack::VPORT,
         "flow" => &ack::FLOW,
+        "meter" => &ack::METER,
+        "ctlimit" => &ack::CT_LIMIT,
         _ => &ack::PACKET,
     }
 }
@@ -410,5 +415,62 @@ fn requests_read_back() {
             }
             assert_eq!(nla::Attrs::new(got.key.unwrap()).find(uapi::key::RECIRC_ID), nla::Attrs::new(got.key.unwrap()).next());
         }
+    }
+}
+
+#[test]
+fn meters() {
+    for capture in captures("meter") {
+        let features = capture.get("meter-features");
+        let read = meter::Features::parse(features.first().payload).unwrap();
+        assert!(read.max_meters > 0 && read.max_bands == 1, "{}", capture.file);
+        assert_eq!(read.band_types().collect::<Vec<_>>(), [uapi::meter::band_type::DROP]);
+        assert_eq!(capture.get("meter-get-missing").ack().errno, 2);
+        for (name, bands) in [("meter-new", 0), ("meter-get", 1), ("meter-set", 1), ("meter-del", 1)] {
+            let meter = capture.get(name);
+            let read = Meter::parse(meter.first().payload).unwrap();
+            assert_eq!((read.id, read.stats.packets, read.bands().count(), meter.ack().errno), (3, 0, bands, 0), "{} {name}", capture.file);
+        }
+        // What the kernel took is what the builder builds.
+        let (sent, _) = Message::parse(&capture.get("meter-new").request).unwrap();
+        let request = Request::new(sent.kind, sent.seq, sent.flags);
+        let dp_ifindex = u32::from_ne_bytes(*sent.payload[4..].first_chunk().unwrap());
+        let mut out = Vec::new();
+        meter::set(&mut out, request, &meter::Set { dp_ifindex, id: 3, kbps: false, bands: &[meter::Band { rate: 5, burst: 7 }] }).unwrap();
+        assert_eq!(out, sent.bytes, "{}", capture.file);
+    }
+}
+
+#[test]
+fn limits_of_zones() {
+    let limit = |zone, limit| Limit { zone, limit, count: 0 };
+    let (default, seven, nine) = (limit(Zone::Default, 10), limit(Zone::Number(7), 10), limit(Zone::Number(9), 1));
+    for capture in captures("ctlimit") {
+        let read = |name: &str| ct_limit::parse(capture.get(name).first().payload).unwrap().collect::<Vec<_>>();
+        assert_eq!(read("ctlimit-get-all"), [default, nine], "{}", capture.file);
+        assert_eq!(read("ctlimit-get"), [default, seven, nine], "{}", capture.file);
+        assert_eq!((capture.get("ctlimit-set").ack().errno, capture.get("ctlimit-del").ack().errno), (0, 0));
+    }
+}
+
+#[test]
+fn connections() {
+    for capture in captures("conntrack") {
+        let dump = capture.get("conntrack-dump");
+        let read: Vec<_> = dump.messages().filter(|m| m.kind == conntrack::kind(0)).map(|m| Connection::parse(m.payload).unwrap()).collect();
+        let ping = read.iter().find(|connection| connection.zone == 5).unwrap();
+        let mut text = String::new();
+        conntrack::fmt_connection(&mut text, ping, conntrack::Style::default()).unwrap();
+        let (before, after) = text.split_once("id=").unwrap();
+        assert_eq!(before, "icmp,orig=(src=10.9.0.1,dst=10.9.0.2,", "{}", capture.file);
+        assert!(after.ends_with(",type=0,code=0),zone=5"), "{text}");
+        assert_eq!((ping.counters[0].packets, ping.counters[0].bytes, ping.status), (2, 168, uapi::conntrack::status::CONFIRMED));
+        assert!(ping.times[0] > 0 && ping.times[1] == 0);
+        // The kernel found the one that was read from it, and told apart one that is not there.
+        let mut out = Vec::new();
+        conntrack::delete(&mut out, ping).unwrap();
+        let delete = capture.get("conntrack-delete");
+        assert_eq!((out.get(16..), delete.ack().errno), (delete.request.get(16..), 0), "{}", capture.file);
+        assert_eq!(capture.get("conntrack-delete-missing").ack().errno, 2);
     }
 }

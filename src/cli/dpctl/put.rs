@@ -15,6 +15,9 @@ use super::complaint::{Complaint, Why};
 use super::{Outcome, output, target};
 use crate::dp::{Datapath, Dp};
 
+/// The longest line, in bytes. A flow's key, mask and actions are 64 KiB each at most, and their text is a few times that.
+const MAX_LINE: u64 = 1 << 20;
+
 /// The datapath named before the last `rest` arguments, or the only one.
 fn open(call: &Call<'_>, rest: usize) -> Result<(Dp, Datapath), Complaint> {
     let mut dp = target::connect("opening datapath")?;
@@ -111,8 +114,11 @@ fn each_line(call: &mut Call<'_>, lines: &mut dyn BufRead, name: &str, changes: 
     let mut number = 0;
     loop {
         bytes.clear();
-        let failed = match lines.read_until(b'\n', &mut bytes) {
+        let failed = match io::Read::take(&mut *lines, MAX_LINE).read_until(b'\n', &mut bytes) {
             Ok(0) => break,
+            Ok(len) if len as u64 == MAX_LINE && bytes.last() != Some(&b'\n') => {
+                Err((Complaint::new(format!("{name}:{}: a line of more than {MAX_LINE} bytes is no flow's", number + 1)), true))
+            }
             Ok(_) => {
                 number += 1;
                 let text = String::from_utf8_lossy(&bytes);

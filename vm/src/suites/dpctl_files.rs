@@ -78,6 +78,8 @@ fn all_or_none(world: &mut World) -> anyhow::Result<()> {
         let refused = host.try_run(&format!("ovsdp dpctl {line}"))?.fails_with(1)?;
         ensure!(refused.stderr.contains(said), "{refused}");
     }
+    let endless = host.try_run("ovsdp dpctl add-flows /dev/zero")?.fails_with(1)?;
+    ensure!(endless.stderr.contains("/dev/zero:1: a line of more than"), "{endless}");
     ensure!(together == dump(&host)?);
     Ok(())
 }
