@@ -459,8 +459,9 @@ fn connections() {
         let dump = capture.get("conntrack-dump");
         let read: Vec<_> = dump.messages().filter(|m| m.kind == conntrack::kind(0)).map(|m| Connection::parse(m.payload).unwrap()).collect();
         let ping = read.iter().find(|connection| connection.zone == 5).unwrap();
-        let mut text = String::new();
-        conntrack::fmt_connection(&mut text, ping, conntrack::Style::default()).unwrap();
+        let mut text = Vec::new();
+        conntrack::append_connection(&mut text, ping, conntrack::Style::default());
+        let text = String::from_utf8(text).unwrap();
         let (before, after) = text.split_once("id=").unwrap();
         assert_eq!(before, "icmp,orig=(src=10.9.0.1,dst=10.9.0.2,", "{}", capture.file);
         assert!(after.ends_with(",type=0,code=0),zone=5"), "{text}");
