@@ -314,7 +314,7 @@ impl FormArgs {
 }
 
 /// Reads `NAME=NUMBER`.
-fn named_port(text: &str) -> Result<(String, u32), String> {
+pub(super) fn named_port(text: &str) -> Result<(String, u32), String> {
     let (name, number) = text.rsplit_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write NAME=NUMBER, such as br0=1")?;
     Ok((name.to_owned(), number.parse().map_err(|_| format!("`{number}` is not a port's number"))?))
 }

@@ -1,4 +1,4 @@
-//! The commands, in the order `list-commands` prints them, and those of `ovs-dpctl` that are not here.
+//! The commands, in the order `list-commands` prints them.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use super::call::Call;
 use super::complaint::{Complaint, Why};
 use super::options::Options;
-use super::{Outcome, cache, conntrack, ct_limits, datapaths, flows, help, meters, output, ports, put, show};
+use super::{Outcome, cache, conntrack, ct_limits, datapaths, flows, help, meters, normalize, output, ports, put, show};
 
 /// A command.
 pub(super) struct Command {
@@ -81,13 +81,11 @@ pub(super) const COMMANDS: &[Command] = &[
     reads("help", "", (0, ANY), help::run),
     reads("list-commands", "", (0, ANY), list),
     reads("parse-actions", "actions", (1, ANY), put::actions),
+    reads("normalize-actions", "actions", (2, ANY), normalize::run),
 ];
 
 /// Those that make many changes, and so can make all or none.
 const MANY_CHANGES: &[&str] = &["add-flows", "mod-flows", "del-flows"];
-
-/// Commands of `ovs-dpctl` that are not here, with the reason.
-const MISSING: &[(&str, &str)] = &[("normalize-actions", "it serves Open vSwitch's own tests; `parse-actions` prints actions in canonical form")];
 
 /// What belongs to Open vSwitch's own datapath in userspace, or to its daemon: `ovs-dpctl` has the command, and fails.
 fn absent(what: &str) -> Outcome {
@@ -98,15 +96,10 @@ fn absent(what: &str) -> Outcome {
 /// The command called `name`.
 ///
 /// # Errors
-/// There is none, or it is one that `ovs-dpctl` has and this program has not.
+/// There is none.
 pub(super) fn find(name: &str) -> Result<&'static Command, Complaint> {
-    if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
-        return Ok(command);
-    }
-    match MISSING.iter().find(|(missing, _)| *missing == name) {
-        Some((_, reason)) => Err(Complaint::new(format!("'{name}' is a command of Open vSwitch that ovsdp does not have: {reason}"))),
-        None => Err(Complaint::new(format!("unknown command '{name}'; use --help for help"))),
-    }
+    let found = COMMANDS.iter().find(|command| command.name == name);
+    found.ok_or_else(|| Complaint::new(format!("unknown command '{name}'; use --help for help")))
 }
 
 impl Command {
@@ -146,11 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_is_there_or_refused_by_name_but_not_both() {
-        for (name, _) in MISSING {
-            assert!(!COMMANDS.iter().any(|command| command.name == *name), "{name} is there and refused");
-            assert!(find(name).is_err_and(|complaint| complaint.to_string().contains(name)));
-        }
+    fn what_is_no_command_is_said() {
         assert!(find("frob").is_err_and(|complaint| complaint.to_string() == "unknown command 'frob'; use --help for help"));
     }
 

@@ -17,6 +17,7 @@ mod help;
 mod iface;
 mod meter_text;
 mod meters;
+mod normalize;
 mod openflow;
 mod options;
 mod ports;

@@ -163,6 +163,14 @@ const FAILING: &[(u32, &str)] = &[
     (13, "deleting flow (No such file or directory)"),
 ];
 
+/// Flows and actions to be normalized.
+const NORMALIZED: &[&str] = &[
+    "'in_port(1),eth(),eth_type(0x0800),ipv4(frag=no)' 9,2,7",
+    "'in_port(p1),eth(),eth_type(0x0800),ipv4(frag=no)' 'push_vlan(vid=12,pcp=0),p2,pop_vlan,2,push_vlan(vid=5,pcp=3),3' p1=7 p2=9",
+    "'in_port(1),eth(),eth_type(0x8100),vlan(vid=9,pcp=1),encap(eth_type(0x0806),arp())' 1,pop_vlan,2",
+    "'in_port(1),eth(),eth_type(0x8847),mpls(label=7,tc=2,ttl=9,bos=1)' '1,push_vlan(vid=3,pcp=0),2,set(eth(src=00:00:00:00:00:01)),6,5'",
+];
+
 fn changes_flows_the_same(world: &mut World) -> anyhow::Result<()> {
     let host = stage(world)?;
     let ours = |arguments: &str| host.run(&format!("{OURS} {arguments}"));
@@ -215,6 +223,12 @@ fn changes_flows_the_same(world: &mut World) -> anyhow::Result<()> {
     ensure!(gone.stderr.contains("updating flow table (No such file") && gone.stderr.contains("deleting flow (No such file"), "{gone}");
     ours(&format!("--may-create mod-flow {flow} 3"))?;
     same(&host, "parse-actions 'push_vlan(vid=12,pcp=0),1,2'")?;
+    for arguments in NORMALIZED {
+        // Theirs ends no line but the first.
+        let line = |program: &str| anyhow::Ok(host.run(&format!("{program} -m normalize-actions {arguments}"))?.stdout.replace('\n', ""));
+        let (ours, theirs) = (line(OURS)?, line("ovs-dpctl")?);
+        ensure!(ours == theirs, "`normalize-actions {arguments}` prints\n{theirs}\nbut ours\n{ours}");
+    }
     // Many at once, of which one is there already.
     let one = |n: u32| format!("in_port(2),eth(src=02:00:00:00:{:02x}:{:02x}),eth_type(0x88b5) 1\n", n / 256, n % 256);
     host.write("/tmp/many", &((1..=3000).map(one).collect::<String>() + &one(1)))?;
@@ -333,7 +347,7 @@ const REFUSED_BY_OURS: &[(&str, &str)] = &[
     ("dump-flows filter=arp", "filter="),
     ("dump-flows pmd=1", "pmd="),
     ("dump-flows type=tc", "type=tc"),
-    ("normalize-actions a b", "'normalize-actions' is a command of Open vSwitch that ovsdp does not have"),
+    ("normalize-actions a b", "parsing the flow (Invalid argument)"),
 ];
 
 fn refuses(world: &mut World) -> anyhow::Result<()> {
