@@ -344,7 +344,7 @@ const REFUSED_BY_OURS: &[(&str, &str)] = &[
     ("add-flows dp0 /nonexist", "Opening file \"/nonexist\" failed (No such file or directory)"),
     ("dump-flows dp0 x", "unexpected argument"),
     ("dump-flows nope", "No such device"),
-    ("dump-flows filter=arp", "filter="),
+    ("dump-flows filter=metadata=1", "metadata"),
     ("dump-flows pmd=1", "pmd="),
     ("dump-flows type=tc", "type=tc"),
     ("normalize-actions a b", "parsing the flow (Invalid argument)"),

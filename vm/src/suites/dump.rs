@@ -131,7 +131,7 @@ const MATCHES: &[&str] = &[
     "recirc_id=0",
     "recirc_id=1",
     "pkt_mark=5",
-    "nw_ttl=3,ip",
+    "ip,nw_ttl=3",
     "in_port=5 ip",
     "in_port=d4",
     "ip,nw_src=10.0.0.8/32",
@@ -143,6 +143,7 @@ const REFUSED: &[&str] = &["nw_src=10.0.0.1", "frob=1", "ip,arp", "in_port=1,in_
 /// Matches that only ours takes, each beside one that chooses the same of these flows by both.
 const MORE: &[(&str, &str)] = &[
     ("ip,nw_dst=192.168.5.0/24", "ip,nw_dst=192.168.5.5"),
+    ("nw_ttl=3,ip", "ip,nw_ttl=3"),
     ("tcp,tp_dst=9/0xfffe", "tcp,tp_dst=9"),
     ("udp6,tp_src=53", "udp6,udp_src=53"),
     ("arp,nw_src=10.0.0.7", "arp,arp_spa=10.0.0.7"),
