@@ -65,4 +65,8 @@ fn main() {
 
     let datagrams = work::dump();
     count("dump of 100,000 flows, to text", || assert_eq!(work::to_text(&datagrams, &mut out), work::FLOWS));
+    let mut line = Vec::new();
+    count("dump of 100,000 flows, to JSON", || assert_eq!(work::to_json(&datagrams, &mut line, &mut out), work::FLOWS));
+    let filter = work::filter();
+    count("dump of 100,000 flows, filter", || assert_eq!(work::chosen(&datagrams, &filter), 1));
 }

@@ -156,6 +156,10 @@ fn dump(c: &mut Criterion<CpuTime>) {
     let datagrams = work::dump();
     let mut out = Vec::new();
     group.bench_function("to text", |b| b.iter(|| assert_eq!(work::to_text(black_box(&datagrams), &mut out), work::FLOWS)));
+    let mut line = Vec::new();
+    group.bench_function("to JSON", |b| b.iter(|| assert_eq!(work::to_json(black_box(&datagrams), &mut line, &mut out), work::FLOWS)));
+    let filter = work::filter();
+    group.bench_function("filter", |b| b.iter(|| assert_eq!(work::chosen(black_box(&datagrams), &filter), 1)));
     group.finish();
 }
 

@@ -5,8 +5,9 @@ pub(crate) mod baseline;
 
 use std::path::Path;
 
-use ovsdp_proto::flow::{self, Flow, Put, Ufid, append_flow};
-use ovsdp_proto::key::KeyBuf;
+use ovsdp::dp::filter::{Filter, Rule};
+use ovsdp_proto::flow::{self, Flow, Put, Ufid, append_flow, append_flow_json};
+use ovsdp_proto::key::{Key, KeyBuf, parse_key};
 use ovsdp_proto::nla::{self, Attrs};
 use ovsdp_proto::nlmsg::{self, Messages};
 use ovsdp_proto::text::Style;
@@ -186,6 +187,40 @@ pub(crate) fn lines() -> [(&'static str, Vec<u8>); 4] {
         ("IPv6", full(&["eth_type(0x86dd),ipv6(src=fe80::1,dst=fe80::2,label=0x1234"])),
         ("tunnel with Geneve options", full(&["tunnel(tun_id=", "geneve({class="])),
     ]
+}
+
+/// Every flow of `datagrams` as JSON; how many there were.
+pub(crate) fn to_json(datagrams: &[Vec<u8>], line: &mut Vec<u8>, out: &mut Vec<u8>) -> u32 {
+    let mut flows = 0;
+    for datagram in datagrams {
+        out.clear();
+        for message in Messages::new(datagram) {
+            let flow = Flow::parse(message.unwrap().payload).unwrap();
+            line.clear();
+            append_flow(line, &flow, 200_000, &Style::default());
+            append_flow_json(out, &flow, line, &|port| (port == 1).then_some("eth0"));
+            out.push(b'\n');
+            flows += 1;
+        }
+        std::hint::black_box(&out);
+    }
+    flows
+}
+
+/// A filter that has to look at the Ethernet type and at one station's address: it chooses one flow.
+pub(crate) fn filter() -> Filter {
+    let (mut key, mut mask) = (Vec::new(), Vec::new());
+    let message = plain();
+    let station = Key::new(read(&message).key.unwrap()).ethernet().unwrap().src.0;
+    let src = Mac([station[0], station[1], 0, 0, 0, 77]);
+    parse_key(&format!("eth(src={src}),eth_type(0x0800)"), None, &mut key, &mut mask).unwrap();
+    Filter::new(Rule::Covers).with_key(&key, &mask).unwrap()
+}
+
+/// How many flows of `datagrams` a filter chooses.
+pub(crate) fn chosen(datagrams: &[Vec<u8>], filter: &Filter) -> usize {
+    let messages = datagrams.iter().flat_map(|datagram| Messages::new(datagram));
+    messages.filter(|message| filter.chooses(&Flow::parse(message.as_ref().unwrap().payload).unwrap())).count()
 }
 
 /// Prints every flow of a dump, a line each, and returns how many there were.

@@ -48,7 +48,7 @@ pub(super) fn resolve_one(name: &'static str) -> Result<u16, Error> {
 /// The message types of families by name.
 fn ask<const N: usize>(names: [&'static str; N]) -> Result<[u16; N], Error> {
     let on = |error: nl::Error| error.on("look up", "the openvswitch families");
-    let mut socket = Socket::open(Protocol::Generic, Arc::new(Nameless)).map_err(on)?;
+    let mut socket = Socket::open_for_a_moment(Protocol::Generic, Arc::new(Nameless)).map_err(on)?;
     socket.set_timeout(TIMEOUT);
     let mut batch = Batch::repeatable();
     for name in names {

@@ -63,8 +63,21 @@ impl Socket {
     /// # Errors
     /// [`Error::Socket`].
     pub fn open(protocol: Protocol, names: Names) -> Result<Self, Error> {
+        Self::with_buffer(protocol, names, new_buffer())
+    }
+
+    /// As [`Socket::open`], for a few requests with short answers (16 KiB at most) and no dump: a large block that is freed soon makes
+    /// the allocator keep the next ones, which live long, in memory it has to clear.
+    ///
+    /// # Errors
+    /// [`Error::Socket`].
+    pub fn open_for_a_moment(protocol: Protocol, names: Names) -> Result<Self, Error> {
+        Self::with_buffer(protocol, names, vec![0; 16 * 1024].into_boxed_slice())
+    }
+
+    fn with_buffer(protocol: Protocol, names: Names, buffer: Box<[u8]>) -> Result<Self, Error> {
         let wire = Wire::open(protocol)?;
-        Ok(Self { wire, buffer: new_buffer(), names, timeout: DEFAULT_TIMEOUT, seq: 0, unfinished: None })
+        Ok(Self { wire, buffer, names, timeout: DEFAULT_TIMEOUT, seq: 0, unfinished: None })
     }
 
     /// The socket's netlink address, which the kernel calls port id (and older texts pid): what upcalls are sent to.

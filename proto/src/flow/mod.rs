@@ -7,9 +7,11 @@ use crate::nla::{self, Attr, Attrs, TooLong};
 use crate::text::put::pair;
 use crate::uapi::flow::{VERSION, attr, cmd};
 
+mod json;
 mod line;
 mod text;
 
+pub use json::append_flow_json;
 pub use line::{Line, append_flow};
 pub use text::{Counted, FlowBuf, FlowText, Form, parse_flow};
 

@@ -2,13 +2,12 @@
 //! privilege.
 
 mod args;
-mod json;
 mod ranking;
 
 use std::collections::BTreeSet;
 
 use ovsdp_proto::IfName;
-use ovsdp_proto::flow::Flow;
+use ovsdp_proto::flow::{Flow, append_flow_json};
 use ovsdp_proto::key::parse_key;
 
 use args::Sort;
@@ -87,7 +86,7 @@ impl Printer<'_> {
         }
         scratch.clear();
         self.text.append(scratch, flow);
-        json::append(out, flow, scratch, self.ports);
+        append_flow_json(out, flow, scratch, &|port| self.ports.name(port));
     }
 }
 

@@ -1,50 +1,44 @@
 //! A flow as a line of JSON, made from its line of text: the text's pieces are moved, not printed again.
 
-use std::io::Write;
+use crate::flow::Flow;
+use crate::key::Key;
+use crate::text::PortNames;
+use crate::text::put::{pair, put};
 
-use ovsdp_proto::flow::{Flow, Ufid};
-use ovsdp_proto::key::Key;
-
-use crate::cli::dump::Ports;
-
-/// Appends a flow to `out`, without a newline. `line` is its text: a key, counters and actions. What separates these stands in
-/// none of them: only bytes of attributes without a name have blanks, and a device's name has neither blank nor colon.
-pub(super) fn append(out: &mut Vec<u8>, flow: &Flow<'_>, line: &[u8], ports: &Ports) {
+/// Appends a flow as a JSON object on one line, without a newline. `line` is its text as [`append_flow`](super::append_flow) has it: what
+/// separates its pieces stands in none of them, since only bytes of attributes without a name have blanks, and a device's name has neither
+/// blank nor colon. `names` has the names for `in_port_name`. No allocation when `out` has room.
+pub fn append_flow_json(out: &mut Vec<u8>, flow: &Flow<'_>, line: &[u8], names: &PortNames<'_>) {
     let pieces = Pieces::of(line);
-    out.extend_from_slice(b"{\"ufid\":");
+    put!(out, "{\"ufid\":");
     match flow.ufid {
-        Some(ufid) => {
-            out.push(b'"');
-            hex(out, ufid);
-            out.push(b'"');
-        }
-        None => out.extend_from_slice(b"null"),
+        Some(ufid) => put!(out, "\"", ufid.text(), "\""),
+        None => put!(out, "null"),
     }
-    out.extend_from_slice(b",\"packets\":");
+    put!(out, ",\"packets\":");
     out.extend_from_slice(pieces.packets);
-    out.extend_from_slice(b",\"bytes\":");
+    put!(out, ",\"bytes\":");
     out.extend_from_slice(pieces.bytes);
-    out.extend_from_slice(b",\"used\":");
+    put!(out, ",\"used\":");
     out.extend_from_slice(pieces.used.strip_suffix(b"s").unwrap_or(b"null"));
-    out.extend_from_slice(b",\"tcp_flags\":");
+    put!(out, ",\"tcp_flags\":");
     string(out, pieces.flags);
-    out.extend_from_slice(b",\"in_port\":");
+    put!(out, ",\"in_port\":");
     let in_port = flow.key.and_then(|key| Key::new(key).in_port());
     match in_port {
-        // Writing to a Vec does not fail.
-        Some(port) => drop(write!(out, "{port}")),
-        None => out.extend_from_slice(b"null"),
+        Some(port) => put!(out, port),
+        None => put!(out, "null"),
     }
-    out.extend_from_slice(b",\"in_port_name\":");
-    match in_port.and_then(|port| ports.name(port)) {
+    put!(out, ",\"in_port_name\":");
+    match in_port.and_then(names) {
         Some(name) => string(out, name.as_bytes()),
-        None => out.extend_from_slice(b"null"),
+        None => put!(out, "null"),
     }
-    out.extend_from_slice(b",\"key\":");
+    put!(out, ",\"key\":");
     string(out, pieces.key);
-    out.extend_from_slice(b",\"actions\":");
+    put!(out, ",\"actions\":");
     string(out, pieces.actions);
-    out.push(b'}');
+    put!(out, "}");
 }
 
 /// The pieces of a flow's text.
@@ -86,22 +80,8 @@ fn split<'a>(text: &'a [u8], mark: &[u8]) -> (&'a [u8], &'a [u8]) {
     (text, &[])
 }
 
-/// An identifier as the text has it.
-fn hex(out: &mut Vec<u8>, Ufid(bytes): Ufid) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    // Words in the host's order.
-    for (at, place) in [3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12].into_iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            out.push(b'-');
-        }
-        let place = if cfg!(target_endian = "little") { place } else { at };
-        let byte = bytes.get(place).copied().unwrap_or(0);
-        out.extend_from_slice(&[byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
-    }
-}
-
 /// A string with its quotes. Its bytes are UTF-8: text made of text.
-pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {
+fn string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     let special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
     let mut rest = text;
@@ -114,7 +94,7 @@ pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {
                 rest = behind;
             }
             Some((control, behind)) => {
-                let _ = write!(out, "\\u{control:04x}");
+                put!(out, "\\u00", pair(*control));
                 rest = behind;
             }
             None => break,
