@@ -1,6 +1,6 @@
 //! `cargo vm`: virtual machines for ovsdp's suites, its demo and its benches.
 //!
-//! This is what a person starts. It may install QEMU with apt and writes below `target/vm/`; it touches nothing else of
+//! This is what a person starts. It may install QEMU and dnsmasq with apt and writes below `target/vm/`; it touches nothing else of
 //! the machine it runs on.
 
 use std::process::ExitCode;

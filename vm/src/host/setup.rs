@@ -33,6 +33,9 @@ const GUEST_PACKAGES: &[&str] = &[
     "xz-utils",
 ];
 
+/// What this machine must have, by a program of each package: QEMU, and what tests outside the guests speak to.
+const HOST_PACKAGES: &[(&str, &str)] = &[("qemu-system-x86_64", "qemu-system-x86"), ("dnsmasq", "dnsmasq-base"), ("ip", "iproute2")];
+
 /// Debian's headers of the newer kernel: the oldest with every constant of `proto`.
 const HEADERS: &str = "linux-headers-6.12-cloud-amd64";
 
@@ -46,21 +49,20 @@ pub(crate) fn ensure(paths: &Paths) -> anyhow::Result<()> {
     let stamp = paths.cache.join("setup.stamp");
     let wanted = format!("{GUEST_PACKAGES:?} {:?} {HEADERS}\n", KernelVersion::ALL.map(KernelVersion::metapackage));
     let fetched = fs::read_to_string(&stamp).is_ok_and(|text| text.starts_with(&wanted));
-    let qemu = is_installed("qemu-system-x86_64");
-    if fetched && qemu {
+    let missing: Vec<&str> = HOST_PACKAGES.iter().filter(|(program, _)| !is_installed(program)).map(|(_, package)| *package).collect();
+    if fetched && missing.is_empty() {
         return Ok(());
     }
     let start = Instant::now();
-    let known = GUEST_PACKAGES.iter().copied().chain(KernelVersion::ALL.map(KernelVersion::metapackage)).chain(["qemu-system-x86", HEADERS]);
+    let known = GUEST_PACKAGES.iter().copied().chain(KernelVersion::ALL.map(KernelVersion::metapackage)).chain([HEADERS]);
+    let known = known.chain(missing.iter().copied());
     let mut updated = false;
     if !known.into_iter().all(apt::knows) {
         apt::update()?;
         updated = true;
     }
     let attempt = (|| {
-        if !qemu {
-            apt::install("qemu-system-x86")?;
-        }
+        missing.iter().try_for_each(|package| apt::install(package))?;
         if fetched { Ok(String::new()) } else { fetch(paths) }
     })();
     let packages = match attempt {
@@ -68,9 +70,7 @@ pub(crate) fn ensure(paths: &Paths) -> anyhow::Result<()> {
         Err(error) if !updated => {
             eprintln!("that failed: {error:#}");
             apt::update()?;
-            if !qemu {
-                apt::install("qemu-system-x86")?;
-            }
+            missing.iter().try_for_each(|package| apt::install(package))?;
             fetch(paths)?
         }
         other => other?,
