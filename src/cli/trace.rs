@@ -26,9 +26,9 @@ pub(super) const ABOUT: &str = "Print how a bridge would treat a packet, step by
 /// The arguments of `ovsdp trace`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  \
-        ovsdp trace ovsbr0 'in_port(eth0),eth(src=52:54:00:00:00:01,dst=ff:ff:ff:ff:ff:ff),eth_type(0x0806)'\n  \
-        ovsdp trace ovsbr0 'in_port(2),eth(src=52:54:00:00:00:01,dst=52:54:00:00:00:02),eth_type(0x8100),vlan(vid=5,pcp=0),encap(eth_type(0x0800))'\n  \
-        ovsdp trace --dir ./network-scripts ovsbr0 'in_port(eth0),eth(src=52:54:00:00:00:01,dst=01:80:c2:00:00:00)'")]
+        ovsdp trace ovsbr0 \\\n    'in_port(eth0),eth(src=52:54:00:00:00:01,dst=ff:ff:ff:ff:ff:ff),eth_type(0x0806)'\n  \
+        ovsdp trace ovsbr0 \\\n    'in_port(2),eth(src=52:54:00:00:00:01,dst=52:54:00:00:00:02),eth_type(0x8100),vlan(vid=5,pcp=0),encap(eth_type(0x0800))'\n  \
+        ovsdp trace --dir ./network-scripts ovsbr0 \\\n    'in_port(eth0),eth(src=52:54:00:00:00:01,dst=01:80:c2:00:00:00)'")]
 pub(super) struct TraceArgs {
     /// The bridge
     bridge: String,

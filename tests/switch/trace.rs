@@ -78,16 +78,14 @@ fn each_step_in_words() {
     );
     assert_eq!(
         megaflow.as_deref(),
-        Some(
-            "recirc_id(0),in_port(2),eth(src=52:54:00:00:00:01,dst=52:54:00:00:00:02),eth_type(0x8100),vlan(vid=0),encap(eth_type(0x0800))"
-        )
+        Some("recirc_id(0),in_port(2),eth(src=52:54:00:00:00:01,dst=52:54:00:00:00:02),eth_type(0x8100),vlan(vid=0),encap(eth_type(0x0800))")
     );
     assert_eq!(actions, "3");
 
     // A line of a dump, with a port by number.
     let (told, _, actions) = steps(
         &mut switch,
-        "recirc_id(0),in_port(1),eth(src=52:54:00:00:00:02,dst=ff:ff:ff:ff:ff:ff),eth_type(0x0806), packets:2, bytes:84, used:1.0s, actions:2",
+        "recirc_id(0),in_port(1),eth(src=52:54:00:00:00:02,dst=ff:ff:ff:ff:ff:ff),eth_type(0x0806), packets:2, bytes:84, used:1.000s, actions:2",
     );
     assert_eq!(
         told[3..],

@@ -280,7 +280,7 @@ proptest! {
             let all: Vec<_> = fdb.iter().map(|(address, Found { port, used, is_static })| (address, port, used, is_static)).collect();
             assert_eq!(all, model.0);
             let statics = model.0.iter().filter(|(.., is_static)| *is_static).count();
-            assert_eq!((fdb.stats().current, fdb.stats().statics), (model.0.len() as u32, statics as u32));
+            assert_eq!((fdb.stats().current as usize, fdb.stats().statics as usize), (model.0.len(), statics));
             for (address, port, used, is_static) in &model.0 {
                 assert_eq!(fdb.find(*address), Some(Found { port: *port, used: *used, is_static: *is_static }));
             }
