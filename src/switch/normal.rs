@@ -144,6 +144,7 @@ impl Switch {
         self.by_dp_port.get(&in_port).copied().ok_or((Reason::UnknownPort, Install::Briefly))
     }
 
+    #[inline]
     fn learn(&mut self, now: Moment, ingress: Ingress, vlan: u16, l2: &L2) -> (Learn, Option<Learned>) {
         let Bridge { id, fdb, .. } = &mut self.bridges[ingress.bridge];
         let bridge = *id;

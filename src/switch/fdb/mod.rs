@@ -188,8 +188,8 @@ impl Fdb {
     pub fn set_limits(&mut self, limits: Limits, gone: &mut dyn FnMut(Address)) {
         self.limits = limits;
         while self.len() > limits.size {
-            let Some(address) = self.evict() else { break };
-            gone(address);
+            let Some(index) = self.victim() else { break };
+            gone(self.evict(index));
         }
     }
 
@@ -223,9 +223,9 @@ impl Fdb {
                 self.entries[index as usize].slot = self.ports.add(&mut self.port_links, port, index, false);
                 self.stats.moved += 1;
             }
-            (Learn::New { evicted }, _) => {
-                if evicted.is_some() {
-                    self.evict();
+            (Learn::New { .. }, victim) => {
+                if let Some(index) = victim {
+                    self.evict(index);
                 }
                 self.insert(pack(address), now, port, false);
                 self.stats.learned += 1;
@@ -244,16 +244,20 @@ impl Fdb {
     /// of it: [`Learn::Known`] of a station that was learned there, [`Learn::Static`] when it was so already.
     pub fn pin(&mut self, now: Moment, address: Address, port: PortId) -> Learn {
         let now = self.clock(now);
-        let learn = match self.outcome(address, port) {
+        let (learn, index) = self.outcome(address, port);
+        match (learn, index) {
             (Learn::Refused, _) => return Learn::Refused,
-            (Learn::Static { port: from }, _) if from == port => return Learn::Static { port },
-            (Learn::Static { port: from }, _) => Learn::Moved { from },
-            (learn, _) => learn,
-        };
-        self.forget(address);
-        if matches!(learn, Learn::New { evicted: Some(_) }) {
-            self.evict();
+            (Learn::Static { port: at }, _) if at == port => return learn,
+            (Learn::New { .. }, Some(index)) => {
+                self.evict(index);
+            }
+            (_, Some(index)) => self.remove(index),
+            (_, None) => {}
         }
+        let learn = match learn {
+            Learn::Static { port: from } => Learn::Moved { from },
+            learn => learn,
+        };
         self.insert(pack(address), now, port, true);
         learn
     }
@@ -330,14 +334,15 @@ impl Fdb {
         all.map(|index| (unpack(self.entries[index as usize].key), self.found(index)))
     }
 
-    /// What learning would do, and the entry it would do it to.
+    /// What learning would do, and the entry it would do it to: the station's, or of a new one that which makes room.
+    #[inline]
     fn outcome(&self, address: Address, port: PortId) -> (Learn, Option<u32>) {
         if address.1.is_multicast() {
             return (Learn::Refused, None);
         }
         let Some(index) = self.position(pack(address)) else {
             let victim = if self.len() >= self.limits.size { self.victim() } else { None };
-            return (Learn::New { evicted: victim.map(|index| unpack(self.entries[index as usize].key)) }, None);
+            return (Learn::New { evicted: victim.map(|index| unpack(self.entries[index as usize].key)) }, victim);
         };
         let Entry { slot, is_static, .. } = self.entries[index as usize];
         let from = self.ports.port(slot);
@@ -412,11 +417,10 @@ impl Fdb {
     }
 
     /// Removes an address to make room.
-    fn evict(&mut self) -> Option<Address> {
-        let index = self.victim()?;
+    fn evict(&mut self, index: u32) -> Address {
         let key = self.entries[index as usize].key;
         self.remove(index);
         self.stats.evicted += 1;
-        Some(unpack(key))
+        unpack(key)
     }
 }

@@ -53,6 +53,7 @@ impl Ports {
     }
 
     /// How many addresses a slot has.
+    #[inline]
     pub(super) fn count(&self, slot: u32) -> u32 {
         let Slot { chain, statics, .. } = &self.slots[slot as usize];
         chain.len() + statics.len()
