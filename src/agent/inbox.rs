@@ -11,7 +11,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use ovsdp_proto::IfName;
 
 use super::shared::Shared;
-use super::status;
+use super::{status, tables};
 use crate::ctl::api::{Progress, Stage};
 use crate::ctl::service::{Inbox, Request};
 use crate::dhcp;
@@ -106,7 +106,22 @@ impl Inbox for Front {
                 Ok(())
             }
             Request::Fdb(bridge, reply) => {
-                let _ = reply.send(status::fdb(&self.shared, bridge.as_deref()));
+                let _ = reply.send(tables::fdb(&self.shared, bridge.as_deref()));
+                Ok(())
+            }
+            Request::FdbStats(bridge, reply) => {
+                let _ = reply.send(tables::stats(&self.shared, bridge.as_deref()));
+                Ok(())
+            }
+            Request::FdbChange(change, reply) => {
+                match tables::change(&self.shared, &change) {
+                    Ok(changed) if changed.changed > 0 => self.shared.answer_after_pass(changed, reply),
+                    answer => drop(reply.send(answer)),
+                }
+                Ok(())
+            }
+            Request::Trace(of, reply) => {
+                let _ = reply.send(tables::trace(&self.shared, &of));
                 Ok(())
             }
             Request::Metrics(reply) => {

@@ -14,6 +14,7 @@ mod log;
 mod revalidator;
 mod shared;
 mod status;
+mod tables;
 mod timing;
 mod topology;
 mod worker;

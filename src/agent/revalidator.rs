@@ -60,12 +60,16 @@ impl Revalidator {
         loop {
             let idle = self.shared.core().flows.is_empty() && self.is_saved();
             self.shared.wait_for_bell((!idle).then_some(PERIOD));
-            if let Some(datapath) = self.shared.datapath()
-                && let Err(error) = self.pass(datapath)
-            {
+            let waiting = self.shared.waiting();
+            let passed = self.shared.datapath().map_or(Ok(()), |datapath| self.pass(datapath));
+            if let Err(error) = &passed {
                 log::say(format_args!("flows could not be looked at: {error}"));
             }
-            self.save_if_due();
+            self.save_if_due(!waiting.is_empty());
+            for (changed, answer) in waiting {
+                // Whoever went away does not need it.
+                let _ = answer.send(passed.clone().map(|()| changed));
+            }
         }
     }
 
@@ -112,15 +116,16 @@ impl Revalidator {
         let core = self.shared.core();
         let bridges = &core.switch.topology().bridges;
         let stats = bridges.iter().filter_map(|bridge| core.switch.fdb_stats(bridge.name.as_str()));
-        stats.map(|stats| stats.learned + stats.expired + stats.evicted + stats.moved + u64::from(stats.current)).sum()
+        stats.map(|stats| stats.learned + stats.expired + stats.evicted + stats.moved + u64::from(stats.current) + u64::from(stats.statics)).sum()
     }
 
     fn is_saved(&self) -> bool {
         self.saved.is_some_and(|(_, version)| version == self.version())
     }
 
-    fn save_if_due(&mut self) {
-        if self.is_saved() || self.saved.is_some_and(|(when, _)| when.elapsed() < SAVE_EVERY) {
+    /// Writes the MAC tables down when they changed, but not too often; at once after a change that a person made.
+    fn save_if_due(&mut self, at_once: bool) {
+        if !at_once && (self.is_saved() || self.saved.is_some_and(|(when, _)| when.elapsed() < SAVE_EVERY)) {
             return;
         }
         let version = self.version();

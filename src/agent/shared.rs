@@ -11,6 +11,8 @@ use std::time::Duration;
 use nix::time::{ClockId, clock_gettime};
 
 use super::counters::Counters;
+use crate::ctl::api::FdbChanged;
+use crate::ctl::service::Answer;
 use crate::dp::Dispatch;
 use crate::plan::Memory;
 use crate::switch::{FLOW_LIMIT, FlowTable, Moment, Policy, Revalidator, Seed, Switch};
@@ -23,12 +25,17 @@ pub(super) struct Core {
     pub(super) revalidator: Revalidator,
 }
 
+/// A change of a MAC table that is done, and who waits for flows to follow it.
+pub(super) type Waiting = (FdbChanged, Answer<FdbChanged>);
+
 /// What the agent's threads share.
 #[derive(Debug)]
 pub(super) struct Shared {
     core: Mutex<Core>,
     memory: Mutex<Memory>,
     bell: (Mutex<bool>, Condvar),
+    /// Changes of MAC tables that are answered when the revalidator has passed over the flows.
+    waiting: Mutex<Vec<Waiting>>,
     /// The datapath by its local port's index; 0 while there is none.
     datapath: AtomicU32,
     per_vport: AtomicBool,
@@ -54,6 +61,7 @@ impl Shared {
             }),
             memory: Mutex::default(),
             bell: (Mutex::new(false), Condvar::new()),
+            waiting: Mutex::default(),
             datapath: AtomicU32::new(0),
             per_vport: AtomicBool::new(false),
             busy: AtomicBool::new(false),
@@ -92,6 +100,17 @@ impl Shared {
     pub(super) fn ring(&self) {
         *lock(&self.bell.0) = true;
         self.bell.1.notify_one();
+    }
+
+    /// Has the revalidator pass over the flows, and answers then.
+    pub(super) fn answer_after_pass(&self, changed: FdbChanged, answer: Answer<FdbChanged>) {
+        lock(&self.waiting).push((changed, answer));
+        self.ring();
+    }
+
+    /// Those who wait for a pass. One that begins after this call answers them.
+    pub(super) fn waiting(&self) -> Vec<Waiting> {
+        std::mem::take(&mut *lock(&self.waiting))
     }
 
     /// Waits for the bell, at most `timeout`; for ever without one, because then there is nothing to do before it rings.

@@ -150,7 +150,8 @@ impl Worker {
                 // A client that went away does not hear how it ended; the log does not need it either.
                 let _ = lines.send(last);
             }
-            Order::Request(Request::Status(_) | Request::Fdb(..) | Request::Metrics(_)) => {}
+            // Questions and MAC tables are the front's.
+            Order::Request(_) => {}
             Order::Lease(ifname, event) => self.lease(ifname, event),
         }
     }

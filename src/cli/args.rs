@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use super::fdb::FdbArgs;
 use super::flows::{self, FlowsArgs};
 use super::metrics::MetricsArgs;
 use super::stats::StatsArgs;
 use super::top::TopArgs;
+use super::trace::{self, TraceArgs};
 
 /// Open vSwitch bridges from ifcfg files, without Open vSwitch's userspace.
 #[derive(Debug, Parser)]
@@ -84,14 +86,11 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print the MAC table of a bridge, or of all
-    Fdb {
-        /// A bridge
-        bridge: Option<String>,
-        /// Print JSON instead of text
-        #[arg(long)]
-        json: bool,
-    },
+    /// Print the MAC table of a bridge, or of all; or change it
+    Fdb(FdbArgs),
+    /// Print how a bridge would treat a packet, step by step
+    #[command(long_about = trace::ABOUT)]
+    Trace(TraceArgs),
     /// Print the kernel's flows, as `ovs-dpctl dump-flows` does
     #[command(long_about = flows::ABOUT)]
     Flows(FlowsArgs),

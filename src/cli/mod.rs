@@ -21,6 +21,7 @@ mod stats;
 mod status;
 mod table;
 mod top;
+mod trace;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -68,7 +69,8 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Change(Change::Down { names, common }) => change::down(&run, names, common),
         Command::Show { json } => show::run(&run, json),
         Command::Status { name, json } => status::run(&run, name.as_deref(), json),
-        Command::Fdb { bridge, json } => fdb::run(&run, bridge.as_deref(), json),
+        Command::Fdb(args) => fdb::run(&run, args),
+        Command::Trace(args) => trace::run(&run, &args),
         Command::Flows(args) => flows::run(&run, &args),
         Command::Stats(args) => stats::run(&args),
         Command::Top(args) => top::run(&args),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use zlink::introspect::CustomType;
 
 use crate::error::{Error, Kind};
+use crate::switch;
 
 /// What a line of progress reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, CustomType)]
@@ -112,15 +113,87 @@ pub struct FdbEntry {
     pub vlan: u16,
     /// The Ethernet address.
     pub mac: String,
-    /// Seconds since it was last seen.
+    /// Seconds since it was last seen; of a static one, since it was put there.
     pub age: u64,
+    /// Whether a person put it there: it does not age, and traffic does not move it.
+    pub is_static: bool,
 }
 
 /// The MAC tables asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
 pub struct Fdb {
-    /// Their entries, most recently seen last.
+    /// Their entries: of each bridge the static ones, then the learned ones, most recently seen last.
     pub entries: Vec<FdbEntry>,
+}
+
+/// What a change of a MAC table did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct FdbChanged {
+    /// Addresses added, changed or forgotten; 0 when all was so already.
+    pub changed: u32,
+}
+
+/// What a MAC table counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct FdbCounts {
+    /// The bridge.
+    pub bridge: String,
+    /// Addresses in it now.
+    pub current: u32,
+    /// The most there may be.
+    pub maximum: u32,
+    /// Of those in it now, the static ones.
+    pub statics: u32,
+    /// Addresses learned since the agent started.
+    pub learned: u64,
+    /// Addresses that aged out.
+    pub expired: u64,
+    /// Addresses evicted because the table was full.
+    pub evicted: u64,
+    /// Addresses found behind another port than before.
+    pub moved: u64,
+}
+
+/// What the MAC tables asked for count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct FdbStats {
+    /// A table each.
+    pub tables: Vec<FdbCounts>,
+}
+
+/// One step of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct TraceStep {
+    /// Which rule it is of: `admission`, `reserved`, `vlan`, `learning`, `lookup`, `output` or `left-out`.
+    pub rule: String,
+    /// What it found.
+    pub text: String,
+}
+
+/// How a bridge would treat a packet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct Trace {
+    /// The bridge.
+    pub bridge: String,
+    /// The packet as it was understood.
+    pub flow: String,
+    /// The decision's steps, in order.
+    pub steps: Vec<TraceStep>,
+    /// How the decision ended, in words.
+    pub verdict: String,
+    /// What a flow of the decision would match; null when none would be installed.
+    pub megaflow: Option<String>,
+    /// What it would do.
+    pub actions: String,
+}
+
+impl Trace {
+    /// What the switch told of `bridge`.
+    pub fn of(bridge: &str, told: switch::Trace) -> Self {
+        let switch::Trace { flow, steps, reason, megaflow, actions } = told;
+        let steps = steps.into_iter().map(|step| TraceStep { rule: step.rule.to_owned(), text: step.text }).collect();
+        Self { bridge: bridge.to_owned(), flow, steps, verdict: reason.text().to_owned(), megaflow, actions }
+    }
 }
 
 /// Why a request was not carried out. Each has the exit code of [`Kind`] in a command.

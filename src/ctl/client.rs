@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::api::{AgentStatus, ApiError, Fdb, Progress, Stage};
+use super::api::{AgentStatus, ApiError, Fdb, FdbChanged, FdbStats, Progress, Stage, Trace};
 use super::metrics::AgentMetrics;
-use super::service::Change;
+use super::service::{Change, FdbChange};
 use crate::error::{Error, Kind};
 
 /// How long the agent may take to answer a question, or to say the next thing about a change. A change's longest silence
@@ -141,6 +141,37 @@ impl Client {
     /// What the agent answered, or that it did not.
     pub fn fdb(&mut self, bridge: Option<&str>) -> Result<Fdb, Error> {
         self.call("io.ovsdp.Fdb", serde_json::json!({ "bridge": bridge }))
+    }
+
+    /// Has a MAC table changed. When it returns, flows follow the change and it survives the agent.
+    ///
+    /// # Errors
+    /// What the agent answered, or that it did not.
+    pub fn change_fdb(&mut self, change: &FdbChange) -> Result<FdbChanged, Error> {
+        use serde_json::json;
+        match change {
+            FdbChange::Add { bridge, port, vlan, mac } => {
+                self.call("io.ovsdp.FdbAdd", json!({ "bridge": bridge, "port": port, "vlan": vlan, "mac": mac }))
+            }
+            FdbChange::Del { bridge, vlan, mac } => self.call("io.ovsdp.FdbDel", json!({ "bridge": bridge, "vlan": vlan, "mac": mac })),
+            FdbChange::Flush { bridge } => self.call("io.ovsdp.FdbFlush", json!({ "bridge": bridge })),
+        }
+    }
+
+    /// What the MAC table of `bridge` counts, or that of every bridge.
+    ///
+    /// # Errors
+    /// What the agent answered, or that it did not.
+    pub fn fdb_stats(&mut self, bridge: Option<&str>) -> Result<FdbStats, Error> {
+        self.call("io.ovsdp.FdbStats", serde_json::json!({ "bridge": bridge }))
+    }
+
+    /// How `bridge` would treat a packet that `flow`, a flow's text, describes.
+    ///
+    /// # Errors
+    /// What the agent answered, or that it did not.
+    pub fn trace(&mut self, bridge: &str, flow: &str, names: bool) -> Result<Trace, Error> {
+        self.call("io.ovsdp.Trace", serde_json::json!({ "bridge": bridge, "flow": flow, "names": names }))
     }
 
     /// Calls a method that has one answer.

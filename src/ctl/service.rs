@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use zlink::tokio::unix::Listener;
 use zlink::{Reply, Server};
 
-use super::api::{AgentStatus, ApiError, Fdb, Progress, Stage};
+use super::api::{AgentStatus, ApiError, Fdb, FdbChanged, FdbStats, Progress, Stage, Trace};
 use super::metrics::AgentMetrics;
 use crate::error::{Error, Kind};
 
@@ -22,6 +22,50 @@ pub enum Change {
     /// Take down what is named.
     Down(Vec<String>),
 }
+
+/// What is to be changed in MAC tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FdbChange {
+    /// Put in a static address.
+    Add {
+        /// The bridge.
+        bridge: String,
+        /// The port it is behind.
+        port: String,
+        /// The VLAN, 0 for untagged frames.
+        vlan: u16,
+        /// The Ethernet address.
+        mac: String,
+    },
+    /// Take out an address, learned or static.
+    Del {
+        /// The bridge.
+        bridge: String,
+        /// The VLAN, 0 for untagged frames.
+        vlan: u16,
+        /// The Ethernet address.
+        mac: String,
+    },
+    /// Forget every learned address.
+    Flush {
+        /// The bridge; every one when it is `None`.
+        bridge: Option<String>,
+    },
+}
+
+/// A packet whose way is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceOf {
+    /// The bridge it comes into.
+    pub bridge: String,
+    /// The packet, as a flow's text.
+    pub flow: String,
+    /// Whether the answer calls ports by name only.
+    pub names: bool,
+}
+
+/// Where an answer goes.
+pub type Answer<T> = oneshot::Sender<Result<T, Error>>;
 
 /// Where a change's lines go: any number of `Ok`, then the last `Ok` with [`Stage::Done`] or one `Err`.
 pub type Lines = mpsc::UnboundedSender<Result<Progress, Error>>;
@@ -40,7 +84,13 @@ pub enum Request {
     /// Say how the agent and its bridges are.
     Status(oneshot::Sender<AgentStatus>),
     /// Say what is in the MAC table of one bridge, or of all.
-    Fdb(Option<String>, oneshot::Sender<Result<Fdb, Error>>),
+    Fdb(Option<String>, Answer<Fdb>),
+    /// Change a MAC table; answered when flows follow.
+    FdbChange(FdbChange, Answer<FdbChanged>),
+    /// Say what the MAC table of one bridge counts, or of all.
+    FdbStats(Option<String>, Answer<FdbStats>),
+    /// Say how a packet would be treated.
+    Trace(TraceOf, Answer<Trace>),
     /// Say what the agent measures of itself.
     Metrics(oneshot::Sender<AgentMetrics>),
 }
@@ -51,6 +101,9 @@ impl fmt::Debug for Request {
             Self::Change { change, dir, .. } => f.debug_struct("Change").field("change", change).field("dir", dir).finish(),
             Self::Status(_) => f.write_str("Status"),
             Self::Fdb(bridge, _) => f.debug_tuple("Fdb").field(bridge).finish(),
+            Self::FdbChange(change, _) => f.debug_tuple("FdbChange").field(change).finish(),
+            Self::FdbStats(bridge, _) => f.debug_tuple("FdbStats").field(bridge).finish(),
+            Self::Trace(of, _) => f.debug_tuple("Trace").field(of).finish(),
             Self::Metrics(_) => f.write_str("Metrics"),
         }
     }
@@ -111,6 +164,15 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Asks what has one answer.
+    async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, ApiError> {
+        let (sender, receiver) = oneshot::channel();
+        self.inbox.put(request(sender))?;
+        Ok(receiver.await.map_err(|_| gone())??)
+    }
+}
+
 /// What the macro below generates stands beside its `impl`; this module is there to say so once.
 mod interface {
     #![allow(missing_docs, reason = "zlink::service generates undocumented public helper types")]
@@ -119,9 +181,11 @@ mod interface {
     use tokio::sync::oneshot;
     use zlink::Reply;
 
-    use super::super::api::{AgentStatus, ApiError, BridgeStatus, Fdb, FdbEntry, LeaseStatus, Progress, Stage};
+    use super::super::api::{
+        AgentStatus, ApiError, BridgeStatus, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, LeaseStatus, Progress, Stage, Trace, TraceStep,
+    };
     use super::super::metrics::{AgentMetrics, Losses, Timing};
-    use super::{Change, Request, Service, gone};
+    use super::{Change, FdbChange, Request, Service, TraceOf, gone};
 
     #[zlink::service(
         interface = "io.ovsdp",
@@ -129,7 +193,10 @@ mod interface {
         product = "ovsdp",
         version = env!("CARGO_PKG_VERSION"),
         url = env!("CARGO_PKG_REPOSITORY"),
-        types = [Progress, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, Stage, Timing, Losses, AgentMetrics]
+        types = [
+            Progress, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Stage, Timing,
+            Losses, AgentMetrics
+        ]
     )]
     impl Service {
         /// Bring up what `names` names, every ONBOOT bridge when it is empty, from the ifcfg files of `dir`.
@@ -153,9 +220,33 @@ mod interface {
 
         /// The MAC table of `bridge`, or of every bridge.
         async fn fdb(&self, bridge: Option<String>) -> Result<Fdb, ApiError> {
-            let (sender, receiver) = oneshot::channel();
-            self.inbox.put(Request::Fdb(bridge, sender))?;
-            Ok(receiver.await.map_err(|_| gone())??)
+            self.ask(|answer| Request::Fdb(bridge, answer)).await
+        }
+
+        /// Put a static address into the MAC table of `bridge`, behind `port`. Answered when flows follow.
+        async fn fdb_add(&self, bridge: String, port: String, vlan: u16, mac: String) -> Result<FdbChanged, ApiError> {
+            self.ask(|answer| Request::FdbChange(FdbChange::Add { bridge, port, vlan, mac }, answer)).await
+        }
+
+        /// Take an address, learned or static, out of the MAC table of `bridge`. Answered when flows follow.
+        async fn fdb_del(&self, bridge: String, vlan: u16, mac: String) -> Result<FdbChanged, ApiError> {
+            self.ask(|answer| Request::FdbChange(FdbChange::Del { bridge, vlan, mac }, answer)).await
+        }
+
+        /// Forget every learned address of `bridge`, or of every bridge; static ones stay. Answered when flows follow.
+        async fn fdb_flush(&self, bridge: Option<String>) -> Result<FdbChanged, ApiError> {
+            self.ask(|answer| Request::FdbChange(FdbChange::Flush { bridge }, answer)).await
+        }
+
+        /// What the MAC table of `bridge` counts, or that of every bridge.
+        async fn fdb_stats(&self, bridge: Option<String>) -> Result<FdbStats, ApiError> {
+            self.ask(|answer| Request::FdbStats(bridge, answer)).await
+        }
+
+        /// How `bridge` would treat a packet that `flow`, a flow's text, describes; with `names` ports are called by name only.
+        /// Nothing is learned.
+        async fn trace(&self, bridge: String, flow: String, names: bool) -> Result<Trace, ApiError> {
+            self.ask(|answer| Request::Trace(TraceOf { bridge, flow, names }, answer)).await
         }
 
         /// How long the agent's work took, and what its netlink sockets lost.

@@ -9,6 +9,8 @@
 //! terse dump ───→ Revalidator::check ─→ Verdict { Keep, Delete, Modify, Stranger }          revalidate.rs, flows.rs
 //! files, links ─→ Switch::set_topology ─→ a new generation: every flow is decided again     topology.rs, state.rs
 //! restart ──────→ Switch::snapshot, restore; Revalidator::adopt                             fdb/snapshot.rs
+//! a person ─────→ Switch::pin, unlearn, flush ─→ stations to decide anew for                 tables.rs
+//! a question ───→ Switch::trace, explain ─→ the steps of a decision that is not carried out  steps.rs, trace.rs
 //! ```
 //!
 //! What holds, and what the tests check: a flow in the kernel does to every packet it matches what the switch would do with
@@ -25,8 +27,11 @@ mod normal;
 mod reserved;
 mod revalidate;
 mod state;
+mod steps;
+mod tables;
 mod time;
 mod topology;
+mod trace;
 mod ufid;
 
 pub use decision::{Decision, Install, Learned, Reason, Station};
@@ -35,6 +40,9 @@ pub use flows::{FLOW_LIMIT, Flow, FlowStats, FlowTable, Insert};
 pub use ovsdp_proto::flow::Ufid;
 pub use revalidate::{Counters, Found, Pass, Policy, Revalidator, Verdict, Why};
 pub use state::Switch;
+pub use steps::{LeftOut, Step};
+pub use tables::Refused;
 pub use time::Moment;
 pub use topology::{BadTopology, Bridge, BridgeId, Port, PortId, Topology};
+pub use trace::{Told, Trace, Untraceable};
 pub use ufid::Seed;

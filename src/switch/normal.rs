@@ -6,15 +6,18 @@
 //! 4. Lookup: to the destination's port; dropped if that is where it came from; to every other port if it is not known.
 //!
 //! Each step records what it read of the packet, and only that is in the mask: the flow then answers exactly the packets
-//! for which every step would read the same.
+//! for which every step would read the same. Each step also tells an [`Observer`] what it found, which is how a decision is
+//! traced; for packets that is [`Silent`], and nothing of it is left in the program.
 
 use ovsdp_proto::key::{L2, VLAN_PRESENT};
 
 use super::decision::{Decision, Install, Learned, Read, Reason, Station};
-use super::fdb::Learn;
+use super::fdb::{Fdb, Learn};
 use super::reserved::is_reserved;
 use super::state::{Bridge, Ingress, Switch};
+use super::steps::{LeftOut, Observer, Silent, Step};
 use super::time::Moment;
+use super::topology::PortId;
 
 /// What to do about the packet's sender.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,13 +35,21 @@ impl Switch {
     /// Then, in one batch: delete the flows `out.learned` made wrong, install the decision, execute it. In that order a
     /// station that moved is found by the next packet. Decisions must reach the kernel in the order they were made.
     pub fn upcall(&mut self, now: Moment, key: &[u8], out: &mut Decision) {
-        self.decide(now, key, out, Teach::Yes);
+        self.decide(now, key, out, Teach::Yes, &mut Silent);
     }
 
     /// Decides the same without learning: what a flow of this key should do now. `out.unlearned` says that its sender is
     /// not known to be behind this port.
     pub fn translate(&mut self, now: Moment, key: &[u8], out: &mut Decision) {
-        self.decide(now, key, out, Teach::No);
+        self.decide(now, key, out, Teach::No, &mut Silent);
+    }
+
+    /// Decides as [`upcall`](Self::upcall) would, without learning, and returns each step. Only time does anything: what has
+    /// expired by `now` goes.
+    pub fn trace(&mut self, now: Moment, key: &[u8], out: &mut Decision) -> Vec<Step> {
+        let mut steps = Vec::new();
+        self.decide(now, key, out, Teach::No, &mut steps);
+        steps
     }
 
     /// Learns from packets the kernel handled by itself: the last of them had this key and came in at `used`. Without
@@ -59,10 +70,10 @@ impl Switch {
         if known.is_none() && now.since(used) >= self.bridges[ingress.bridge].fdb.limits().aging() {
             return None;
         }
-        self.learn(now, ingress, vlan, &l2)
+        self.learn(now, ingress, vlan, &l2).1
     }
 
-    fn decide(&mut self, now: Moment, key: &[u8], out: &mut Decision, teach: Teach) {
+    fn decide<O: Observer>(&mut self, now: Moment, key: &[u8], out: &mut Decision, teach: Teach, observer: &mut O) {
         out.clear();
         let mut read = Read::default();
         let Ok(l2) = L2::parse(key) else { return };
@@ -72,36 +83,51 @@ impl Switch {
         };
         let bridge = self.bridges[ingress.bridge].id;
         (out.bridge, out.port) = (Some(bridge), Some(ingress.port));
+        observer.step(Step::Admitted { bridge, port: ingress.port });
 
         read.dst = true;
         if is_reserved(l2.eth_dst) {
             return out.settle(&l2, Reason::Reserved, read, Install::Yes);
         }
+        observer.step(Step::NotReserved { destination: l2.eth_dst });
         let vlan = match admit(&l2) {
             Ok(vlan) => vlan,
             Err(reason) => return out.settle(&l2, reason, read, Install::No),
         };
+        observer.step(Step::Vlan { vlan, tagged: l2.vlan.is_some() });
 
         (read.src, read.vid) = (true, true);
         let station = |mac| Station { bridge, vlan, mac };
         self.expire_in(ingress.bridge, now);
-        if !l2.eth_src.is_multicast() {
+        let learn = if l2.eth_src.is_multicast() {
+            Learn::Refused
+        } else {
             out.from = Some(station(l2.eth_src));
             match teach {
-                Teach::Yes => out.learned = self.learn(now, ingress, vlan, &l2),
+                Teach::Yes => {
+                    let (learn, learned) = self.learn(now, ingress, vlan, &l2);
+                    out.learned = learned;
+                    learn
+                }
                 Teach::No => {
-                    let known = self.bridges[ingress.bridge].fdb.find((vlan, l2.eth_src));
-                    out.unlearned = known.is_none_or(|known| known.port != ingress.port);
+                    let learn = self.bridges[ingress.bridge].fdb.foresee((vlan, l2.eth_src), ingress.port);
+                    out.unlearned = matches!(learn, Learn::New { .. } | Learn::Moved { .. });
+                    learn
                 }
             }
-        }
+        };
+        observer.step(Step::Sender { sender: l2.eth_src, learn });
 
+        let bridge = &self.bridges[ingress.bridge];
         let reason = if l2.eth_dst.is_multicast() {
-            flood(&self.bridges[ingress.bridge], ingress, out);
+            observer.step(Step::Group { destination: l2.eth_dst });
+            flood(bridge, ingress, out, observer);
             Reason::Group
         } else {
             out.to = Some(station(l2.eth_dst));
-            self.unicast(ingress, vlan, &l2, out)
+            let found = locate(&bridge.fdb, learn, ingress, vlan, &l2);
+            observer.step(Step::Station { destination: l2.eth_dst, port: found });
+            self.unicast(ingress, found, out, observer)
         };
         out.settle(&l2, reason, read, Install::Yes);
     }
@@ -118,38 +144,50 @@ impl Switch {
         self.by_dp_port.get(&in_port).copied().ok_or((Reason::UnknownPort, Install::Briefly))
     }
 
-    fn learn(&mut self, now: Moment, ingress: Ingress, vlan: u16, l2: &L2) -> Option<Learned> {
+    #[inline]
+    fn learn(&mut self, now: Moment, ingress: Ingress, vlan: u16, l2: &L2) -> (Learn, Option<Learned>) {
         let Bridge { id, fdb, .. } = &mut self.bridges[ingress.bridge];
         let bridge = *id;
-        let learned = |moved| Learned { station: Station { bridge, vlan, mac: l2.eth_src }, port: ingress.port, moved };
-        match fdb.learn(now, (vlan, l2.eth_src), ingress.port) {
-            Learn::Known | Learn::Refused => None,
-            Learn::Moved { .. } => Some(learned(true)),
+        let learned = |moved| Some(Learned { station: Station { bridge, vlan, mac: l2.eth_src }, port: ingress.port, moved });
+        let learn = fdb.learn(now, (vlan, l2.eth_src), ingress.port);
+        let learned = match learn {
+            Learn::Known | Learn::Static { .. } | Learn::Refused => None,
+            Learn::Moved { .. } => learned(true),
             Learn::New { evicted } => {
                 if let Some((vlan, mac)) = evicted {
                     self.forget(Station { bridge, vlan, mac });
                 }
-                Some(learned(false))
+                learned(false)
             }
-        }
+        };
+        (learn, learned)
     }
 
-    fn unicast(&self, ingress: Ingress, vlan: u16, l2: &L2, out: &mut Decision) -> Reason {
-        let bridge = &self.bridges[ingress.bridge];
-        let found = bridge.fdb.find((vlan, l2.eth_dst)).map(|found| found.port);
+    /// To the port a station is behind; everywhere when that is not known.
+    fn unicast<O: Observer>(&self, ingress: Ingress, found: Option<PortId>, out: &mut Decision, observer: &mut O) -> Reason {
         if found == Some(ingress.port) {
             return Reason::SamePort;
         }
-        match found.and_then(|port| self.dp_ports.get(&port)) {
-            Some(dp_port) => {
-                out.output(*dp_port);
+        match found.and_then(|port| Some((port, *self.dp_ports.get(&port)?))) {
+            Some((port, dp_port)) => {
+                out.output(dp_port);
+                observer.step(Step::Output { port });
                 Reason::Forwarded
             }
             None => {
-                flood(bridge, ingress, out);
+                flood(&self.bridges[ingress.bridge], ingress, out, observer);
                 Reason::Unknown
             }
         }
+    }
+}
+
+/// Where the destination is once `learn` has happened to the table, whether it has already or is only foreseen.
+fn locate(fdb: &Fdb, learn: Learn, ingress: Ingress, vlan: u16, l2: &L2) -> Option<PortId> {
+    match learn {
+        Learn::New { .. } | Learn::Moved { .. } if l2.eth_dst == l2.eth_src => Some(ingress.port),
+        Learn::New { evicted: Some(gone) } if gone == (vlan, l2.eth_dst) => None,
+        _ => fdb.find((vlan, l2.eth_dst)).map(|found| found.port),
     }
 }
 
@@ -164,8 +202,13 @@ fn admit(l2: &L2) -> Result<u16, Reason> {
 }
 
 /// To every port but the one it came from.
-fn flood(bridge: &Bridge, ingress: Ingress, out: &mut Decision) {
-    for port in bridge.ports.iter().filter(|port| port.id != ingress.port) {
+fn flood<O: Observer>(bridge: &Bridge, ingress: Ingress, out: &mut Decision, observer: &mut O) {
+    for port in &bridge.ports {
+        if port.id == ingress.port {
+            observer.step(Step::LeftOut { port: port.id, why: LeftOut::CameFrom });
+            continue;
+        }
         out.output(port.dp_port);
+        observer.step(Step::Output { port: port.id });
     }
 }

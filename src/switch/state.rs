@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use ovsdp_proto::IfName;
 
 use super::decision::Station;
-use super::fdb::{self, Fdb, FdbEntry, Found, Restored};
+use super::fdb::{self, Address, Fdb, FdbEntry, Found, Restored};
 use super::time::Moment;
 use super::topology::{BadTopology, BridgeId, PortId, Topology};
 
@@ -122,7 +122,7 @@ impl Switch {
             }
             bridge.ports.sort_by_key(|port| port.dp_port);
             for gone in before.values().filter(|id| !self.dp_ports.contains_key(*id)) {
-                bridge.fdb.flush_port(*gone, &mut |_| {});
+                bridge.fdb.forget_port(*gone, &mut |_| {});
             }
             self.bridges.push(bridge);
         }
@@ -141,23 +141,6 @@ impl Switch {
     /// When [`expire`](Self::expire) has something to do next; `None` when no station is known.
     pub fn next_expiry(&self) -> Option<Moment> {
         self.bridges.iter().filter_map(|bridge| bridge.fdb.next_expiry()).min()
-    }
-
-    /// Forgets every station of a bridge, or of one of its ports. Returns whether there is such a bridge and port.
-    pub fn flush(&mut self, bridge: &str, port: Option<&str>) -> bool {
-        let Some(index) = self.index_of(bridge) else { return false };
-        let Self { bridges, outdated, .. } = self;
-        let Bridge { id, ports, fdb, .. } = &mut bridges[index];
-        let bridge = *id;
-        let mut gone = |(vlan, mac)| outdated.forget(Station { bridge, vlan, mac });
-        match port {
-            None => fdb.flush(&mut gone),
-            Some(name) => match ports.iter().find(|port| *port.name == *name) {
-                Some(port) => fdb.flush_port(port.id, &mut gone),
-                None => return false,
-            },
-        }
-        true
     }
 
     /// A bridge's MAC table.
@@ -196,7 +179,12 @@ impl Switch {
         self.dp_ports.get(&id).copied()
     }
 
-    /// Every MAC table as values that survive a restart, each bridge's least recently used address first.
+    /// The number in the datapath of a bridge's port that a person calls so: by its name, or `LOCAL`.
+    pub fn port_number(&self, bridge: &str, word: &str) -> Option<u32> {
+        self.bridges[self.index_of(bridge)?].port(word).map(|port| port.dp_port)
+    }
+
+    /// Every MAC table as values that survive a restart: each bridge's static addresses, then its least recently used first.
     pub fn snapshot(&self, now: Moment) -> Vec<FdbEntry> {
         let mut all = Vec::new();
         for bridge in &self.bridges {
@@ -216,7 +204,7 @@ impl Switch {
             let mine = entries.iter().filter(|entry| entry.bridge == bridge.name);
             let restored = mine.filter_map(|entry| {
                 let port = *ids.get(&*entry.port)?;
-                Some(Restored { address: (entry.vlan, entry.mac), port, used: fdb::seen(now, entry) })
+                Some(Restored { address: (entry.vlan, entry.mac), port, used: fdb::seen(now, entry), is_static: entry.is_static })
             });
             count += bridge.fdb.restore(now, restored);
         }
@@ -239,10 +227,15 @@ impl Switch {
 
     /// Lets a bridge's silent stations go.
     pub(super) fn expire_in(&mut self, index: usize, now: Moment) {
+        self.drain(index, |fdb, gone| fdb.expire(now, gone));
+    }
+
+    /// Has `take` remove addresses from a bridge's MAC table, and notes that their stations are no longer known.
+    pub(super) fn drain(&mut self, index: usize, take: impl FnOnce(&mut Fdb, &mut dyn FnMut(Address))) {
         let Self { bridges, outdated, .. } = self;
         let Bridge { id, fdb, .. } = &mut bridges[index];
         let bridge = *id;
-        fdb.expire(now, &mut |(vlan, mac)| outdated.forget(Station { bridge, vlan, mac }));
+        take(fdb, &mut |(vlan, mac)| outdated.forget(Station { bridge, vlan, mac }));
     }
 
     fn fresh_id(&mut self) -> u32 {
@@ -250,7 +243,7 @@ impl Switch {
         self.last_id
     }
 
-    fn index_of(&self, bridge: &str) -> Option<usize> {
+    pub(super) fn index_of(&self, bridge: &str) -> Option<usize> {
         self.bridges.iter().position(|one| *one.name == *bridge)
     }
 }

@@ -7,6 +7,8 @@ mod restart;
 mod revalidate;
 mod rules;
 mod sim;
+mod statics;
+mod trace;
 
 use std::time::Duration;
 

@@ -13,15 +13,18 @@ use super::{mac, name};
 
 /// Something that happens.
 #[derive(Debug, Clone)]
-enum Event {
+pub(super) enum Event {
     Packet { port: u32, dst: u32, src: u32, tags: Vec<(u16, u16)>, eth_type: u16, payload: [u8; 5] },
     Wait(u64),
     Revalidate,
     Rewire(Vec<(bool, u32)>),
+    Pin { bridge: u32, port: u32, vlan: u16, station: u32 },
+    Unlearn { bridge: u32, vlan: u16, station: u32 },
+    Flush(u32),
 }
 
 /// Addresses: a few stations, and groups of every kind.
-fn address(number: u32) -> Mac {
+pub(super) fn address(number: u32) -> Mac {
     match number {
         0 => Mac::BROADCAST,
         1 => Mac([1, 0x80, 0xc2, 0, 0, 0]),
@@ -39,12 +42,26 @@ fn packet() -> impl Strategy<Value = Event> {
         .prop_map(|(port, dst, src, tags, eth_type, payload)| Event::Packet { port, dst, src, tags, eth_type, payload })
 }
 
+/// Anything.
+pub(super) fn event() -> impl Strategy<Value = Event> {
+    let vlan = || prop_oneof![Just(0u16), Just(5), Just(6)];
+    prop_oneof![
+        60 => packet(),
+        6 => (0..20_000u64).prop_map(Event::Wait),
+        4 => Just(Event::Revalidate),
+        2 => wiring().prop_map(Event::Rewire),
+        4 => (0..2u32, 2..8u32, vlan(), 2..10u32).prop_map(|(bridge, port, vlan, station)| Event::Pin { bridge, port, vlan, station }),
+        2 => (0..2u32, vlan(), 2..10u32).prop_map(|(bridge, vlan, station)| Event::Unlearn { bridge, vlan, station }),
+        1 => (0..2u32).prop_map(Event::Flush),
+    ]
+}
+
 /// Which of the ports 2 to 7 exist, and on which of two bridges (whose local ports are 0 and 1).
-fn wiring() -> impl Strategy<Value = Vec<(bool, u32)>> {
+pub(super) fn wiring() -> impl Strategy<Value = Vec<(bool, u32)>> {
     proptest::collection::vec((any::<bool>(), 0..3u32), 6)
 }
 
-fn topology(wiring: &[(bool, u32)]) -> Topology {
+pub(super) fn topology(wiring: &[(bool, u32)]) -> Topology {
     let mut bridges = [Bridge::new(name("br0"), 0).table_size(10), Bridge::new(name("br1"), 1).table_size(10)];
     for (number, (second, present)) in (2..).zip(wiring) {
         if *present > 0 {
@@ -86,6 +103,31 @@ impl Naive {
     }
 }
 
+impl Agent {
+    /// Lets something happen that is no packet. A person may ask for what is not there.
+    pub(super) fn happens(&mut self, event: &Event) {
+        match event {
+            Event::Packet { .. } => {}
+            Event::Wait(time) => self.now = self.now + Duration::from_millis(*time),
+            Event::Revalidate => {
+                self.revalidate();
+            }
+            Event::Rewire(wiring) => {
+                self.switch.set_topology(self.now, topology(wiring)).unwrap();
+            }
+            Event::Pin { bridge, port, vlan, station } => {
+                let _ = self.switch.pin(self.now, &format!("br{bridge}"), &format!("p{port}"), (*vlan, address(*station)));
+            }
+            Event::Unlearn { bridge, vlan, station } => {
+                let _ = self.switch.unlearn(&format!("br{bridge}"), *vlan, address(*station));
+            }
+            Event::Flush(bridge) => {
+                self.switch.flush(&format!("br{bridge}"), None).unwrap();
+            }
+        }
+    }
+}
+
 /// Sends a packet and returns the ports it came out of, sorted.
 fn send(agent: &mut Agent, event: &Event) -> Vec<u32> {
     let Event::Packet { port, dst, src, tags, eth_type, payload } = event else { return Vec::new() };
@@ -119,32 +161,14 @@ proptest! {
     #[test]
     fn revalidated_flows_decide_as_the_switch(
         first in wiring(),
-        events in proptest::collection::vec(
-            prop_oneof![
-                30 => packet(),
-                3 => (0..20_000u64).prop_map(Event::Wait),
-                2 => Just(Event::Revalidate),
-                1 => wiring().prop_map(Event::Rewire),
-            ],
-            1..250,
-        ),
+        events in proptest::collection::vec(event(), 1..250),
         eager: bool,
     ) {
         let mut agent = Agent::new(topology(&first));
         agent.strict = eager;
         for event in &events {
-            match event {
-                Event::Packet { .. } => {
-                    send(&mut agent, event);
-                }
-                Event::Wait(time) => agent.now = agent.now + Duration::from_millis(*time),
-                Event::Revalidate => {
-                    agent.revalidate();
-                }
-                Event::Rewire(wiring) => {
-                    agent.switch.set_topology(agent.now, topology(wiring)).unwrap();
-                }
-            }
+            send(&mut agent, event);
+            agent.happens(event);
             // Not eager: flows may lag behind; a second pass after the last event must leave nothing to do.
             if eager {
                 agent.revalidate();

@@ -5,6 +5,9 @@
 //! same time whatever the size (finding the fullest port: its logarithm in the number of ports), and none allocates once
 //! the table has been full. Addresses are chosen by strangers: the hash is seeded at random.
 //!
+//! An address that a person put in is static: it does not age, traffic does not move it and flushing leaves it. It counts
+//! as its port's like any other, and goes when its port must give one up and has no learned one left.
+//!
 //! It must not know ports' names, packets or flows.
 
 mod ports;
@@ -68,6 +71,8 @@ pub struct Stats {
     pub current: u32,
     /// Addresses it can have.
     pub max: u32,
+    /// Of the addresses in the table, those that are static.
+    pub statics: u32,
     /// Addresses added because a station spoke.
     pub learned: u64,
     /// Addresses removed because a station was silent for the aging time.
@@ -81,11 +86,16 @@ pub struct Stats {
 /// An address within a bridge: its VLAN (0 when untagged) and the address itself.
 pub type Address = (u16, Mac);
 
-/// What learning did.
+/// What learning did, or would do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Learn {
     /// The station was there already; it is now the most recently used.
     Known,
+    /// The station is static: it stays where it is, wherever it speaks.
+    Static {
+        /// The port it is behind.
+        port: PortId,
+    },
     /// The station is new; the address that made room for it, if one had to.
     New {
         /// What was evicted.
@@ -105,8 +115,10 @@ pub enum Learn {
 pub struct Found {
     /// The port it was last seen behind.
     pub port: PortId,
-    /// When that was.
+    /// When that was; of a static one, when it was put there.
     pub used: Moment,
+    /// Whether it is static.
+    pub is_static: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +127,7 @@ struct Entry {
     key: u64,
     used: Moment,
     slot: u32,
+    is_static: bool,
 }
 
 fn pack((vlan, mac): Address) -> u64 {
@@ -134,9 +147,12 @@ pub struct Fdb {
     index: HashTable<u32>,
     entries: Vec<Entry>,
     free: Vec<u32>,
-    /// Every entry, the least recently used first; sorted by `used`, because `latest` never goes back.
+    /// Every learned entry, the least recently used first; sorted by `used`, because `latest` never goes back.
     lru: Chain,
-    lru_links: Links,
+    /// Every static entry, in the order they were put in.
+    statics: Chain,
+    /// Of both.
+    links: Links,
     ports: Ports,
     port_links: Links,
     latest: Moment,
@@ -153,7 +169,8 @@ impl Fdb {
             entries: Vec::new(),
             free: Vec::new(),
             lru: Chain::EMPTY,
-            lru_links: Links::default(),
+            statics: Chain::EMPTY,
+            links: Links::default(),
             ports: Ports::default(),
             port_links: Links::default(),
             latest: Moment(0),
@@ -170,15 +187,15 @@ impl Fdb {
     /// next [`expire`](Self::expire).
     pub fn set_limits(&mut self, limits: Limits, gone: &mut dyn FnMut(Address)) {
         self.limits = limits;
-        while self.lru.len() > limits.size {
-            let Some(address) = self.evict() else { break };
-            gone(address);
+        while self.len() > limits.size {
+            let Some(index) = self.victim() else { break };
+            gone(self.evict(index));
         }
     }
 
     /// How many addresses there are.
     pub const fn len(&self) -> u32 {
-        self.lru.len()
+        self.lru.len() + self.statics.len()
     }
 
     /// Whether there are none.
@@ -188,41 +205,66 @@ impl Fdb {
 
     /// What happened so far.
     pub const fn stats(&self) -> Stats {
-        Stats { current: self.lru.len(), max: self.limits.size, ..self.stats }
+        Stats { current: self.len(), max: self.limits.size, statics: self.statics.len(), ..self.stats }
     }
 
     /// Notes that a station spoke behind `port`.
     pub fn learn(&mut self, now: Moment, address: Address, port: PortId) -> Learn {
-        if address.1.is_multicast() {
-            return Learn::Refused;
-        }
+        let (learn, index) = self.outcome(address, port);
         let now = self.clock(now);
-        let key = pack(address);
-        if let Some(index) = self.position(key) {
-            let entry = &mut self.entries[index as usize];
-            entry.used = now;
-            let slot = entry.slot;
-            self.lru.move_back(&mut self.lru_links, index);
-            let from = self.ports.port(slot);
-            if from == port {
+        match (learn, index) {
+            (Learn::Known, Some(index)) => {
+                let slot = self.touch(now, index);
                 self.ports.touch(&mut self.port_links, slot, index);
-                return Learn::Known;
             }
-            self.ports.remove(&mut self.port_links, slot, index);
-            self.entries[index as usize].slot = self.ports.add(&mut self.port_links, port, index);
-            self.stats.moved += 1;
-            return Learn::Moved { from };
+            (Learn::Moved { .. }, Some(index)) => {
+                let slot = self.touch(now, index);
+                self.ports.remove(&mut self.port_links, slot, index, false);
+                self.entries[index as usize].slot = self.ports.add(&mut self.port_links, port, index, false);
+                self.stats.moved += 1;
+            }
+            (Learn::New { .. }, victim) => {
+                if let Some(index) = victim {
+                    self.evict(index);
+                }
+                self.insert(pack(address), now, port, false);
+                self.stats.learned += 1;
+            }
+            _ => {}
         }
-        let evicted = if self.lru.len() >= self.limits.size { self.evict() } else { None };
-        self.insert(key, now, port);
-        self.stats.learned += 1;
-        Learn::New { evicted }
+        learn
+    }
+
+    /// What [`learn`](Self::learn) would do. Changes nothing.
+    pub fn foresee(&self, address: Address, port: PortId) -> Learn {
+        self.outcome(address, port).0
+    }
+
+    /// Puts a static station behind `port`: it stays there until it is forgotten, evicted or the port goes. Says what became
+    /// of it: [`Learn::Known`] of a station that was learned there, [`Learn::Static`] when it was so already.
+    pub fn pin(&mut self, now: Moment, address: Address, port: PortId) -> Learn {
+        let now = self.clock(now);
+        let (learn, index) = self.outcome(address, port);
+        match (learn, index) {
+            (Learn::Refused, _) => return Learn::Refused,
+            (Learn::Static { port: at }, _) if at == port => return learn,
+            (Learn::New { .. }, Some(index)) => {
+                self.evict(index);
+            }
+            (_, Some(index)) => self.remove(index),
+            (_, None) => {}
+        }
+        let learn = match learn {
+            Learn::Static { port: from } => Learn::Moved { from },
+            learn => learn,
+        };
+        self.insert(pack(address), now, port, true);
+        learn
     }
 
     /// Where a station is. Does not make it more recently used: only its own packets do.
     pub fn find(&self, address: Address) -> Option<Found> {
-        let entry = self.entries[self.position(pack(address))? as usize];
-        Some(Found { port: self.ports.port(entry.slot), used: entry.used })
+        Some(self.found(self.position(pack(address))?))
     }
 
     /// Removes what was not seen for the aging time and hands it to `gone`.
@@ -253,7 +295,7 @@ impl Fdb {
         index.is_some()
     }
 
-    /// Removes every address and hands it to `gone`.
+    /// Removes every learned address and hands it to `gone`.
     pub fn flush(&mut self, gone: &mut dyn FnMut(Address)) {
         while let Some(index) = self.lru.front() {
             let key = self.entries[index as usize].key;
@@ -262,11 +304,23 @@ impl Fdb {
         }
     }
 
-    /// Removes every address behind `port` and hands it to `gone`.
+    /// Removes every learned address behind `port` and hands it to `gone`.
     pub fn flush_port(&mut self, port: PortId, gone: &mut dyn FnMut(Address)) {
+        let learned = self.ports.slot_of(port).map_or(0, |slot| self.ports.learned(slot));
+        self.take(port, learned, gone);
+    }
+
+    /// Removes every address behind `port`, which is no more, and hands it to `gone`.
+    pub fn forget_port(&mut self, port: PortId, gone: &mut dyn FnMut(Address)) {
+        let all = self.ports.slot_of(port).map_or(0, |slot| self.ports.count(slot));
+        self.take(port, all, gone);
+    }
+
+    /// Removes the first `count` addresses behind `port`: the learned ones before the static ones.
+    fn take(&mut self, port: PortId, count: u32, gone: &mut dyn FnMut(Address)) {
         let Some(slot) = self.ports.slot_of(port) else { return };
         // The slot is closed with its last address and nothing reopens it meanwhile.
-        for _ in 0..self.ports.count(slot) {
+        for _ in 0..count {
             let Some(index) = self.ports.oldest(slot) else { return };
             let key = self.entries[index as usize].key;
             self.remove(index);
@@ -274,12 +328,45 @@ impl Fdb {
         }
     }
 
-    /// Every address with where it is, the least recently used first.
+    /// Every address with where it is: the static ones, then the learned ones, the least recently used first.
     pub fn iter(&self) -> impl Iterator<Item = (Address, Found)> {
-        self.lru.iter(&self.lru_links).map(|index| {
-            let entry = self.entries[index as usize];
-            (unpack(entry.key), Found { port: self.ports.port(entry.slot), used: entry.used })
-        })
+        let all = self.statics.iter(&self.links).chain(self.lru.iter(&self.links));
+        all.map(|index| (unpack(self.entries[index as usize].key), self.found(index)))
+    }
+
+    /// What learning would do, and the entry it would do it to: the station's, or of a new one that which makes room.
+    #[inline]
+    fn outcome(&self, address: Address, port: PortId) -> (Learn, Option<u32>) {
+        if address.1.is_multicast() {
+            return (Learn::Refused, None);
+        }
+        let Some(index) = self.position(pack(address)) else {
+            let victim = if self.len() >= self.limits.size { self.victim() } else { None };
+            return (Learn::New { evicted: victim.map(|index| unpack(self.entries[index as usize].key)) }, victim);
+        };
+        let Entry { slot, is_static, .. } = self.entries[index as usize];
+        let from = self.ports.port(slot);
+        let learn = if is_static {
+            Learn::Static { port: from }
+        } else if from == port {
+            Learn::Known
+        } else {
+            Learn::Moved { from }
+        };
+        (learn, Some(index))
+    }
+
+    /// Makes a learned entry the most recently used one; returns its slot.
+    fn touch(&mut self, now: Moment, index: u32) -> u32 {
+        let entry = &mut self.entries[index as usize];
+        entry.used = now;
+        self.lru.move_back(&mut self.links, index);
+        entry.slot
+    }
+
+    fn found(&self, index: u32) -> Found {
+        let Entry { used, slot, is_static, .. } = self.entries[index as usize];
+        Found { port: self.ports.port(slot), used, is_static }
     }
 
     /// `now`, or the latest moment this table was told when `now` is before it: two callers read the clock one after the
@@ -293,41 +380,47 @@ impl Fdb {
         self.index.find(self.hasher.hash_one(key), |index| self.entries[*index as usize].key == key).copied()
     }
 
-    /// Adds an address that is not there, as the most recently used one.
-    fn insert(&mut self, key: u64, used: Moment, port: PortId) {
+    /// Adds an address that is not there, as the last one of its kind.
+    fn insert(&mut self, key: u64, used: Moment, port: PortId, is_static: bool) {
         #[expect(clippy::cast_possible_truncation, reason = "Limits has at most a million entries")]
         let index = self.free.pop().unwrap_or(self.entries.len() as u32);
-        self.lru_links.cover(index);
+        self.links.cover(index);
         self.port_links.cover(index);
-        let entry = Entry { key, used, slot: self.ports.add(&mut self.port_links, port, index) };
+        let entry = Entry { key, used, slot: self.ports.add(&mut self.port_links, port, index, is_static), is_static };
         match self.entries.get_mut(index as usize) {
             Some(place) => *place = entry,
             None => self.entries.push(entry),
         }
-        self.lru.push_back(&mut self.lru_links, index);
+        let chain = if is_static { &mut self.statics } else { &mut self.lru };
+        chain.push_back(&mut self.links, index);
         let entries = &self.entries;
         let rehash = |index: &u32| self.hasher.hash_one(entries[*index as usize].key);
         self.index.insert_unique(self.hasher.hash_one(key), index, rehash);
     }
 
     fn remove(&mut self, index: u32) {
-        let Entry { key, slot, .. } = self.entries[index as usize];
+        let Entry { key, slot, is_static, .. } = self.entries[index as usize];
         let entries = &self.entries;
         let rehash = |index: &u32| self.hasher.hash_one(entries[*index as usize].key);
         if let Place::Occupied(place) = self.index.entry(self.hasher.hash_one(key), |other| *other == index, rehash) {
             place.remove();
         }
-        self.lru.remove(&mut self.lru_links, index);
-        self.ports.remove(&mut self.port_links, slot, index);
+        let chain = if is_static { &mut self.statics } else { &mut self.lru };
+        chain.remove(&mut self.links, index);
+        self.ports.remove(&mut self.port_links, slot, index, is_static);
         self.free.push(index);
     }
 
-    /// Removes the least recently used address of the port that has most.
-    fn evict(&mut self) -> Option<Address> {
-        let index = self.ports.oldest(self.ports.fullest()?)?;
+    /// The least recently used address of the port that has most.
+    fn victim(&self) -> Option<u32> {
+        self.ports.oldest(self.ports.fullest()?)
+    }
+
+    /// Removes an address to make room.
+    fn evict(&mut self, index: u32) -> Address {
         let key = self.entries[index as usize].key;
         self.remove(index);
         self.stats.evicted += 1;
-        Some(unpack(key))
+        unpack(key)
     }
 }

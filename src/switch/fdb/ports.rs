@@ -12,8 +12,10 @@ use crate::switch::topology::PortId;
 #[derive(Debug)]
 struct Slot {
     port: PortId,
-    /// Its addresses, the least recently used first.
+    /// Its learned addresses, the least recently used first.
     chain: Chain,
+    /// Its static addresses.
+    statics: Chain,
     /// Where in the heap it stands.
     place: u32,
 }
@@ -27,6 +29,12 @@ pub(super) struct Ports {
     heap: Vec<u32>,
 }
 
+impl Slot {
+    fn chain(&mut self, is_static: bool) -> &mut Chain {
+        if is_static { &mut self.statics } else { &mut self.chain }
+    }
+}
+
 impl Ports {
     /// The slot of a port that has addresses.
     pub(super) fn slot_of(&self, port: PortId) -> Option<u32> {
@@ -38,13 +46,21 @@ impl Ports {
         self.slots[slot as usize].port
     }
 
-    /// The least recently used address of a slot.
+    /// The address of a slot that goes first: the least recently used one, a static one when there is no other.
     pub(super) fn oldest(&self, slot: u32) -> Option<u32> {
-        self.slots[slot as usize].chain.front()
+        let Slot { chain, statics, .. } = &self.slots[slot as usize];
+        chain.front().or_else(|| statics.front())
     }
 
     /// How many addresses a slot has.
+    #[inline]
     pub(super) fn count(&self, slot: u32) -> u32 {
+        let Slot { chain, statics, .. } = &self.slots[slot as usize];
+        chain.len() + statics.len()
+    }
+
+    /// How many of them were learned.
+    pub(super) fn learned(&self, slot: u32) -> u32 {
         self.slots[slot as usize].chain.len()
     }
 
@@ -54,21 +70,21 @@ impl Ports {
     }
 
     /// Gives address `index` to `port` as its most recently used one and returns the port's slot.
-    pub(super) fn add(&mut self, links: &mut Links, port: PortId, index: u32) -> u32 {
+    pub(super) fn add(&mut self, links: &mut Links, port: PortId, index: u32, is_static: bool) -> u32 {
         let slot = match self.by_port.get(&port) {
             Some(slot) => *slot,
             None => self.open(port),
         };
-        self.slots[slot as usize].chain.push_back(links, index);
+        self.slots[slot as usize].chain(is_static).push_back(links, index);
         self.up(self.slots[slot as usize].place);
         slot
     }
 
     /// Takes address `index` from its slot, and closes the slot with its last address.
-    pub(super) fn remove(&mut self, links: &mut Links, slot: u32, index: u32) {
+    pub(super) fn remove(&mut self, links: &mut Links, slot: u32, index: u32, is_static: bool) {
         let place = {
             let slot = &mut self.slots[slot as usize];
-            slot.chain.remove(links, index);
+            slot.chain(is_static).remove(links, index);
             slot.place
         };
         if self.count(slot) > 0 {
@@ -87,7 +103,7 @@ impl Ports {
         }
     }
 
-    /// Makes address `index` the most recently used of its slot.
+    /// Makes learned address `index` the most recently used of its slot.
     pub(super) fn touch(&mut self, links: &mut Links, slot: u32, index: u32) {
         self.slots[slot as usize].chain.move_back(links, index);
     }
@@ -95,7 +111,7 @@ impl Ports {
     fn open(&mut self, port: PortId) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "a table has at most a million addresses, so as many ports with one")]
         let (place, fresh) = (self.heap.len() as u32, self.slots.len() as u32);
-        let new = Slot { port, chain: Chain::EMPTY, place };
+        let new = Slot { port, chain: Chain::EMPTY, statics: Chain::EMPTY, place };
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = new;

@@ -5,7 +5,7 @@ use core::time::Duration;
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Fdb, Found, pack, unpack};
+use super::{Address, Fdb, Found, pack};
 use crate::switch::time::{Moment, millis};
 use crate::switch::topology::PortId;
 
@@ -20,14 +20,17 @@ pub struct FdbEntry {
     pub mac: Mac,
     /// The name of the port it is behind.
     pub port: IfName,
-    /// Milliseconds since it was last seen.
+    /// Milliseconds since it was last seen; of a static one, since it was put there.
     pub age_ms: u64,
+    /// Whether it is static.
+    #[serde(default, rename = "static", skip_serializing_if = "core::ops::Not::not")]
+    pub is_static: bool,
 }
 
 impl FdbEntry {
     /// An address as it is now.
     pub(crate) fn new(now: Moment, bridge: IfName, port: IfName, ((vlan, mac), found): (Address, Found)) -> Self {
-        Self { bridge, vlan, mac, port, age_ms: millis(now.since(found.used)) }
+        Self { bridge, vlan, mac, port, age_ms: millis(now.since(found.used)), is_static: found.is_static }
     }
 }
 
@@ -37,29 +40,41 @@ pub(crate) struct Restored {
     pub(crate) address: Address,
     pub(crate) port: PortId,
     pub(crate) used: Moment,
+    pub(crate) is_static: bool,
 }
 
 impl Fdb {
-    /// Puts addresses back in their places by age. What the table learned itself is newer and wins; what has expired
-    /// meanwhile, is a group's or has no room is left out, the oldest first. Returns how many were put back.
+    /// Puts addresses back in their places by age. What the table learned itself is newer and wins over what was learned; what
+    /// has expired meanwhile, is a group's or has no room is left out, the oldest first and static ones last. Returns how many
+    /// were put back.
     pub(crate) fn restore(&mut self, now: Moment, restored: impl Iterator<Item = Restored>) -> usize {
         let now = self.clock(now);
-        let fits = |one: &Restored| !one.address.1.is_multicast() && one.address.0 < 4096 && now.since(one.used) < self.limits.aging;
-        let mut all: Vec<(u64, Moment, PortId, bool)> =
-            restored.filter(fits).map(|one| (pack(one.address), one.used.min(now), one.port, true)).collect();
-        all.retain(|(key, ..)| self.position(*key).is_none());
-        all.extend(self.iter().map(|(address, found)| (pack(address), found.used, found.port, false)));
-        all.sort_by_key(|(_, used, ..)| *used);
-        self.flush(&mut |_| {});
+        let (aging, valid) = (self.limits.aging, |(vlan, mac): Address| !mac.is_multicast() && vlan < 4096);
+        let fits = |one: &Restored| valid(one.address) && (one.is_static || now.since(one.used) < aging);
+        let mut all: Vec<(Restored, bool)> = Vec::new();
+        for one in restored.filter(fits) {
+            match self.find(one.address) {
+                None => {}
+                Some(known) if one.is_static && !known.is_static => {
+                    self.forget(one.address);
+                }
+                Some(_) => continue,
+            }
+            all.push((Restored { used: one.used.min(now), ..one }, true));
+        }
+        all.extend(self.iter().map(|(address, Found { port, used, is_static })| (Restored { address, port, used, is_static }, false)));
+        all.sort_by_key(|(one, _)| (one.is_static, one.used));
+        while let Some(index) = self.lru.front().or_else(|| self.statics.front()) {
+            self.remove(index);
+        }
         let room = (self.limits.size as usize).min(all.len());
         let mut count = 0;
-        for (key, used, port, is_restored) in all.split_off(all.len() - room) {
+        for (Restored { address, port, used, is_static }, is_restored) in all.split_off(all.len() - room) {
             // A file that names an address twice means the younger; what came first is the older.
-            if self.position(key).is_some() {
-                self.forget(unpack(key));
+            if self.forget(address) {
                 count -= usize::from(is_restored);
             }
-            self.insert(key, used, port);
+            self.insert(pack(address), used, port, is_static);
             count += usize::from(is_restored);
         }
         count

@@ -35,7 +35,7 @@ fn a_station_is_learned_touched_and_moved() {
     let mut fdb = small();
     assert_eq!(fdb.learn(seconds(1), (5, mac(1)), P[0]), Learn::New { evicted: None });
     assert_eq!(fdb.learn(seconds(2), (5, mac(1)), P[0]), Learn::Known);
-    assert_eq!(fdb.find((5, mac(1))), Some(Found { port: P[0], used: seconds(2) }));
+    assert_eq!(fdb.find((5, mac(1))), Some(Found { port: P[0], used: seconds(2), is_static: false }));
     assert_eq!(fdb.find((6, mac(1))), None, "another VLAN is another address");
     assert_eq!(fdb.learn(seconds(3), (5, mac(1)), P[1]), Learn::Moved { from: P[0] });
     assert_eq!(fdb.find((5, mac(1))).unwrap().port, P[1]);
@@ -143,14 +143,15 @@ fn a_smaller_table_lets_the_surplus_go_fairly() {
 fn restoring_keeps_ages_and_what_is_newer() {
     let mut fdb = small();
     fdb.learn(seconds(1000), (0, mac(1)), P[0]);
-    let one = |number, port, used| Restored { address: (0, mac(number)), port, used };
+    let one = |number, port, used| Restored { address: (0, mac(number)), port, used, is_static: false };
     let old = [
         one(1, P[1], seconds(999)),
         one(2, P[1], seconds(950)),
         one(3, P[1], seconds(980)),
         one(3, P[2], seconds(985)),
         one(4, P[1], seconds(100)),
-        Restored { address: (0, Mac::BROADCAST), port: P[1], used: seconds(999) },
+        Restored { address: (0, Mac::BROADCAST), port: P[1], used: seconds(999), is_static: false },
+        Restored { address: (0, Mac::BROADCAST), port: P[1], used: seconds(999), is_static: true },
     ];
     assert_eq!(fdb.restore(seconds(1001), old.into_iter()), 2);
     assert_eq!(addresses(&fdb), [(mac(2), P[1]), (mac(3), P[2]), (mac(1), P[0])]);
@@ -163,8 +164,11 @@ fn restoring_keeps_ages_and_what_is_newer() {
 enum Op {
     Learn { number: u32, vlan: u16, port: usize },
     Wait(u64),
+    Pin { number: u32, vlan: u16, port: usize },
     Forget { number: u32, vlan: u16 },
+    Flush,
     FlushPort(usize),
+    ForgetPort(usize),
     Resize(u32),
 }
 
@@ -173,23 +177,59 @@ fn op() -> impl Strategy<Value = Op> {
         20 => (0..40u32, 0..2u16, 0..4usize).prop_map(|(number, vlan, port)| Op::Learn { number, vlan, port }),
         3 => (0..40_000u64).prop_map(Op::Wait),
         1 => (0..40u32, 0..2u16).prop_map(|(number, vlan)| Op::Forget { number, vlan }),
+        3 => (0..40u32, 0..2u16, 0..4usize).prop_map(|(number, vlan, port)| Op::Pin { number, vlan, port }),
+        1 => Just(Op::Flush),
         1 => (0..4usize).prop_map(Op::FlushPort),
+        1 => (0..4usize).prop_map(Op::ForgetPort),
         1 => (10..30u32).prop_map(Op::Resize),
     ]
 }
 
-/// The same table as a list, the least recently used first. It does not choose among ports that tie: it is told.
+/// One address of the model: where it is, when it was last seen there, whether it is static.
+type Line = (Address, PortId, Moment, bool);
+
+/// The same table as a list: the static ones, then the least recently used first. It does not choose among ports that tie:
+/// it is told.
 #[derive(Default)]
-struct Model(Vec<(Address, PortId, Moment)>);
+struct Model(Vec<Line>);
 
 impl Model {
     fn evict(&mut self, address: Address) {
-        let count = |port: PortId| self.0.iter().filter(|(_, other, _)| *other == port).count();
-        let (_, port, _) = *self.0.iter().find(|(other, ..)| *other == address).unwrap();
+        let count = |port: PortId| self.0.iter().filter(|(_, other, ..)| *other == port).count();
+        let (_, port, ..) = *self.0.iter().find(|(other, ..)| *other == address).unwrap();
         assert_eq!(count(port), P.iter().map(|port| count(*port)).max().unwrap(), "its port has most");
-        let oldest = self.0.iter().find(|(_, other, _)| *other == port).unwrap();
-        assert_eq!(oldest.0, address, "it is its port's least recently used");
-        self.0.retain(|(other, ..)| *other != address);
+        let of_port = || self.0.iter().filter(|(_, other, ..)| *other == port);
+        let oldest = of_port().find(|(.., is_static)| !is_static).or_else(|| of_port().next()).unwrap();
+        assert_eq!(oldest.0, address, "it is its port's least recently used, and static only if all are");
+        self.take(address);
+    }
+
+    fn take(&mut self, address: Address) -> Option<Line> {
+        self.0.iter().position(|(other, ..)| *other == address).map(|at| self.0.remove(at))
+    }
+
+    fn put(&mut self, line: Line) {
+        let at = if line.3 { self.0.iter().filter(|(.., is_static)| *is_static).count() } else { self.0.len() };
+        self.0.insert(at, line);
+    }
+
+    /// Checks what the table said it did to an address that was `before`, and does the same.
+    fn follow(&mut self, learn: Learn, before: Option<Line>, room: bool, (address, port, now, pinned): Line) {
+        match (learn, before) {
+            (Learn::Static { port: at }, Some(line @ (_, was, _, true))) => {
+                assert!(at == was && (!pinned || was == port));
+                return self.put(line);
+            }
+            (Learn::Known, Some((_, was, _, false))) => assert_eq!(was, port),
+            (Learn::Moved { from }, Some((_, was, _, was_static))) => assert!(from == was && was != port && (pinned || !was_static)),
+            (Learn::New { evicted: Some(evicted) }, None) => {
+                assert!(!room);
+                self.evict(evicted);
+            }
+            (Learn::New { evicted: None }, None) => assert!(room),
+            other => panic!("{other:?}"),
+        }
+        self.put((address, port, now, pinned));
     }
 }
 
@@ -201,41 +241,48 @@ proptest! {
         let (mut model, mut now) = (Model::default(), Moment(0));
         for op in ops {
             match op {
-                Op::Learn { number, vlan, port } => {
-                    let address = (vlan, mac(number));
-                    let before = model.0.iter().position(|(other, ..)| *other == address).map(|at| model.0.remove(at));
-                    match (fdb.learn(now, address, P[port]), before) {
-                        (Learn::Known, Some((_, from, _))) => assert_eq!(from, P[port]),
-                        (Learn::Moved { from }, Some((_, was, _))) => assert!(from == was && was != P[port]),
-                        (Learn::New { evicted: Some(evicted) }, None) => model.evict(evicted),
-                        (Learn::New { evicted: None }, None) => assert!(model.0.len() < fdb.limits().size() as usize),
-                        other => panic!("{other:?}"),
+                Op::Learn { number, vlan, port } | Op::Pin { number, vlan, port } => {
+                    let (address, pinned) = ((vlan, mac(number)), matches!(op, Op::Pin { .. }));
+                    let order = model.0.clone();
+                    let before = model.take(address);
+                    let room = order.len() < fdb.limits().size() as usize;
+                    let foreseen = fdb.foresee(address, P[port]);
+                    let learn = if pinned { fdb.pin(now, address, P[port]) } else { fdb.learn(now, address, P[port]) };
+                    assert!(pinned || foreseen == learn, "{foreseen:?} came otherwise: {learn:?}");
+                    model.follow(learn, before, room, (address, P[port], now, pinned));
+                    if matches!(learn, Learn::Static { .. }) {
+                        model.0 = order;
                     }
-                    model.0.push((address, P[port], now));
                 }
                 Op::Wait(ms) => {
                     now = now + Duration::from_millis(ms);
                     let mut gone = Vec::new();
                     fdb.expire(now, &mut |address| gone.push(address));
-                    let due = model.0.iter().filter(|(.., used)| now.since(*used) >= aging).map(|(address, ..)| *address);
-                    assert_eq!(gone, due.collect::<Vec<_>>());
-                    model.0.retain(|(.., used)| now.since(*used) < aging);
+                    let is_due = |(_, _, used, is_static): &Line| !is_static && now.since(*used) >= aging;
+                    assert_eq!(gone, model.0.iter().filter(|line| is_due(line)).map(|(address, ..)| *address).collect::<Vec<_>>());
+                    model.0.retain(|line| !is_due(line));
                 }
-                Op::Forget { number, vlan } => {
-                    let before = model.0.len();
-                    model.0.retain(|(other, ..)| *other != (vlan, mac(number)));
-                    assert_eq!(fdb.forget((vlan, mac(number))), model.0.len() < before);
+                Op::Forget { number, vlan } => assert_eq!(fdb.forget((vlan, mac(number))), model.take((vlan, mac(number))).is_some()),
+                Op::Flush => {
+                    fdb.flush(&mut |_| {});
+                    model.0.retain(|(.., is_static)| *is_static);
                 }
                 Op::FlushPort(port) => {
                     fdb.flush_port(P[port], &mut |_| {});
-                    model.0.retain(|(_, other, _)| *other != P[port]);
+                    model.0.retain(|(_, other, _, is_static)| *is_static || *other != P[port]);
+                }
+                Op::ForgetPort(port) => {
+                    fdb.forget_port(P[port], &mut |_| {});
+                    model.0.retain(|(_, other, ..)| *other != P[port]);
                 }
                 Op::Resize(size) => fdb.set_limits(Limits::new(aging, size), &mut |address| model.evict(address)),
             }
-            let all: Vec<_> = fdb.iter().map(|(address, found)| (address, found.port, found.used)).collect();
+            let all: Vec<_> = fdb.iter().map(|(address, Found { port, used, is_static })| (address, port, used, is_static)).collect();
             assert_eq!(all, model.0);
-            for (address, port, used) in &model.0 {
-                assert_eq!(fdb.find(*address), Some(Found { port: *port, used: *used }));
+            let statics = model.0.iter().filter(|(.., is_static)| *is_static).count();
+            assert_eq!((fdb.stats().current as usize, fdb.stats().statics as usize), (model.0.len(), statics));
+            for (address, port, used, is_static) in &model.0 {
+                assert_eq!(fdb.find(*address), Some(Found { port: *port, used: *used, is_static: *is_static }));
             }
         }
     }

@@ -13,4 +13,5 @@ pub mod smoke;
 mod stage;
 pub mod steady;
 pub mod switching;
+pub mod trace;
 pub mod watch;

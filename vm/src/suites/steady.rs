@@ -30,7 +30,7 @@ fn pair(world: &World) -> anyhow::Result<(Host, Host, Host)> {
     Ok((switch, a, b))
 }
 
-fn kill_agent(host: &Host) -> anyhow::Result<String> {
+pub(super) fn kill_agent(host: &Host) -> anyhow::Result<String> {
     let pid = agent_pid(host)?;
     host.run(&format!("kill -9 {pid}"))?;
     eventually(Duration::from_secs(5), || {

@@ -21,7 +21,7 @@ pub const TESTS: &[Test] = &[
 ];
 
 /// A switch host with `count` stations on the ports p1, p2, … of br0, at 10.0.0.1, 10.0.0.2, …
-fn star(world: &World, count: u32) -> anyhow::Result<(Host, Vec<Host>)> {
+pub(super) fn star(world: &World, count: u32) -> anyhow::Result<(Host, Vec<Host>)> {
     let switch = world.host("switch")?;
     let mut stations = Vec::new();
     for number in 1..=count {

@@ -1,0 +1,89 @@
+//! The steps of a decision, as whoever traces one is told of them.
+
+use ovsdp_proto::Mac;
+
+use super::fdb::Learn;
+use super::topology::{BridgeId, PortId};
+
+/// What a step of the pipeline found. A decision that drops the packet ends behind the last step it passed; why is its
+/// [`Reason`](super::Reason).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It came in by a port of a bridge.
+    Admitted {
+        /// The bridge.
+        bridge: BridgeId,
+        /// The port.
+        port: PortId,
+    },
+    /// Its destination is no reserved group.
+    NotReserved {
+        /// The destination.
+        destination: Mac,
+    },
+    /// It belongs to a VLAN of the bridge.
+    Vlan {
+        /// The VLAN, 0 when untagged.
+        vlan: u16,
+        /// Whether it has a tag: one may say VLAN 0.
+        tagged: bool,
+    },
+    /// What the MAC table makes of its sender.
+    Sender {
+        /// The sender.
+        sender: Mac,
+        /// What is learned, or would be.
+        learn: Learn,
+    },
+    /// It is for a group: every port.
+    Group {
+        /// The destination.
+        destination: Mac,
+    },
+    /// It is for a station.
+    Station {
+        /// The destination.
+        destination: Mac,
+        /// The port that is behind; `None` when it is not known.
+        port: Option<PortId>,
+    },
+    /// It goes out by a port.
+    Output {
+        /// The port.
+        port: PortId,
+    },
+    /// It goes everywhere but there.
+    LeftOut {
+        /// The port.
+        port: PortId,
+        /// Why not.
+        why: LeftOut,
+    },
+}
+
+/// Why a flood leaves a port out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftOut {
+    /// The packet came in by it.
+    CameFrom,
+}
+
+/// Is told every step of a decision.
+pub(super) trait Observer {
+    /// Takes note of one step.
+    fn step(&mut self, step: Step);
+}
+
+/// Takes note of nothing: what decides packets.
+pub(super) struct Silent;
+
+impl Observer for Silent {
+    #[inline(always)]
+    fn step(&mut self, _: Step) {}
+}
+
+impl Observer for Vec<Step> {
+    fn step(&mut self, step: Step) {
+        self.push(step);
+    }
+}

@@ -1,0 +1,113 @@
+//! What a person changes in MAC tables: static addresses, single addresses, whole tables. Every change notes which stations
+//! flows must be decided anew for.
+
+use core::fmt;
+
+use ovsdp_proto::Mac;
+
+use super::decision::Station;
+use super::fdb::{Address, Learn};
+use super::state::{Bridge, Port, Switch};
+use super::time::Moment;
+
+/// Why a MAC table was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no such bridge.
+    NoBridge,
+    /// The bridge has no such port.
+    NoPort,
+    /// The table does not have the address.
+    NoAddress,
+    /// A group's address is not behind one port.
+    Group,
+    /// There is no such VLAN: they go from 0 (untagged) to 4095.
+    BadVlan,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoBridge => "no bridge by that name is up",
+            Self::NoPort => "the bridge has no port by that name",
+            Self::NoAddress => "the address is not in the MAC table",
+            Self::Group => "a group's address is not behind one port",
+            Self::BadVlan => "VLANs go from 0 (untagged) to 4095",
+        })
+    }
+}
+
+impl core::error::Error for Refused {}
+
+impl Bridge {
+    /// The port that a person calls so: by its name, or `LOCAL` for the local port where no port has that name.
+    pub(super) fn port(&self, word: &str) -> Option<&Port> {
+        let named = |name: &str| self.ports.iter().find(|port| *port.name == *name);
+        named(word).or_else(|| if word == "LOCAL" { named(&self.name) } else { None })
+    }
+}
+
+impl Switch {
+    /// Puts a static address into a bridge's MAC table. Says what became of it, as [`Fdb::pin`](super::fdb::Fdb::pin) does.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing was changed.
+    pub fn pin(&mut self, now: Moment, bridge: &str, port: &str, address: Address) -> Result<Learn, Refused> {
+        let (vlan, mac) = address;
+        if vlan > 4095 {
+            return Err(Refused::BadVlan);
+        }
+        let index = self.index_of(bridge).ok_or(Refused::NoBridge)?;
+        self.expire_in(index, now);
+        let one = &mut self.bridges[index];
+        let (bridge, port) = (one.id, one.port(port).ok_or(Refused::NoPort)?.id);
+        let learn = one.fdb.pin(now, address, port);
+        match learn {
+            Learn::Refused => return Err(Refused::Group),
+            Learn::Static { .. } => return Ok(learn),
+            Learn::New { evicted: Some((vlan, mac)) } => self.forget(Station { bridge, vlan, mac }),
+            Learn::New { evicted: None } | Learn::Known | Learn::Moved { .. } => {}
+        }
+        self.forget(Station { bridge, vlan, mac });
+        Ok(learn)
+    }
+
+    /// Takes one address, learned or static, out of a bridge's MAC table.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing was changed.
+    pub fn unlearn(&mut self, bridge: &str, vlan: u16, mac: Mac) -> Result<(), Refused> {
+        let index = self.index_of(bridge).ok_or(Refused::NoBridge)?;
+        let Bridge { id, fdb, .. } = &mut self.bridges[index];
+        let bridge = *id;
+        if !fdb.forget((vlan, mac)) {
+            return Err(Refused::NoAddress);
+        }
+        self.forget(Station { bridge, vlan, mac });
+        Ok(())
+    }
+
+    /// Forgets every learned station of a bridge, or of one of its ports; static ones stay. Returns how many went.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing was changed.
+    pub fn flush(&mut self, bridge: &str, port: Option<&str>) -> Result<u32, Refused> {
+        let index = self.index_of(bridge).ok_or(Refused::NoBridge)?;
+        let port = match port {
+            Some(port) => Some(self.bridges[index].port(port).ok_or(Refused::NoPort)?.id),
+            None => None,
+        };
+        let mut count = 0;
+        self.drain(index, |fdb, gone| {
+            let mut gone = |address| {
+                count += 1;
+                gone(address);
+            };
+            match port {
+                Some(port) => fdb.flush_port(port, &mut gone),
+                None => fdb.flush(&mut gone),
+            }
+        });
+        Ok(count)
+    }
+}

@@ -1,0 +1,217 @@
+//! A decision told to a person: a flow's text in, the steps of the decision about such a packet and what comes of it out.
+//!
+//! The steps are those of the pipeline itself (`steps.rs`); here they only get words. It must not decide anything.
+
+use core::fmt;
+
+use ovsdp_proto::IfName;
+use ovsdp_proto::action::append_actions;
+use ovsdp_proto::flow::{FlowBuf, parse_flow};
+use ovsdp_proto::key::{L2, append_key};
+use ovsdp_proto::nla::{self, Attrs, TooLong};
+use ovsdp_proto::text::{ParseError, ParseReason, Style};
+use ovsdp_proto::uapi::key;
+
+use super::decision::{Decision, Install, Reason};
+use super::fdb::Learn;
+use super::state::Switch;
+use super::steps::{LeftOut, Step};
+use super::time::Moment;
+use super::topology::PortId;
+
+/// One step in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Which rule of the pipeline: `admission`, `reserved`, `vlan`, `learning`, `lookup`, `output` or `left-out`.
+    pub rule: &'static str,
+    /// What it found.
+    pub text: String,
+}
+
+/// A decision in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// The packet as it was understood: every field it has.
+    pub flow: String,
+    /// The steps, in order.
+    pub steps: Vec<Told>,
+    /// Why it is treated so.
+    pub reason: Reason,
+    /// What a flow of the decision would match; `None` when none would be installed.
+    pub megaflow: Option<String>,
+    /// What it would do.
+    pub actions: String,
+}
+
+/// Why a packet cannot be traced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Untraceable {
+    /// There is no such bridge.
+    NoBridge,
+    /// The text is not a flow's.
+    Text(ParseError),
+    /// The flow does not say which port the packet comes in by.
+    NoInPort,
+    /// The bridge has no such port.
+    NoPort(String),
+}
+
+impl Untraceable {
+    /// Whether something is missing by its name; else the text is wrong.
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::NoBridge | Self::NoPort(_))
+    }
+}
+
+impl fmt::Display for Untraceable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBridge => f.write_str("no bridge by that name is up"),
+            Self::Text(error) => write!(f, "the flow cannot be read: {error}"),
+            Self::NoInPort => f.write_str("the flow has no in_port(…): a switch decides by where a packet comes from"),
+            Self::NoPort(port) => write!(f, "the bridge has no port {port}"),
+        }
+    }
+}
+
+impl core::error::Error for Untraceable {}
+
+/// Reads the key of a flow's text: in any form `dump-flows` prints, of which only the key matters. Bits that the text does not
+/// name are zero; so is the number of passes, which every key of the kernel has.
+///
+/// # Errors
+/// [`Untraceable`] says what is wrong with it.
+fn key_of(text: &str, port: &dyn Fn(&str) -> Option<u32>) -> Result<Vec<u8>, Untraceable> {
+    let mut buf = FlowBuf::default();
+    match parse_flow(text, Some(port), &mut buf) {
+        Ok(_) if Attrs::new(&buf.key).find(key::RECIRC_ID).is_some() => Ok(buf.key),
+        Ok(_) => {
+            let mut whole = Vec::new();
+            nla::put_u32(&mut whole, key::RECIRC_ID, 0);
+            whole.extend_from_slice(&buf.key);
+            Ok(whole)
+        }
+        Err(ParseError { span, reason: ParseReason::UnknownPort }) => {
+            Err(Untraceable::NoPort(text.get(span.start..span.end).unwrap_or_default().to_owned()))
+        }
+        Err(error) => Err(Untraceable::Text(error)),
+    }
+}
+
+/// Appends what of a key is under a mask, as the kernel gives a flow's key back.
+fn put_masked(key: &[u8], mask: &[u8], out: &mut Vec<u8>) {
+    for attr in Attrs::new(key) {
+        let Some(bits) = Attrs::new(mask).find(attr.kind()) else { continue };
+        // No attribute is longer than it was.
+        let _ = if attr.kind() == key::ENCAP {
+            nla::put_nested::<TooLong>(out, key::ENCAP, |out| {
+                put_masked(attr.payload(), bits.payload(), out);
+                Ok(())
+            })
+        } else {
+            let value: Vec<u8> = attr.payload().iter().zip(bits.payload()).map(|(value, bits)| value & bits).collect();
+            nla::put(out, attr.kind(), &value)
+        };
+    }
+}
+
+impl Switch {
+    /// Tells how `bridge` would treat a packet that `flow` describes. With `names` ports are printed by name
+    /// only; else by number, as flows are, with the name beside it in the steps. Nothing is learned.
+    ///
+    /// # Errors
+    /// [`Untraceable`].
+    pub fn explain(&mut self, now: Moment, bridge: &str, flow: &str, names: bool) -> Result<Trace, Untraceable> {
+        let index = self.index_of(bridge).ok_or(Untraceable::NoBridge)?;
+        let key = key_of(flow, &|word| self.port_number(bridge, word))?;
+        let in_port = L2::parse(&key).ok().and_then(|l2| l2.in_port).ok_or(Untraceable::NoInPort)?;
+        if !self.bridges[index].ports.iter().any(|port| port.dp_port == in_port) {
+            return Err(Untraceable::NoPort(in_port.to_string()));
+        }
+        let mut decision = Decision::new();
+        let steps = self.trace(now, &key, &mut decision);
+
+        let name = |number| self.bridges[index].ports.iter().find(|port| port.dp_port == number).map(|port| port.name.as_str());
+        let style = Style { names: if names { Some(&name) } else { None }, verbose: false };
+        let teller = Teller { switch: self, numbers: !names };
+        let text = |append: &dyn Fn(&mut Vec<u8>)| {
+            let mut out = Vec::new();
+            append(&mut out);
+            String::from_utf8_lossy(&out).into_owned()
+        };
+        Ok(Trace {
+            flow: text(&|out| append_key(out, &key, None, &style)),
+            steps: steps.iter().map(|step| teller.tell(*step)).collect(),
+            reason: decision.reason,
+            megaflow: (decision.install != Install::No).then(|| {
+                let mut matched = Vec::new();
+                put_masked(&key, &decision.mask, &mut matched);
+                text(&|out| append_key(out, &matched, Some(&decision.mask), &style))
+            }),
+            actions: text(&|out| append_actions(out, &decision.actions, &style)),
+        })
+    }
+}
+
+/// Puts steps into words.
+struct Teller<'a> {
+    switch: &'a Switch,
+    /// Whether a port's number stands beside its name.
+    numbers: bool,
+}
+
+impl Teller<'_> {
+    fn tell(&self, step: Step) -> Told {
+        let (rule, text) = match step {
+            Step::Admitted { bridge, port } => {
+                let bridge = self.switch.bridge_name(bridge);
+                ("admission", format!("it comes in by {} of {}", self.port(port), bridge.as_ref().map_or("no bridge", IfName::as_str)))
+            }
+            Step::NotReserved { destination } => ("reserved", format!("{destination} is none of the groups that no bridge forwards")),
+            Step::Vlan { vlan, tagged: true } => ("vlan", format!("its tag says VLAN {vlan}")),
+            Step::Vlan { tagged: false, .. } => ("vlan", "it has no tag: VLAN 0".to_owned()),
+            Step::Sender { sender, learn } => ("learning", self.tell_learning(&sender.to_string(), learn)),
+            Step::Group { destination } => ("lookup", format!("{destination} is a group's address: to every other port")),
+            Step::Station { destination, port: None } => ("lookup", format!("{destination} is not in the MAC table: to every other port")),
+            Step::Station { destination, port: Some(port) } => ("lookup", format!("{destination} is behind {}", self.port(port))),
+            Step::Output { port } => ("output", format!("to {}", self.port(port))),
+            Step::LeftOut { port, why } => {
+                let why = match why {
+                    LeftOut::CameFrom => "the packet came in by it",
+                };
+                ("left-out", format!("not to {}: {why}", self.port(port)))
+            }
+        };
+        Told { rule, text }
+    }
+
+    fn tell_learning(&self, sender: &str, learn: Learn) -> String {
+        match learn {
+            Learn::Refused => format!("{sender} is a group's address: nothing would be learned"),
+            Learn::Known => format!("{sender} is known to be behind this port"),
+            Learn::Static { port } => format!("{sender} is static, behind {}: nothing would be learned", self.port(port)),
+            Learn::Moved { from } => format!("{sender} would be learned to have moved here from {}", self.port(from)),
+            Learn::New { evicted: None } => format!("{sender} would be learned behind this port"),
+            Learn::New { evicted: Some((vlan, mac)) } => {
+                format!("{sender} would be learned behind this port, and {mac} in VLAN {vlan} be forgotten: the table is full")
+            }
+        }
+    }
+
+    fn port(&self, id: PortId) -> PortText {
+        PortText(self.switch.port_name(id), self.switch.dp_port(id).filter(|_| self.numbers))
+    }
+}
+
+/// A port's name and number.
+struct PortText(Option<IfName>, Option<u32>);
+
+impl fmt::Display for PortText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.0, self.1) {
+            (Some(name), Some(number)) => write!(f, "{name} (port {number})"),
+            (Some(name), None) => write!(f, "{name}"),
+            (None, _) => f.write_str("a port that is gone"),
+        }
+    }
+}
