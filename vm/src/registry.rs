@@ -125,6 +125,7 @@ pub fn tests() -> Vec<Test> {
         suites::dpctl_ct::TESTS,
         suites::dpctl_files::TESTS,
         suites::watch::TESTS,
+        suites::check::TESTS,
     ]
     .concat()
 }
