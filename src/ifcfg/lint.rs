@@ -74,7 +74,8 @@ fn mtu(list: &[Settings], devices: &[Device], found: &mut Vec<Diagnostic>) {
             if carried >= mtu {
                 continue;
             }
-            let message = format!("`{}` sends packets of {mtu} bytes, its port `{name}` carries {carried}{now}", settings.device.name);
+            let message =
+                format!("`{}` sends packets of up to {mtu} bytes, the port `{name}` of `{bridge}` carries {carried}{now}", settings.device.name);
             let diagnostic = Diagnostic::warning(Code::Mtu, &settings.file, message).at(span).note("the kernel drops what is too large for a port");
             let diagnostic = diagnostic.help(format!("write `MTU={mtu}` into `{}`, or a smaller one here", port.file));
             found.push(match port.mtu {

@@ -117,7 +117,8 @@ fn hardware(settings: &Settings, devices: &[Device]) -> Option<Diagnostic> {
     let Placed { value: wanted, span } = settings.hwaddr?;
     let name = settings.device.name;
     let holder = devices.iter().find(|device| device.mac == Some(wanted) && !device.internal);
-    let message = match devices.iter().find(|device| device.name == name) {
+    let device = devices.iter().find(|device| device.name == name);
+    let message = match device {
         // A port may have been given another address by its own file.
         Some(device) if device.mac == Some(wanted) || (settings.mac.is_some() && device.mac == settings.mac) => return None,
         Some(Device { mac: Some(mac), .. }) => format!("`{name}` has the address {mac} on this host, not {wanted}"),
@@ -131,8 +132,11 @@ fn hardware(settings: &Settings, devices: &[Device]) -> Option<Diagnostic> {
         Some(holder) => format!("write `DEVICE={}` and rename the file, or rename the device; `{}` has this address", holder.name, holder.name),
         None => "write the address `ip link` shows, or remove the line".to_owned(),
     };
-    let note = "ovsdp goes by the name, and would take another device than this line means; network-scripts refused it";
-    Some(Diagnostic::warning(Code::Hwaddr, &settings.file, message).at(span).note(note).help(help))
+    let found = Diagnostic::warning(Code::Hwaddr, &settings.file, message).at(span).help(help);
+    Some(match device {
+        Some(_) => found.note("ovsdp goes by the name, and would take another device than this line means; network-scripts refused it"),
+        None => found,
+    })
 }
 
 fn loose(access: &Access, sources: &Sources) -> Option<Diagnostic> {
@@ -169,18 +173,18 @@ fn naming(rule: &NamingRule, list: &[Settings], devices: &[Device], found: &mut 
                 let diagnostic = diagnostic.help("let both say the same address, and remove the rule if nothing else needs it");
                 found.push(diagnostic.related(&settings.file, hwaddr.span, "another address"));
             }
-            (Role::Bridge | Role::Internal(_), _) if *device == *rule.name => {
+            (Role::Bridge | Role::Internal(_), _) if *device == *rule.name && settings.mac != Some(mac) => {
                 let diagnostic = warning(format!("this rule gives a network device the name `{device}`, which `{}` wants for itself", settings.file));
                 let diagnostic =
                     diagnostic.help(format!("give the device another name, or call the interface in `{}` something else", settings.file));
                 found.push(diagnostic.related(&settings.file, settings.device.span, "made under this name"));
             }
-            (Role::Bridge | Role::Internal(_), _) if rule.any_device && shares(settings, mac, list, devices) => {
+            (Role::Bridge | Role::Internal(_), _) if rule.any_device && *device != *rule.name && shares(settings, mac, list, devices) => {
+                let diagnostic = warning(format!("this rule catches `{device}` too, which will have the address {mac}, and calls it `{name}`"));
                 let diagnostic =
-                    warning(format!("this rule catches `{device}` too, which has the address {mac} as its port: it would be renamed to `{name}`"));
-                let diagnostic = diagnostic.note("udev finds the name taken, and the bridge may wait for it or lose its own");
+                    diagnostic.note("udev tries to rename it: that fails while the name is taken, and takes its own name away when it is not");
                 let help = "let it hold for the hardware alone: add `DRIVERS==\"?*\"` to a rule, `PermanentMACAddress=` instead of `MACAddress=` to a .link file";
-                found.push(diagnostic.help(help).related(&settings.file, settings.device.span, "has the same address"));
+                found.push(diagnostic.help(help).related(&settings.file, settings.device.span, "has that address, by `MACADDR` or from its port"));
             }
             _ => {}
         }

@@ -63,7 +63,7 @@ fn beside_the_host(world: &mut World) -> anyhow::Result<()> {
     let link = format!("[Match]\nMACAddress={FIRST}\n[Link]\nName=eth1\n");
     host.write("/etc/systemd/network/10-eth1.link", &link)?;
     let text = check(&host, 0)?;
-    ensure!(text.contains(&format!("warning[L50]: this rule catches `br0` too, which has the address {FIRST} as its port")), "{text}");
+    ensure!(text.contains(&format!("warning[L50]: this rule catches `br0` too, which will have the address {FIRST}, and calls it `eth1`")), "{text}");
     ensure!(text.contains("/etc/systemd/network/10-eth1.link:2:12"), "{text}");
     host.write("/etc/systemd/network/10-eth1.link", &link.replace("MACAddress", "PermanentMACAddress"))?;
     clean(&host)?;
