@@ -18,7 +18,7 @@ use crate::model::{Intent, Kind};
 use crate::plan::{self, Memory, Observed};
 use crate::rtnl::Rtnl;
 
-/// More .link files than this are not read.
+/// More files than this in one folder of .link files are not looked through.
 const MAX_LINKS: usize = 1000;
 
 /// What was learned of the host, and what could not be.
@@ -78,8 +78,19 @@ fn access(sources: &Sources, gathered: &mut Gathered) {
 fn rules(sources: &mut Sources, gathered: &mut Gathered) {
     let mut links: BTreeMap<String, PathBuf> = BTreeMap::new();
     for dir in paths::LINK_DIRS {
-        let Ok(entries) = fs::read_dir(dir) else { continue };
-        for entry in entries.flatten().take(MAX_LINKS) {
+        let entries = match fs::read_dir(dir).and_then(|entries| entries.take(MAX_LINKS + 1).collect::<io::Result<Vec<_>>>()) {
+            Ok(entries) if entries.len() > MAX_LINKS => {
+                gathered.failed.push(format!("{dir} holds more than {MAX_LINKS} files; its .link files are not compared"));
+                continue;
+            }
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                gathered.failed.push(format!("cannot read {dir}: {error}"));
+                continue;
+            }
+        };
+        for entry in entries {
             if let Some(name) = entry.file_name().to_str().filter(|name| name.ends_with(".link")) {
                 // The first folder's file stands in for those of the same name in the others.
                 links.entry(name.to_owned()).or_insert_with(|| entry.path());

@@ -181,8 +181,8 @@ fn naming(rule: &NamingRule, list: &[Settings], devices: &[Device], found: &mut 
             }
             (Role::Bridge | Role::Internal(_), _) if rule.any_device && *device != *rule.name && shares(settings, mac, list, devices) => {
                 let diagnostic = warning(format!("this rule catches `{device}` too, which will have the address {mac}, and calls it `{name}`"));
-                let diagnostic =
-                    diagnostic.note("udev tries to rename it: that fails while the name is taken, and takes its own name away when it is not");
+                let note = format!("udev tries to rename `{device}`: that fails while the other name is taken, and succeeds when it is not");
+                let diagnostic = diagnostic.note(note);
                 let help = "let it hold for the hardware alone: add `DRIVERS==\"?*\"` to a rule, `PermanentMACAddress=` instead of `MACAddress=` to a .link file";
                 found.push(diagnostic.help(help).related(&settings.file, settings.device.span, "has that address, by `MACADDR` or from its port"));
             }

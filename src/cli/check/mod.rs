@@ -32,9 +32,9 @@ struct Answer {
 struct Folder {
     /// Its path as it was named.
     dir: String,
-    /// How many of its files were read.
+    /// How many of its files are looked at.
     files: usize,
-    /// Whether the host was compared with them.
+    /// Whether the host was compared with them, in everything there is to compare.
     host: bool,
 }
 
