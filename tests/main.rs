@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod arrows;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod dhcp;
 #[cfg(test)]
 mod flow;

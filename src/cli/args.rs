@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use super::check::{self, CheckArgs};
 use super::fdb::FdbArgs;
 use super::flows::{self, FlowsArgs};
 use super::metrics::MetricsArgs;
@@ -72,6 +73,9 @@ pub(super) enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Check the files: all that is wrong or hardly meant, with place, reason and remedy
+    #[command(long_about = check::ABOUT, after_help = check::EXAMPLES)]
+    Check(CheckArgs),
     /// Print the bridges, their ports and interfaces, as `ovs-vsctl show` does
     Show {
         /// Print JSON instead of text

@@ -4,6 +4,7 @@
 
 mod args;
 mod change;
+mod check;
 mod dpctl;
 mod dump;
 mod fdb;
@@ -75,6 +76,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Stats(args) => stats::run(&args),
         Command::Top(args) => top::run(&args),
         Command::Metrics(args) => metrics::run(&run, &args),
+        Command::Check(args) => return check::run(args),
         Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
         Command::Flow { command } => flow::run(command),
         Command::Ifcfg { command } => ifcfg::run(command),

@@ -23,20 +23,27 @@ pub struct Config {
     names: Names,
 }
 
-/// Reads the folder at `dir`.
+/// Reads the files of the folder at `dir`.
 ///
 /// # Errors
-/// [`Kind::NoSuch`] without a folder, [`Kind::NotPermitted`] when it may not be read, [`Kind::BadConfiguration`] with
-/// every finding when a file cannot be carried out.
-pub fn read(dir: &Path) -> Result<Config, Error> {
-    let sources = ifcfg::load(dir).map_err(|error| {
+/// [`Kind::NoSuch`] without a folder, [`Kind::NotPermitted`] when it may not be read.
+pub fn load(dir: &Path) -> Result<Sources, Error> {
+    ifcfg::load(dir).map_err(|error| {
         let kind = match error.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Kind::NoSuch,
             std::io::ErrorKind::PermissionDenied => Kind::NotPermitted,
             _ => Kind::Failed,
         };
         Error::new(kind, format!("cannot read the folder of ifcfg files {}: {error}", dir.display())).advise("name another with --dir or $OVSDP_DIR")
-    })?;
+    })
+}
+
+/// Reads the folder at `dir` and works out what it asks for.
+///
+/// # Errors
+/// Those of [`load`], and [`Kind::BadConfiguration`] with every finding when a file cannot be carried out.
+pub fn read(dir: &Path) -> Result<Config, Error> {
+    let sources = load(dir)?;
     let outcome = ifcfg::intent(&sources, &machine::names());
     match outcome.intent {
         Some(intent) => Ok(Config { intent, sources, warnings: outcome.diagnostics, names: outcome.names }),

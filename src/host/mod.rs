@@ -12,5 +12,7 @@ pub mod observe;
 pub mod paths;
 pub mod resolver;
 pub mod store;
+pub mod surroundings;
+pub mod udev;
 
 pub use fault::of_step;

@@ -15,6 +15,11 @@ const SOCKET: &str = "io.ovsdp";
 /// The resolver's configuration.
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 
+/// Where udev's generator wrote rules for network devices' names.
+pub const PERSISTENT_RULES: &str = "/etc/udev/rules.d/70-persistent-net.rules";
+/// Where .link files are (systemd.link(5)), the folder whose files count most first.
+pub const LINK_DIRS: [&str; 4] = ["/etc/systemd/network", "/run/systemd/network", "/usr/lib/systemd/network", "/lib/systemd/network"];
+
 /// The agent's run directory and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {

@@ -1,7 +1,7 @@
 //! The kinds of finding, each with the code a reader can look up.
 //!
-//! L01 to L38 are the linter's published list; those of them that need the kernel, a later key or another file format are
-//! not here until something reports them. A code never changes its meaning.
+//! L01 to L38 are the linter's published list; those of them that need a type, key or file format which is refused whole are
+//! not here until something reports them (`explain` says what does meanwhile). A code never changes its meaning.
 
 use std::fmt;
 
@@ -60,12 +60,16 @@ codes! {
     NoSuchBridge = "L16",
     /// A bridge without ports.
     EmptyBridge = "L17",
+    /// Two network devices in one bridge: a loop when they lead to the same network.
+    Loop = "L18",
     /// Kernel VLAN keys on an Open vSwitch interface.
     KernelVlan = "L22",
     /// HWADDR where it cannot mean anything, or is not checked.
     Hwaddr = "L23",
     /// A MACADDR no interface can have.
     BadMac = "L24",
+    /// A bridge with a larger MTU than its port.
+    Mtu = "L25",
     /// NetworkManager is left in charge of the device.
     NetworkManager = "L28",
     /// Two default routes.
@@ -80,6 +84,10 @@ codes! {
     BadName = "L35",
     /// A type that needs Open vSwitch's userspace datapath.
     Userspace = "L36",
+    /// A file that others than root can write.
+    Access = "L37",
+    /// A file that is passed over for its name, and nothing in its place.
+    Backup = "L38",
     /// Shell that is not evaluated: commands, arithmetic, arrays, control flow.
     RefusedShell = "L39",
     /// A key this version does not act on, where leaving it out would change what happens to traffic.
@@ -100,6 +108,10 @@ codes! {
     ShellDependent = "L47",
     /// A companion file (routes, rules, aliases) this version does not act on.
     Companion = "L48",
+    /// What the host's devices have against the files.
+    Obstacle = "L49",
+    /// A rule for network devices' names that contradicts the files, or would catch a bridge.
+    NamingRule = "L50",
 }
 
 impl fmt::Display for Code {

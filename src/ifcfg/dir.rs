@@ -70,8 +70,11 @@ fn add(sources: &mut Sources, name: &str) {
     }
 }
 
-/// The bytes of a regular file; `None` for a folder, a device, or what has vanished since.
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+/// The bytes of a regular file; `None` for a folder, a device, or what is not there.
+///
+/// # Errors
+/// The file is larger than [`MAX_FILE`] (`FileTooLarge`), or cannot be read.
+pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     // Asked before opening: opening a named pipe would wait for its writer.
     match fs::metadata(path) {
         Ok(meta) if meta.is_file() => {}

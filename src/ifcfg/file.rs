@@ -91,7 +91,12 @@ impl Sources {
 
 /// Whether initscripts would pass over a file of this name.
 pub fn is_backup(name: &str) -> bool {
-    BACKUPS.iter().any(|suffix| name.ends_with(suffix))
+    backup_of(name).is_some()
+}
+
+/// The name a backup was made of, and the ending that makes it one.
+pub(super) fn backup_of(name: &str) -> Option<(&str, &'static str)> {
+    BACKUPS.iter().find_map(|suffix| Some((name.strip_suffix(suffix)?, *suffix)))
 }
 
 /// Whether a file of this name describes an interface.

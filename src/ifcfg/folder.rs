@@ -75,7 +75,7 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
         Ask::Dhcp { lease, .. } => Addressing::Dhcp(lease.clone()),
         Ask::None | Ask::OnPort { .. } => Addressing::None,
     };
-    Interface { name: settings.device.name, kind, mac: settings.mac, mtu: settings.mtu, addressing }
+    Interface { name: settings.device.name, kind, mac: settings.mac, mtu: settings.mtu.map(|mtu| mtu.value), addressing }
 }
 
 struct Folder<'a> {

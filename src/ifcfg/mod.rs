@@ -2,44 +2,53 @@
 //! for everything that is wrong.
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
-//! assignment), `assign` evaluates, `keys`, `settings` and `address` give it types, `folder` puts the files together, `diag` says what was found. Files are
-//! evaluated, never executed: no process is started and, past [`load`] and [`load_file`], nothing is read. Depends on `model` alone.
+//! assignment), `assign` evaluates, `keys`, `settings` and `address` give it types, `folder` puts the files together, `diag` says what was found. `check` adds
+//! what only a linter says (`lint`, `surroundings`) and `explain` what each code means. Files are evaluated, never executed: no process is started
+//! and, past `dir`, nothing is read. Depends on `model` alone.
 
 mod address;
 mod ansi;
 mod assign;
+mod check;
 mod code;
 mod diag;
 mod dir;
+mod explain;
 mod file;
 mod folder;
 mod host;
 mod keys;
 mod lex;
+mod lint;
 mod names;
 mod quote;
 mod refuse;
 mod settings;
 mod span;
 mod suggest;
+mod surroundings;
 mod value;
 mod word;
 
 pub use assign::{MAX_TOTAL, MAX_VALUE, Var, Vars};
+pub use check::Check;
 pub use code::Code;
 pub use diag::{Diagnostic, Related, Severity, Style};
-pub use dir::{load, load_file};
+pub use dir::{load, load_file, read};
+pub use explain::{EXPLANATIONS, Explanation, explain};
 pub use file::{MAX_FILE, NETWORK, Sources, is_backup, is_companion, is_interface};
 pub use host::Host;
 pub use names::{Found, Names};
 pub use quote::quoted;
 pub use span::{Position, Span, position};
+pub use surroundings::{Access, Device, NamingRule, Obstacle, Surroundings};
 pub use value::Value;
 
 use crate::model::Intent;
 use diag::Sink;
 use folder::Other;
 use names::{Entry, State};
+use settings::Settings;
 
 /// What a folder comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,11 +119,34 @@ fn arrange(diagnostics: &mut [Diagnostic], sources: &Sources) {
     diagnostics.sort_by(|a, b| (&a.file, a.span.map(|span| span.start)).cmp(&(&b.file, b.span.map(|span| span.start))));
 }
 
+/// A folder's files, read and put together.
+#[derive(Debug)]
+struct Understood {
+    list: Vec<Settings>,
+    others: Vec<Other>,
+    entries: Vec<Entry>,
+    /// What the files ask for; counts only when no error stands.
+    intent: Intent,
+    /// What was found, without its lines and columns.
+    diagnostics: Vec<Diagnostic>,
+}
+
 /// What the files ask for.
 ///
 /// An error in a file of Open vSwitch's, or in the network file, leaves no intent at all: half a folder is not acted on. An
 /// error in another interface's file is a warning, and the file is passed over.
 pub fn intent(sources: &Sources, host: &Host) -> Outcome {
+    let Understood { list, entries, intent, mut diagnostics, .. } = understand(sources, host);
+    surroundings::hardware_unchecked(&list, &mut diagnostics);
+    arrange(&mut diagnostics, sources);
+    let mut outcome = Outcome { intent: None, diagnostics, names: Names(entries) };
+    if !outcome.has_errors() {
+        outcome.intent = Some(intent);
+    }
+    outcome
+}
+
+fn understand(sources: &Sources, host: &Host) -> Understood {
     let (base, sink) = network(sources, host);
     let mut diagnostics = sink.into_list();
     diagnostics.extend(sources.unreadable().map(unreadable));
@@ -164,12 +196,7 @@ pub fn intent(sources: &Sources, host: &Host) -> Outcome {
         entries.push(Entry { file: name.to_owned(), device, alias, state });
     }
     let intent = folder::build(&list, &others, sources, &mut diagnostics);
-    arrange(&mut diagnostics, sources);
-    let mut outcome = Outcome { intent: None, diagnostics, names: Names(entries) };
-    if !outcome.has_errors() {
-        outcome.intent = Some(intent);
-    }
-    outcome
+    Understood { list, others, entries, intent, diagnostics }
 }
 
 /// The first error of a file that is nobody's business here, as a warning.

@@ -19,6 +19,13 @@ pub(super) struct Named {
     pub(super) span: Span,
 }
 
+/// A value and where it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Placed<T> {
+    pub(super) value: T,
+    pub(super) span: Span,
+}
+
 /// What kind of interface a file describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Role {
@@ -38,7 +45,9 @@ pub(super) struct Settings {
     pub(super) role: Role,
     pub(super) onboot: bool,
     pub(super) mac: Option<Mac>,
-    pub(super) mtu: Option<u32>,
+    pub(super) mtu: Option<Placed<u32>>,
+    /// The address a port's device is to be known by (`HWADDR`).
+    pub(super) hwaddr: Option<Placed<Mac>>,
     pub(super) ask: Ask,
 }
 
@@ -147,8 +156,9 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
     let mtu = mtu(&mut reader);
     let mac = mac(&mut reader);
     network_manager(&mut reader);
+    let hwaddr = role.as_ref().and_then(|role| hardware(&mut reader, role));
     if let Some(role) = &role {
-        hardware(&mut reader, role);
+        link_status(&mut reader);
         if let Some(device) = &device
             && let Role::Port(bridge) | Role::Internal(bridge) = role
             && bridge.name == device.name
@@ -161,7 +171,7 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
     if reader.sink.has_errors() {
         return None;
     }
-    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, ask })
+    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask })
 }
 
 fn role(reader: &mut Reader<'_>) -> Option<Role> {
@@ -259,14 +269,14 @@ fn device(reader: &mut Reader<'_>) -> Option<Named> {
     }
 }
 
-fn mtu(reader: &mut Reader<'_>) -> Option<u32> {
+fn mtu(reader: &mut Reader<'_>) -> Option<Placed<u32>> {
     let (text, var) = reader.text("MTU")?;
     let number = text.parse::<u32>().ok().filter(|number| text.bytes().all(|b| b.is_ascii_digit()) && (68..=65535).contains(number));
     if number.is_none() {
         let message = format!("`{}` is no MTU: a number of bytes from 68 to 65535", shown(text.as_bytes()));
         reader.error(Code::BadValue, var, message, "write a number such as `MTU=1500`");
     }
-    number
+    Some(Placed { value: number?, span: reader.span(var) })
 }
 
 fn mac(reader: &mut Reader<'_>) -> Option<Mac> {
@@ -294,29 +304,25 @@ fn network_manager(reader: &mut Reader<'_>) {
     }
 }
 
-fn hardware(reader: &mut Reader<'_>, role: &Role) {
-    if let Some((text, var)) = reader.text("HWADDR") {
-        match role {
-            Role::Port(_) if text.parse::<Mac>().is_err() => {
-                reader.error(
-                    Code::BadValue,
-                    var,
-                    format!("`{}` is no Ethernet address", shown(text.as_bytes())),
-                    "write six pairs of hexadecimal digits",
-                );
-            }
-            Role::Port(_) => {
-                let message = "`HWADDR` is not checked yet: the device is found by its name alone";
-                reader.warning(Code::Hwaddr, var, message, "make sure the name is the right device's");
-            }
-            _ => reader.warning(
-                Code::Hwaddr,
-                var,
-                "`HWADDR` means nothing here: this device is made, not found",
-                "write `MACADDR=` to give it an address",
-            ),
+/// `HWADDR`, where there is a device to be known by it.
+fn hardware(reader: &mut Reader<'_>, role: &Role) -> Option<Placed<Mac>> {
+    let (text, var) = reader.text("HWADDR")?;
+    if !matches!(role, Role::Port(_)) {
+        let message = "`HWADDR` means nothing here: this device is made, not found";
+        reader.warning(Code::Hwaddr, var, message, "write `MACADDR=` to give it an address");
+        return None;
+    }
+    match text.parse() {
+        Ok(value) => Some(Placed { value, span: reader.span(var) }),
+        Err(_) => {
+            let message = format!("`{}` is no Ethernet address", shown(text.as_bytes()));
+            reader.error(Code::BadValue, var, message, "write six pairs of hexadecimal digits");
+            None
         }
     }
+}
+
+fn link_status(reader: &mut Reader<'_>) {
     if let Some((text, var)) = reader.text("LINKSTATUS") {
         if text == "down" {
             reader.error(Code::Unsupported, var, "`LINKSTATUS=down` is not supported yet: the link would come up", "remove it");

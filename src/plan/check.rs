@@ -4,16 +4,32 @@ use ovsdp_proto::IfName;
 
 use super::error::PlanError;
 use super::observed::Observed;
-use crate::model::{Bridge, Interface, Kind};
+use crate::model::{Bridge, Intent, Interface, Kind};
+
+/// What the devices that are there have against becoming what `intent` wants of them: one for each device that stands in the way.
+pub fn obstacles(intent: &Intent, observed: &Observed) -> Vec<(IfName, PlanError)> {
+    let mut found = Vec::new();
+    for bridge in intent.bridges.values() {
+        for interface in bridge.interfaces() {
+            found.extend(alone(observed, interface, bridge.name()).err().map(|error| (interface.name, error)));
+        }
+    }
+    found
+}
+
+/// Checks one interface against the device of its name.
+fn alone(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<(), PlanError> {
+    match interface.kind {
+        Kind::Internal => internal(observed, interface),
+        Kind::System => system(observed, interface, bridge),
+    }
+}
 
 /// Checks every interface of `bridge`, and names those that another one of `targets` has to give up first.
 pub(super) fn bridge(observed: &Observed, bridge: &Bridge, targets: &[(IfName, Option<Bridge>)]) -> Result<Vec<IfName>, PlanError> {
     let mut awaited = Vec::new();
     for interface in bridge.interfaces() {
-        match interface.kind {
-            Kind::Internal => internal(observed, interface)?,
-            Kind::System => system(observed, interface, bridge.name())?,
-        }
+        alone(observed, interface, bridge.name())?;
         let (name, bridge) = (interface.name, bridge.name());
         if let Some(other) = observed.memory.bridge_of(name).filter(|other| *other != bridge) {
             let gives_up = |target: &Bridge| !target.interfaces().any(|interface| interface.name == name);

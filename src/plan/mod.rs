@@ -27,6 +27,7 @@ mod tests;
 mod text;
 
 pub use apply::{Cause, Event, Outcome, Report, Target, UndoFailure, apply, apply_unconfirmed, rollback};
+pub use check::obstacles;
 pub use error::{ErrorKind, PlanError, StepError};
 pub use executor::Executor;
 pub use journal::Journal;

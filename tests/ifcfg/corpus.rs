@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ovsdp::ifcfg::{self, Host, Severity, Sources, Style};
+use ovsdp::ifcfg::{self, Check, Host, Severity, Sources, Style};
 
 use super::bash;
 
@@ -68,8 +68,9 @@ fn every_file_alone_in_a_folder_is_read_or_refused() {
             sources.insert("ifcfg-x", std::fs::read(&path).unwrap());
             let outcome = ifcfg::intent(&sources, &Host::new("host1"));
             assert_eq!(outcome.intent.is_none(), outcome.has_errors());
-            for found in outcome.diagnostics {
+            for found in outcome.diagnostics.into_iter().chain(Check::begin(&sources, &Host::new("host1")).finish(&sources, None)) {
                 assert!(!found.render(&sources, Style::Plain).is_empty());
+                assert_eq!(found.path, "corpus/ifcfg-x", "{found:?}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Any bytes: no panic, a bound on what comes out, and errors that can be drawn.
 
-use ovsdp::ifcfg::{self, Host, MAX_TOTAL, Sources, Style};
+use ovsdp::ifcfg::{self, Check, Host, MAX_TOTAL, Sources, Style};
 use proptest::prelude::*;
 
 fn read(bytes: &[u8]) {
@@ -9,7 +9,8 @@ fn read(bytes: &[u8]) {
     sources.insert("../network", bytes);
     let outcome = ifcfg::intent(&sources, &Host::new("host1"));
     assert_eq!(outcome.intent.is_none(), outcome.has_errors());
-    for found in &outcome.diagnostics {
+    let checked = Check::begin(&sources, &Host::new("host1")).finish(&sources, None);
+    for found in outcome.diagnostics.iter().chain(&checked) {
         let drawn = found.render(&sources, Style::Plain);
         assert!(!drawn.chars().any(|c| c.is_control() && c != '\n'), "{drawn:?}");
         serde_json::to_string(found).unwrap();

@@ -309,6 +309,9 @@ fn what_cannot_be_a_port_is_refused_before_anything_changes() {
     assert_eq!(error(&world, &files).to_string(), "eth1, a port of br1: it is enslaved to bond0");
     link(&mut world, |l| l.ethernet = false);
     assert!(matches!(error(&world, &files), PlanError::NotEthernet { .. }));
+    let all = obstacles(&intent([bridge("br0", Addressing::None, &["eth0", "eth1"])]), &world.state);
+    let kinds: Vec<_> = all.iter().map(|(device, error)| (*device, matches!(error, PlanError::NameTaken { .. }))).collect();
+    assert_eq!(kinds, [(name("br0"), true), (name("eth1"), false)]);
 }
 
 #[test]

@@ -1,0 +1,118 @@
+//! This host as `ovsdp check` sees it beside its files: devices, permissions, and rules for devices' names.
+//!
+//! It reads, with no privilege, and judges nothing: `ifcfg` does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use ovsdp_proto::IfName;
+
+use super::{observe, paths, udev};
+use crate::dp::{self, Dp};
+use crate::error::Error;
+use crate::ifcfg::{self, Access, Device, NETWORK, Obstacle, Sources, Surroundings};
+use crate::model::{Intent, Kind};
+use crate::plan::{self, Memory, Observed};
+use crate::rtnl::Rtnl;
+
+/// More files than this in one folder of .link files are not looked through.
+const MAX_LINKS: usize = 1000;
+
+/// What was learned of the host, and what could not be.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// What was learned.
+    pub around: Surroundings,
+    /// What could not be read, in words for a person.
+    pub failed: Vec<String>,
+}
+
+/// Looks at the host that `sources`, whose files ask for `intent`, are for. Files with rules for devices' names
+/// are put into `sources`.
+pub fn gather(sources: &mut Sources, intent: &Intent) -> Gathered {
+    let mut gathered = Gathered::default();
+    match observed() {
+        Ok(observed) => devices(&observed, intent, &mut gathered.around),
+        Err(error) => gathered.failed.push(format!("the kernel's devices are not compared: {error}")),
+    }
+    access(sources, &mut gathered);
+    rules(sources, &mut gathered);
+    gathered
+}
+
+fn observed() -> Result<Observed, Error> {
+    let mut dp = match Dp::open() {
+        Ok(dp) => Some(dp),
+        Err(dp::Error::NoFamily(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    observe::observe(&mut Rtnl::open()?, dp.as_mut(), Memory::default())
+}
+
+fn devices(observed: &Observed, intent: &Intent, around: &mut Surroundings) {
+    let internal = |name: &IfName| observed.vports.get(name).is_some_and(|vport| vport.kind == Kind::Internal);
+    let device = |(name, link): (&IfName, &plan::Link)| Device { name: *name, mac: link.mac, mtu: link.mtu, internal: internal(name) };
+    around.devices = observed.links.iter().map(device).collect();
+    let obstacle = |(device, error): (IfName, plan::PlanError)| Obstacle { device, message: error.to_string(), help: error.advice() };
+    around.obstacles = plan::obstacles(intent, observed).into_iter().map(obstacle).collect();
+}
+
+fn access(sources: &Sources, gathered: &mut Gathered) {
+    let files = sources.interfaces().chain(sources.companions()).map(|(name, _)| name);
+    let network = Some(NETWORK).filter(|name| sources.get(name).is_some());
+    for name in files.chain(network).chain([""]) {
+        let path = if name.is_empty() { sources.dir().to_owned() } else { sources.path(name) };
+        match fs::metadata(&path) {
+            Ok(meta) => {
+                gathered.around.access.push(Access { file: name.to_owned(), mode: meta.mode(), owner: meta.uid(), group: meta.gid() });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => gathered.failed.push(format!("cannot tell who may write {}: {error}", path.display())),
+        }
+    }
+}
+
+fn rules(sources: &mut Sources, gathered: &mut Gathered) {
+    let mut links: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for dir in paths::LINK_DIRS {
+        let entries = match fs::read_dir(dir).and_then(|entries| entries.take(MAX_LINKS + 1).collect::<io::Result<Vec<_>>>()) {
+            Ok(entries) if entries.len() > MAX_LINKS => {
+                gathered.failed.push(format!("{dir} holds more than {MAX_LINKS} files; its .link files are not compared"));
+                continue;
+            }
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                gathered.failed.push(format!("cannot read {dir}: {error}"));
+                continue;
+            }
+        };
+        for entry in entries {
+            if let Some(name) = entry.file_name().to_str().filter(|name| name.ends_with(".link")) {
+                // The first folder's file stands in for those of the same name in the others.
+                links.entry(name.to_owned()).or_insert_with(|| entry.path());
+            }
+        }
+    }
+    let persistent = PathBuf::from(paths::PERSISTENT_RULES);
+    for path in std::iter::once(persistent).chain(links.into_values()) {
+        let bytes = match ifcfg::read(&path) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => continue,
+            Err(error) => {
+                gathered.failed.push(format!("cannot read {}: {error}", path.display()));
+                continue;
+            }
+        };
+        let (Some(file), Ok(text)) = (path.to_str(), std::str::from_utf8(&bytes)) else { continue };
+        let found = if file.ends_with(".link") { udev::link(file, text) } else { udev::rules(file, text) };
+        if !found.is_empty() {
+            gathered.around.rules.extend(found);
+            let file = file.to_owned();
+            sources.insert_named(file, bytes);
+        }
+    }
+}
