@@ -138,12 +138,11 @@ const MATCHES: &[&str] = &[
 ];
 
 /// Matches that neither takes.
-const REFUSED: &[&str] = &["nw_src=10.0.0.1", "frob=1", "ip,arp", "in_port=1,in_port=2", "tp_dst=80", "dl_src=02", "dl_type=0x12345"];
+const REFUSED: &[&str] = &["nw_src=10.0.0.1", "nw_ttl=3,ip", "frob=1", "ip,arp", "in_port=1,in_port=2", "tp_dst=80", "dl_src=02", "dl_type=0x12345"];
 
 /// Matches that only ours takes, each beside one that chooses the same of these flows by both.
 const MORE: &[(&str, &str)] = &[
     ("ip,nw_dst=192.168.5.0/24", "ip,nw_dst=192.168.5.5"),
-    ("nw_ttl=3,ip", "ip,nw_ttl=3"),
     ("tcp,tp_dst=9/0xfffe", "tcp,tp_dst=9"),
     ("udp6,tp_src=53", "udp6,udp_src=53"),
     ("arp,nw_src=10.0.0.7", "arp,arp_spa=10.0.0.7"),
