@@ -43,7 +43,7 @@ pub use datapath::{Datapath, Dispatch, SYSTEM};
 pub use error::Error;
 pub use events::{Event, Events};
 pub use family::Families;
-pub use flow::Parts;
+pub use flow::{Parts, now_ms};
 pub use meter::{Meter, MeterFeatures, Meters};
 pub use reading::Reading;
 pub use requests::{How, Requests};

@@ -63,7 +63,7 @@ fn names(call: &Call<'_>, dp: &mut Dp, datapath: &Datapath) -> Result<Option<Por
 
 /// How a command's options want flows printed.
 fn text<'a>(call: &Call<'_>, names: Option<&'a Ports>) -> Text<'a> {
-    Text { names, verbose: call.options.more, now_ms: dump::now_ms() }
+    Text { names, verbose: call.options.more, now_ms: crate::dp::now_ms() }
 }
 
 fn ports(dp: &mut Dp, datapath: &Datapath) -> Result<Ports, Complaint> {

@@ -100,7 +100,7 @@ pub(super) fn dump(call: &mut Call<'_>) -> Outcome {
         Some(id) => id..=id,
         None => 0..=features_of(&mut meters, &datapath)?.max_meters,
     };
-    let (mut text, now_ms) = (String::new(), crate::cli::dump::now_ms());
+    let (mut text, now_ms) = (String::new(), crate::dp::now_ms());
     let done = meters.each(datapath.index, ids, |meter| describe(&mut text, &meter, now_ms));
     done.map_err(|error| Complaint::because("reading meters", &error))?;
     if let (Some(id), true) = (id, text.is_empty()) {

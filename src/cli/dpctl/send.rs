@@ -49,7 +49,7 @@ impl Changes<'_> {
     /// With each flow's counters as it is changed.
     fn send_and_count(&mut self, call: &mut Call<'_>) -> Outcome {
         let Self { dp, requests, sent, file, .. } = self;
-        let now_ms = crate::cli::dump::now_ms();
+        let now_ms = dp::now_ms();
         let results = dp.run(requests, |at, flow| {
             if let Some(sent) = sent.get_mut(at) {
                 sent.counters = counters(flow, now_ms);

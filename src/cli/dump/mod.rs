@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 
-use nix::time::{ClockId, clock_gettime};
 use ovsdp_proto::flow::{Flow, Line, Which};
 use ovsdp_proto::key::Key;
 use ovsdp_proto::text::{PortNames, Style};
@@ -26,7 +25,7 @@ pub(super) struct Text<'a> {
     pub names: Option<&'a Ports>,
     /// Identifiers and fields that match anything are printed, too.
     pub verbose: bool,
-    /// The time in milliseconds, as [`now_ms`] has it.
+    /// The time in milliseconds, as [`dp::now_ms`] has it.
     pub now_ms: u64,
 }
 
@@ -123,11 +122,6 @@ pub(super) fn remark(reading: &Reading) -> Option<String> {
         parts.push(format!("{flows} flows were found where the datapath counts {expected}: while flows come and go some cannot be seen"));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
-}
-
-/// Milliseconds on the clock the kernel notes a flow's use with.
-pub(super) fn now_ms() -> u64 {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| u64::try_from(std::time::Duration::from(now).as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(super) fn run(run: &Run, args: &FlowsArgs) -> Result<(), Error> {
     let ports = Ports::of(&mut dp, &datapath)?;
     let wanted =
         Wanted { ports: wanted_ports(run, args, bridge, &ports)?, filter: args.filter.as_deref().map(|text| filter(text, &ports)).transpose()? };
-    let text = Text { names: (args.names || args.more).then_some(&ports), verbose: args.more, now_ms: dump::now_ms() };
+    let text = Text { names: (args.names || args.more).then_some(&ports), verbose: args.more, now_ms: dp::now_ms() };
     let printer = Printer { text, json: args.json, ports: &ports };
     let mut out = Out::new().map_err(|error| Error::new(Kind::Failed, format!("cannot write the output: {error}")))?;
     let mut scratch = Vec::new();

@@ -16,7 +16,7 @@ pub(super) use pace::pause;
 #[cfg(test)]
 pub(super) use rates::tests;
 pub(super) use rates::{DatapathRates, PortRates, growth};
-pub(super) use take::{datapaths, now_ms, read, read_without_flows};
+pub(super) use take::{datapaths, read, read_without_flows};
 
 /// One datapath's numbers. All but those of `flows`, `masks` and `totals` count since it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

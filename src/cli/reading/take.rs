@@ -1,18 +1,12 @@
 //! Asking the kernel for a reading. Needs neither the agent nor a privilege.
 
 use nix::errno::Errno;
-use nix::time::{ClockId, clock_gettime};
 use ovsdp_proto::IfName;
 use ovsdp_proto::flow::Flow;
 
 use super::{Datapath, FlowTotals, Masks, Port};
 use crate::dp::{self, Dp, Parts, Vport};
 use crate::error::Error;
-
-/// Milliseconds on the clock the kernel notes a flow's use with.
-pub(in crate::cli) fn now_ms() -> u64 {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| u64::try_from(std::time::Duration::from(now).as_millis()).unwrap_or(u64::MAX))
-}
 
 /// The datapaths there are, by name, or the one called `only` if it is there.
 ///
@@ -35,7 +29,7 @@ pub(in crate::cli) fn datapaths(dp: &mut Dp, only: Option<&IfName>) -> Result<Ve
 pub(in crate::cli) fn read(dp: &mut Dp, found: &dp::Datapath, mut visit: impl FnMut(Option<&Flow<'_>>)) -> Result<Option<Datapath>, Error> {
     let Some(mut ports) = still(dp.vports(found.index))? else { return Ok(None) };
     ports.sort_by_key(|port| port.number);
-    let at_ms = now_ms();
+    let at_ms = dp::now_ms();
     let mut totals = FlowTotals::default();
     let flows = dp.flows(found.index, Parts::Terse, |flow| {
         match flow {
@@ -56,7 +50,7 @@ pub(in crate::cli) fn read(dp: &mut Dp, found: &dp::Datapath, mut visit: impl Fn
 pub(in crate::cli) fn read_without_flows(dp: &mut Dp, found: &dp::Datapath) -> Result<Option<Datapath>, Error> {
     let Some(mut ports) = still(dp.vports(found.index))? else { return Ok(None) };
     ports.sort_by_key(|port| port.number);
-    Ok(Some(without_flows(found, &ports, now_ms())))
+    Ok(Some(without_flows(found, &ports, dp::now_ms())))
 }
 
 /// `None` for a datapath that is gone.

@@ -83,7 +83,7 @@ impl Source {
             scene.flows = FlowTable::default();
         }
         let flows = &mut scene.flows;
-        flows.begin(reading::now_ms());
+        flows.begin(crate::dp::now_ms());
         // What comes again from the beginning is what is seen twice.
         scene.now = reading::read(&mut self.dp, found, |flow| flow.into_iter().for_each(|flow| flows.see(flow)))?;
         flows.end();
