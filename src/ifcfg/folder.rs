@@ -35,7 +35,7 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
     let mut intent = Intent::default();
     for settings in unique.iter().filter(|settings| settings.role == Role::Bridge) {
         let local = interface(settings, Kind::Internal);
-        intent.bridges.insert(settings.device.name, Bridge { onboot: settings.onboot, local, ports: BTreeMap::new() });
+        intent.bridges.insert(settings.device.name, Bridge { onboot: settings.onboot, local, ..Bridge::new(settings.device.name) });
     }
     let mut members: Vec<&Settings> = Vec::new();
     for settings in &unique {
@@ -46,7 +46,7 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
         };
         match intent.bridges.get_mut(&bridge.name) {
             Some(target) => {
-                let port = Port { onboot: settings.onboot, interfaces: vec![interface(settings, kind)] };
+                let port = Port { onboot: settings.onboot, ..Port::new(interface(settings, kind)) };
                 target.ports.insert(settings.device.name, port);
                 members.push(settings);
             }
@@ -75,7 +75,7 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
         Ask::Dhcp { lease, .. } => Addressing::Dhcp(lease.clone()),
         Ask::None | Ask::OnPort { .. } => Addressing::None,
     };
-    Interface { name: settings.device.name, kind, mac: settings.mac, mtu: settings.mtu.map(|mtu| mtu.value), addressing }
+    Interface { mac: settings.mac, mtu: settings.mtu.map(|mtu| mtu.value), addressing, ..Interface::new(settings.device.name, kind) }
 }
 
 struct Folder<'a> {

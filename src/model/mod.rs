@@ -3,12 +3,14 @@
 //!
 //! It must not know files, spans, the kernel or what is there already; those are `ifcfg`'s and `plan`'s.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+mod address;
 
-use ipnet::IpNet;
+use std::collections::BTreeMap;
+
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
+
+pub use address::{Addressing, Dhcp, Static};
 
 /// Everything a folder of files asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,6 +31,11 @@ pub struct Bridge {
 }
 
 impl Bridge {
+    /// A bridge with nothing but its local port, that comes up by itself.
+    pub fn new(name: IfName) -> Self {
+        Self { onboot: true, local: Interface::new(name, Kind::Internal), ports: BTreeMap::new() }
+    }
+
     /// The bridge's name, which is its local interface's too.
     pub fn name(&self) -> IfName {
         self.local.name
@@ -47,6 +54,13 @@ pub struct Port {
     pub onboot: bool,
     /// The network devices under it: one, or several when it is a bond. Never empty.
     pub interfaces: Vec<Interface>,
+}
+
+impl Port {
+    /// A port with one interface, that is attached without being named.
+    pub fn new(interface: Interface) -> Self {
+        Self { onboot: true, interfaces: vec![interface] }
+    }
 }
 
 /// What kind of network device an interface is.
@@ -75,46 +89,9 @@ pub struct Interface {
     pub addressing: Addressing,
 }
 
-/// How an interface gets its addresses.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Addressing {
-    /// Not at all.
-    #[default]
-    None,
-    /// From the file.
-    Static(Static),
-    /// From a DHCP server.
-    Dhcp(Dhcp),
-}
-
-/// Addresses the file names.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Static {
-    /// The addresses with their prefix lengths, in the file's order; the first is the primary one.
-    pub addresses: Vec<IpNet>,
-    /// The default route's next hop (`GATEWAY`), on this interface.
-    pub gateway: Option<Ipv4Addr>,
-    /// The resolver's servers (`DNS1`…); empty leaves the resolver alone.
-    pub dns: Vec<IpAddr>,
-}
-
-/// A lease to be had.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dhcp {
-    /// The ports that must be attached before asking makes sense (`OVSDHCPINTERFACES`). May be empty on an internal port.
-    pub through: Vec<IfName>,
-    /// Whether the default route the lease brings is set (`DEFROUTE`, `GATEWAYDEV`; true unless a file says otherwise).
-    pub default_route: bool,
-    /// Whether the name servers the lease brings are asked (`PEERDNS`, true unless the file says otherwise).
-    pub peer_dns: bool,
-    /// The resolver's servers that come before the lease's (`DNS1`…).
-    pub dns: Vec<IpAddr>,
-}
-
-impl Default for Dhcp {
-    /// Takes everything the lease brings.
-    fn default() -> Self {
-        Self { through: Vec::new(), default_route: true, peer_dns: true, dns: Vec::new() }
+impl Interface {
+    /// An interface that asks for nothing.
+    pub fn new(name: IfName, kind: Kind) -> Self {
+        Self { name, kind, mac: None, mtu: None, addressing: Addressing::None }
     }
 }

@@ -14,13 +14,12 @@ use super::*;
 use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port, Static};
 
 fn interface(ifname: &str, kind: Kind, addressing: Addressing) -> Interface {
-    Interface { name: name(ifname), kind, mac: None, mtu: None, addressing }
+    Interface { addressing, ..Interface::new(name(ifname), kind) }
 }
 
 fn bridge(ifname: &str, addressing: Addressing, members: &[&str]) -> Bridge {
-    let ports =
-        members.iter().map(|member| (name(member), Port { onboot: true, interfaces: vec![interface(member, Kind::System, Addressing::None)] }));
-    Bridge { onboot: true, local: interface(ifname, Kind::Internal, addressing), ports: ports.collect() }
+    let ports = members.iter().map(|member| (name(member), Port::new(interface(member, Kind::System, Addressing::None))));
+    Bridge { local: interface(ifname, Kind::Internal, addressing), ports: ports.collect(), ..Bridge::new(name(ifname)) }
 }
 
 fn intent(bridges: impl IntoIterator<Item = Bridge>) -> Intent {

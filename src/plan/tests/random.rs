@@ -121,7 +121,7 @@ fn files() -> impl Strategy<Value = Intent> {
                 port.interfaces[0].mac = port_mtu.filter(|small| *small).and_then(|_| "02:00:00:00:00:78".parse().ok());
             }
             if let Some(addressing) = internal {
-                br0.ports.insert(name("int0"), Port { onboot: true, interfaces: vec![interface("int0", Kind::Internal, addressing)] });
+                br0.ports.insert(name("int0"), Port::new(interface("int0", Kind::Internal, addressing)));
             }
             let br1 = both.then(|| bridge("br1", second, &members(1)));
             one_lease(intent([br0].into_iter().chain(br1)))

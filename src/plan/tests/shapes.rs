@@ -104,7 +104,7 @@ fn internal_ports_and_two_bridges() {
     let before = world.snapshot();
     let mut one = bridge("br0", Addressing::None, &["eth1"]);
     let port = interface("int0", Kind::Internal, fixed(&["198.51.100.5/24"], Some("198.51.100.1"), &["198.51.100.53"]));
-    one.ports.insert(name("int0"), Port { onboot: true, interfaces: vec![port] });
+    one.ports.insert(name("int0"), Port::new(port));
     let two = bridge("br1", fixed(&["192.0.2.10/24"], None, &["192.0.2.53"]), &["eth0"]);
     let files = intent([one, two]);
     breaks_nowhere(&world, &Target::Up { intent: &files, names: &[] });

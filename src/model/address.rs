@@ -1,0 +1,53 @@
+//! How an interface gets its addresses, and the ones that are given.
+//!
+//! It must not know what is on the interface already.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+use ovsdp_proto::IfName;
+use serde::{Deserialize, Serialize};
+
+/// How an interface gets its addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Addressing {
+    /// Not at all.
+    #[default]
+    None,
+    /// From the file.
+    Static(Static),
+    /// From a DHCP server.
+    Dhcp(Dhcp),
+}
+
+/// Addresses the file names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Static {
+    /// The addresses with their prefix lengths, in the file's order; the first is the primary one.
+    pub addresses: Vec<IpNet>,
+    /// The default route's next hop (`GATEWAY`), on this interface.
+    pub gateway: Option<Ipv4Addr>,
+    /// The resolver's servers (`DNS1`…); empty leaves the resolver alone.
+    pub dns: Vec<IpAddr>,
+}
+
+/// A lease to be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dhcp {
+    /// The ports that must be attached before asking makes sense (`OVSDHCPINTERFACES`). May be empty on an internal port.
+    pub through: Vec<IfName>,
+    /// Whether the default route the lease brings is set (`DEFROUTE`, `GATEWAYDEV`; true unless a file says otherwise).
+    pub default_route: bool,
+    /// Whether the name servers the lease brings are asked (`PEERDNS`, true unless the file says otherwise).
+    pub peer_dns: bool,
+    /// The resolver's servers that come before the lease's (`DNS1`…).
+    pub dns: Vec<IpAddr>,
+}
+
+impl Default for Dhcp {
+    /// Takes everything the lease brings.
+    fn default() -> Self {
+        Self { through: Vec::new(), default_route: true, peer_dns: true, dns: Vec::new() }
+    }
+}
