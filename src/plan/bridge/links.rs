@@ -6,6 +6,7 @@ use ovsdp_proto::{IfName, Mac};
 
 use super::{DEFAULT_MTU, Work};
 use crate::model::{Addressing, Interface, Kind};
+use crate::plan::ipv6;
 use crate::plan::mac::{self, Candidate};
 use crate::plan::step::Step;
 
@@ -14,6 +15,7 @@ impl Work<'_> {
     pub(super) fn interfaces(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let mut up = Vec::new();
+        let mut settings = Vec::new();
         for (interface, _) in &self.goals {
             let name = interface.name;
             let link = self.observed.links.get(&name).filter(|_| self.observed.vports.contains_key(&name));
@@ -28,6 +30,9 @@ impl Work<'_> {
             if from_mtu.unwrap_or(DEFAULT_MTU) != to_mtu {
                 steps.push(Step::SetMtu { name, from: from_mtu, to: to_mtu });
             }
+            let (before, after) = ipv6::settings(self.observed, interface, self.befores_of(name), self.pinned(name), link.is_some());
+            steps.extend(before);
+            settings.extend(after);
             up.push(name);
         }
         for member in &self.members {
@@ -45,6 +50,7 @@ impl Work<'_> {
         }
         let is_down = |name: &IfName| !self.observed.links.get(name).is_some_and(|link| link.up);
         steps.extend(up.into_iter().filter(is_down).map(|name| Step::SetUp { name }));
+        steps.extend(settings);
         steps
     }
 
