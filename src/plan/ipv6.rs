@@ -84,18 +84,21 @@ pub(super) fn settings(
     (before, after)
 }
 
-/// The steps that make a device that is to be deleted like a new one: those before it goes down, and those after. What they
-/// do is of no use but to be taken back, for a device that is made again has the settings of a new one.
-pub(super) fn unset(observed: &Observed, name: IfName) -> (Vec<Step>, Vec<Step>) {
-    let conf = &observed.ipv6;
-    let mtu = observed.links.get(&name).and_then(|link| i32::try_from(link.mtu).ok());
+/// The step before a device's MTU changes or the device goes down: with either the kernel forgets an MTU of IPv6's own,
+/// and only what was a step of its own is taken back.
+pub(super) fn free_mtu(observed: &Observed, name: IfName) -> Option<Step> {
+    let from = observed.ipv6.of(name, Ipv6Setting::Mtu)?;
+    let to = i32::try_from(observed.links.get(&name)?.mtu).ok()?;
+    (from != to).then_some(Step::SetIpv6 { name, setting: Ipv6Setting::Mtu, from: Some(from), to })
+}
+
+/// The steps that make a device that is down like a new one before it is deleted: made again, it has a new one's settings.
+pub(super) fn unset(observed: &Observed, name: IfName) -> Vec<Step> {
     let back = |setting: Ipv6Setting| {
-        let from = conf.of(name, setting)?;
-        let to = if setting == Ipv6Setting::Mtu { mtu? } else { *conf.default.get(&setting)? };
+        let (from, to) = (observed.ipv6.of(name, setting)?, *observed.ipv6.default.get(&setting)?);
         (from != to).then_some(Step::SetIpv6 { name, setting, from: Some(from), to })
     };
-    let others = Ipv6Setting::ALL.into_iter().filter(|setting| *setting != Ipv6Setting::Mtu);
-    (back(Ipv6Setting::Mtu).into_iter().collect(), others.filter_map(back).collect())
+    Ipv6Setting::ALL.into_iter().filter(|setting| *setting != Ipv6Setting::Mtu).filter_map(back).collect()
 }
 
 /// What an interface takes over of the settings of the port whose IPv6 it carries on.

@@ -28,6 +28,7 @@ impl Work<'_> {
             }
             let (from_mtu, to_mtu) = (link.map(|link| link.mtu), self.mtu(interface));
             if from_mtu.unwrap_or(DEFAULT_MTU) != to_mtu {
+                steps.extend(link.and_then(|_| ipv6::free_mtu(self.observed, name)));
                 steps.push(Step::SetMtu { name, from: from_mtu, to: to_mtu });
             }
             let (before, after) = ipv6::settings(self.observed, interface, self.befores_of(name), self.pinned(name), link.is_some());
@@ -44,7 +45,10 @@ impl Work<'_> {
                 let to = self.member_mac(member);
                 steps.extend(to.filter(|to| link.mac != Some(*to)).map(|to| Step::SetMac { name, from: link.mac, to }));
                 let to = self.member_mtu(member);
-                steps.extend((link.mtu != to).then_some(Step::SetMtu { name, from: Some(link.mtu), to }));
+                if link.mtu != to {
+                    steps.extend(ipv6::free_mtu(self.observed, name));
+                    steps.push(Step::SetMtu { name, from: Some(link.mtu), to });
+                }
             }
             up.push(name);
         }

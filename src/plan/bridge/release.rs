@@ -72,12 +72,11 @@ impl Work<'_> {
             }
         }
         for name in &internals {
-            let (before, after) = ipv6::unset(self.observed, *name);
-            steps.extend(before);
+            steps.extend(ipv6::free_mtu(self.observed, *name));
             if self.observed.links.get(name).is_some_and(|link| link.up) {
                 steps.push(Step::SetDown { name: *name });
             }
-            steps.extend(after);
+            steps.extend(ipv6::unset(self.observed, *name));
             steps.extend(self.detach(*name));
         }
         for (_, before) in &self.released {
