@@ -45,6 +45,11 @@ impl Announcer {
         }
     }
 
+    /// Whether there is anything to say.
+    pub(super) fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// Says what is due. Nothing depends on it being heard: what cannot be said is logged.
     pub(super) fn say(&mut self, rtnl: &mut Rtnl, memory: &Memory) {
         self.again.retain(|_, task| !task.is_finished());

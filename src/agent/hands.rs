@@ -14,12 +14,12 @@ use ovsdp_proto::uapi::vport::kind as vport_kind;
 use ovsdp_proto::vport::{New, Which};
 
 use super::announcer::Announcer;
+use super::claims;
 use super::inbox::{Order, Orders};
 use super::leases::{self, Asker, Leases};
 use super::log;
 use super::shared::{Shared, now};
 use super::topology::{self, Places};
-use super::claims;
 use crate::dhcp;
 use crate::dp::{self, Datapath, Dispatch, Dp};
 use crate::error::{Error, Kind};
@@ -163,8 +163,10 @@ impl Hands {
 
     /// Tells the neighbours of the addresses added since the last time. Nothing that waits may come before it.
     pub(super) fn announce(&mut self) {
-        let memory = self.shared.memory().clone();
-        self.announcer.say(&mut self.rtnl, &memory);
+        if self.announcer.is_due() {
+            let memory = self.shared.memory().clone();
+            self.announcer.say(&mut self.rtnl, &memory);
+        }
     }
 
     /// Changes what is remembered, and keeps it.

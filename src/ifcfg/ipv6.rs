@@ -104,7 +104,9 @@ fn parse(word: &str) -> Result<Ipv6Net, (String, &'static str)> {
     };
     match length.and_then(|length| Ipv6Net::new(address, length).ok()) {
         Some(net) => Ok(net),
-        None => Err((format!("`{}` is no prefix length", shown(prefix.unwrap_or_default().as_bytes())), "write a number from 1 to 128, such as `/64`")),
+        None => {
+            Err((format!("`{}` is no prefix length", shown(prefix.unwrap_or_default().as_bytes())), "write a number from 1 to 128, such as `/64`"))
+        }
     }
 }
 
@@ -129,7 +131,8 @@ fn gateway(reader: &mut Reader<'_>, device: Option<IfName>, addresses: &[Ipv6Net
     let here = device.is_some_and(|device| named == Some(device.as_str()));
     if named.is_some() && !here {
         if own {
-            let message = format!("the default route goes through `{}`, so `{gateway}` has no effect here", shown(named.unwrap_or_default().as_bytes()));
+            let message =
+                format!("the default route goes through `{}`, so `{gateway}` has no effect here", shown(named.unwrap_or_default().as_bytes()));
             reader.warning(Code::NoEffect, var, message, "write it into that device's file");
         }
         return None;
@@ -168,7 +171,16 @@ fn settings(reader: &mut Reader<'_>, autoconf: Option<bool>, mtu: Option<Placed<
             let listens = auto || force == Some(true);
             // What a device that forwards hears of routers counts only with 2; where no key speaks of forwarding it may.
             let always = routes || forwarding.is_none();
-            settings.insert(Ipv6Setting::AcceptRa, if !listens { 0 } else if always { 2 } else { 1 });
+            settings.insert(
+                Ipv6Setting::AcceptRa,
+                if !listens {
+                    0
+                } else if always {
+                    2
+                } else {
+                    1
+                },
+            );
             settings.insert(Ipv6Setting::AcceptRedirects, i32::from(auto));
             settings.insert(Ipv6Setting::Autoconf, i32::from(auto));
         }

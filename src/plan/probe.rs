@@ -35,7 +35,8 @@ pub(super) fn divide(observed: &Observed, interface: &Interface, change: &mut Ch
     if !first.is_empty() {
         return Divided { claims, before: Vec::new(), after: first.into_iter().chain(add).collect() };
     }
-    let is_claimed = |step: &Step| matches!(step, Step::AddAddress { address, .. } if claims.iter().any(|claim| claim.address == address.address.addr()));
+    let is_claimed =
+        |step: &Step| matches!(step, Step::AddAddress { address, .. } if claims.iter().any(|claim| claim.address == address.address.addr()));
     let arriving = add.iter().filter(|step| !is_claimed(step)).filter_map(|step| match step {
         Step::AddAddress { address, .. } => Some(address.clone()),
         _ => None,

@@ -7,13 +7,8 @@ use crate::model::{Ipv6, Ipv6Setting, Ipv6Settings};
 
 const NICS: [&str; 3] = ["eth0", "eth1", "eth2"];
 /// What a new device gets.
-const NEW: [(Ipv6Setting, i32); 5] = [
-    (Ipv6Setting::Forwarding, 0),
-    (Ipv6Setting::AcceptRa, 1),
-    (Ipv6Setting::Autoconf, 1),
-    (Ipv6Setting::UseTempaddr, 0),
-    (Ipv6Setting::Mtu, 1500),
-];
+const NEW: [(Ipv6Setting, i32); 5] =
+    [(Ipv6Setting::Forwarding, 0), (Ipv6Setting::AcceptRa, 1), (Ipv6Setting::Autoconf, 1), (Ipv6Setting::UseTempaddr, 0), (Ipv6Setting::Mtu, 1500)];
 
 #[derive(Debug, Clone)]
 struct Nic {
