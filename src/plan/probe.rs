@@ -2,9 +2,10 @@
 //!
 //! An address the host has already is its own: it moves without being asked about, and nothing it needs waits.
 
-use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 
 use ipnet::IpNet;
+use ovsdp_proto::IfName;
 
 use super::before::carried_by;
 use super::diff::Change;
@@ -35,9 +36,10 @@ pub(super) fn divide(observed: &Observed, interface: &Interface, change: &mut Ch
     if !first.is_empty() {
         return Divided { claims, before: Vec::new(), after: first.into_iter().chain(add).collect() };
     }
-    let is_claimed =
-        |step: &Step| matches!(step, Step::AddAddress { address, .. } if claims.iter().any(|claim| claim.address == address.address.addr()));
-    let arriving = add.iter().filter(|step| !is_claimed(step)).filter_map(|step| match step {
+    // What moves is there at once; the others follow in the file's order, whichever of them are asked about.
+    let is_new =
+        |step: &Step| matches!(step, Step::AddAddress { address, .. } if matches!(address.address, IpNet::V4(_)) && !is_own(observed, address));
+    let arriving = add.iter().filter(|step| !is_new(step)).filter_map(|step| match step {
         Step::AddAddress { address, .. } => Some(address.clone()),
         _ => None,
     });
@@ -46,24 +48,27 @@ pub(super) fn divide(observed: &Observed, interface: &Interface, change: &mut Ch
     let carried = carried_by(&routes, &addresses);
     let waits = |step: &Step| match step {
         Step::AddRoute { route, .. } => !carried.contains(route),
-        other => is_claimed(other),
+        other => is_new(other),
     };
     let (after, before) = add.into_iter().partition(waits);
     Divided { claims, before, after }
 }
 
+/// Whether the host has the address already, on whichever device.
+fn is_own(observed: &Observed, address: &Address) -> bool {
+    observed.addresses.iter().any(|there| there.address.addr() == address.address.addr())
+}
+
 fn claim(observed: &Observed, interface: &Interface, step: &Step) -> Option<Claim> {
-    let (Step::AddAddress { address: Address { address: IpNet::V4(net), .. }, .. }, Addressing::Static(fixed)) = (step, &interface.addressing) else {
-        return None;
-    };
-    let address: Ipv4Addr = net.addr();
-    let asked = fixed.addresses.contains(&IpNet::V4(*net)) && !interface.arp.unchecked.contains(&address);
-    let own = observed.addresses.iter().any(|there| there.address.addr() == address);
-    (asked && !own).then_some(Claim { ifname: interface.name, address, tries: interface.arp.tries, wait_secs: interface.arp.wait_secs })
+    let (Step::AddAddress { address, .. }, Addressing::Static(fixed)) = (step, &interface.addressing) else { return None };
+    let IpNet::V4(net) = address.address else { return None };
+    let asked = fixed.addresses.contains(&address.address) && !interface.arp.unchecked.contains(&net.addr());
+    let (tries, wait_secs) = (interface.arp.tries, interface.arp.wait_secs);
+    (asked && !is_own(observed, address)).then_some(Claim { ifname: interface.name, address: net.addr(), tries, wait_secs })
 }
 
 /// The addresses among those that `steps` add to `interface` which a file asks for and the kernel makes sure of.
-pub(super) fn awaited<'a>(interface: &'a Interface, steps: impl Iterator<Item = &'a Step>) -> Vec<(ovsdp_proto::IfName, std::net::Ipv6Addr)> {
+pub(super) fn awaited<'a>(interface: &'a Interface, steps: impl Iterator<Item = &'a Step>) -> Vec<(IfName, Ipv6Addr)> {
     steps
         .filter_map(|step| match step {
             Step::AddAddress { address: Address { ifname, address: IpNet::V6(net), flags, .. }, .. } => {

@@ -95,15 +95,18 @@ fn addressing(subnet: u8) -> impl Strategy<Value = Addressing> {
     ]
 }
 
+/// Not asked for, or one of two values.
+type Choice = Option<bool>;
+
 /// What a file may ask of IPv6: an address the first device has, another, or none.
 fn ipv6() -> impl Strategy<Value = Ipv6> {
-    let asked = |(addresses, gateway, autoconf, settings): (Vec<&str>, Option<bool>, Option<bool>, [Option<bool>; 2])| {
+    let asked = |(addresses, gateway, autoconf, [privacy, mtu]): (Vec<&str>, Choice, Choice, [Choice; 2])| {
         let mut ipv6 = Ipv6 { addresses: addresses.iter().map(|net| net.parse().unwrap()).collect(), autoconf, ..Ipv6::default() };
         ipv6.gateway = gateway.map(|link| if link { "fe80::1".parse().unwrap() } else { "2001:db8:9::1".parse().unwrap() });
         let mut set = |setting, value: Option<i32>| ipv6.settings.extend(value.map(|value| (setting, value)));
         set(Ipv6Setting::AcceptRa, autoconf.map(i32::from));
-        set(Ipv6Setting::UseTempaddr, settings[0].map(|on| if on { 2 } else { 0 }));
-        set(Ipv6Setting::Mtu, settings[1].map(|small| if small { 1280 } else { 1300 }));
+        set(Ipv6Setting::UseTempaddr, privacy.map(|on| if on { 2 } else { 0 }));
+        set(Ipv6Setting::Mtu, mtu.map(|small| if small { 1280 } else { 1300 }));
         ipv6
     };
     let addresses = prop::sample::subsequence(vec!["2001:db8:0::7/64", "2001:db8:5::8/64"], 0..3);
