@@ -55,8 +55,9 @@ pub(super) fn to_give_back(
         addresses.push(address);
     }
     let ended = |route: &Route| {
-        let there = Route { ifname: bridge, ..route.clone() };
-        route.is_transient() && old.routes.iter().any(|own| there.is_met_by(own)) && !is_somewhere(observed, route, &[port, bridge])
+        let there = Route { ifname: bridge, ..route.stand_in() };
+        let is_left = |route: &Route| is_somewhere(observed, route, &[port, bridge]);
+        route.is_transient() && old.routes.iter().any(|own| there.is_met_by(own)) && !is_left(route) && !is_left(&there)
     };
     let all: Vec<Address> = addresses.iter().chain(observed.addresses_on(port)).cloned().collect();
     // A route that prefers an address which is not there waits for it.

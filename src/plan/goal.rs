@@ -129,9 +129,18 @@ fn settle(
     goal.route_sources = befores.keys().flat_map(|port| observed.routes_on(*port).map(|route| (route.clone(), *port))).collect();
     // What has no address under it any longer would be refused.
     goal.routes =
-        carried_by(&routes, &goal.addresses).into_iter().filter(|route| !route.is_transient() || is_somewhere(observed, route, &devices)).collect();
+        carried_by(&routes, &goal.addresses).into_iter().filter(|route| !route.is_transient() || goes_on(observed, me, befores, route)).collect();
     goal.own_routes = routes.into_iter().filter(|route| goal.routes.contains(route) || kept.own_routes.contains(route)).collect();
     goal
+}
+
+/// Whether a route that ends by itself has not: it is there, or at the port whose it was.
+fn goes_on(observed: &Observed, me: IfName, befores: &BTreeMap<IfName, Before>, route: &Route) -> bool {
+    let at_its_port = |(port, before): (&IfName, &Before)| {
+        let mut was = before.routes.iter().filter(|was| Route { ifname: me, ..was.stand_in() }.competes_with(route) && was.via == route.via);
+        was.any(|was| is_somewhere(observed, was, &[*port]))
+    };
+    is_somewhere(observed, route, &[me]) || befores.iter().any(at_its_port)
 }
 
 fn inherit(me: IfName, befores: &BTreeMap<IfName, Before>) -> Inherited {
@@ -139,7 +148,7 @@ fn inherit(me: IfName, befores: &BTreeMap<IfName, Before>) -> Inherited {
     dedup(&mut addresses);
     let mut routes: Vec<Route> = Vec::new();
     for route in befores.values().flat_map(|before| &before.routes) {
-        let moved = Route { ifname: me, ..route.clone() };
+        let moved = Route { ifname: me, ..route.stand_in() };
         if !routes.iter().any(|known| known.competes_with(&moved)) {
             routes.push(moved);
         }

@@ -346,6 +346,14 @@ impl Route {
         self.protocol == PROTOCOL_RA
     }
 
+    /// What stands in for it where it moves to. A default route that a router advertised is the kernel's own to renew, and
+    /// while another one with its gateway and metric is there the kernel throws the router's advertisements away: so what
+    /// moves gets a metric behind the one the kernel will make. Any other route is itself.
+    pub fn stand_in(&self) -> Self {
+        let metric = if self.is_ipv6() && self.is_default() && self.is_transient() { Some(self.effective_metric() + 1) } else { self.metric };
+        Self { metric, ..self.clone() }
+    }
+
     fn is_of_the_link(&self) -> bool {
         matches!(self.dst, IpNet::V6(net) if net.prefix_len() > 0 && (is_link_local(net.addr()) || net.addr().is_multicast()))
     }

@@ -54,7 +54,8 @@ fn what_no_file_speaks_of_moves_and_the_bridge_listens_to_routers_as_the_port_di
         breaks_nowhere(&world, &Target::Up { intent: &files, names: &[] });
         up_for_good(&mut world, &files);
         assert_eq!(on(&world, "br0"), ["172.16.3.140/24", SLAAC, "2001:db8::9/64"]);
-        assert_eq!(world.state.routes_on(name("br0")).map(ToString::to_string).collect::<Vec<_>>(), ["default via fe80::1 dev br0"]);
+        // The kernel's own has 1024 when the router is heard again.
+        assert_eq!(world.state.routes_on(name("br0")).map(ToString::to_string).collect::<Vec<_>>(), ["default via fe80::1 dev br0 metric 1025"]);
         assert_eq!(world.state.ipv6.of(name("br0"), Ipv6Setting::AcceptRa), Some(expected), "port {port}, forwarding {forwarding}");
         down_for_good(&mut world);
         assert_same(&world.snapshot(), &before, "after down");

@@ -41,7 +41,8 @@ fn global(host: &Host, interface: &str) -> anyhow::Result<Vec<String>> {
 }
 
 fn setting(host: &Host, interface: &str, name: &str) -> anyhow::Result<String> {
-    Ok(host.read(&format!("/proc/sys/net/ipv6/conf/{interface}/{name}"))?.trim().to_owned())
+    // Whoever reads it sees its own namespace's.
+    Ok(host.run(&format!("cat /proc/sys/net/ipv6/conf/{interface}/{name}"))?.stdout.trim().to_owned())
 }
 
 fn neighbour(host: &Host, address: &str) -> anyhow::Result<String> {
