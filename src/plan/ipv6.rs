@@ -48,20 +48,24 @@ pub(super) fn takes_over(asked: &Ipv6, route: &Route) -> bool {
 }
 
 /// The steps that give `interface` its settings: those before it comes up, and those after. `befores`: what the ports had
-/// whose place it takes; `old`: what was asked of it before.
+/// whose place it takes; `old`: what was asked of it before; `mtu`: what the device's own changes to, when it does.
 pub(super) fn settings(
     observed: &Observed,
     interface: &Interface,
     befores: &BTreeMap<IfName, Before>,
     old: Option<&Interface>,
-    is_there: bool,
+    mtu: Option<u32>,
 ) -> (Vec<Step>, Vec<Step>) {
     let conf = &observed.ipv6;
     let name = interface.name;
+    let is_there = observed.links.contains_key(&name);
+    let mtu = mtu.and_then(|mtu| i32::try_from(mtu).ok());
     let mut wanted = if interface.is_addressed() { inherited(conf, befores) } else { Ipv6Settings::new() };
     // Nobody asks any longer for what we set: back to what a new device has.
     for setting in old.into_iter().flat_map(|old| old.ipv6.settings.keys()) {
         let back = match setting {
+            // With another MTU of the device's own it is that by itself.
+            Ipv6Setting::Mtu if mtu.is_some() => None,
             Ipv6Setting::Mtu => observed.links.get(&name).and_then(|link| i32::try_from(link.mtu).ok()),
             _ => conf.default.get(setting).copied(),
         };
@@ -72,7 +76,8 @@ pub(super) fn settings(
     wanted.extend(&interface.ipv6.settings);
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for (setting, to) in wanted {
-        let from = if is_there { conf.of(name, setting) } else { None };
+        let there = if setting == Ipv6Setting::Mtu { mtu.or_else(|| conf.of(name, setting)) } else { conf.of(name, setting) };
+        let from = there.filter(|_| is_there);
         let now = from.or_else(|| conf.default.get(&setting).copied().filter(|_| !is_there && setting != Ipv6Setting::Mtu));
         if now == Some(to) {
             continue;

@@ -27,11 +27,12 @@ impl Work<'_> {
                 steps.push(Step::SetMac { name, from: from_mac, to: to_mac });
             }
             let (from_mtu, to_mtu) = (link.map(|link| link.mtu), self.mtu(interface));
-            if from_mtu.unwrap_or(DEFAULT_MTU) != to_mtu {
+            let new_mtu = (from_mtu.unwrap_or(DEFAULT_MTU) != to_mtu).then_some(to_mtu);
+            if let Some(to) = new_mtu {
                 steps.extend(link.and_then(|_| ipv6::free_mtu(self.observed, name)));
-                steps.push(Step::SetMtu { name, from: from_mtu, to: to_mtu });
+                steps.push(Step::SetMtu { name, from: from_mtu, to });
             }
-            let (before, after) = ipv6::settings(self.observed, interface, self.befores_of(name), self.pinned(name), link.is_some());
+            let (before, after) = ipv6::settings(self.observed, interface, self.befores_of(name), self.pinned(name), new_mtu);
             steps.extend(before);
             settings.extend(after);
             up.push(name);

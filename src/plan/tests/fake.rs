@@ -356,7 +356,10 @@ impl World {
                 self.state.routes.remove(at);
             }
             Step::SetIpv6 { name, setting, to, .. } => {
-                self.state.links.get(name).ok_or("ENODEV")?;
+                let link = self.state.links.get(name).ok_or("ENODEV")?;
+                if *setting == Ipv6Setting::Mtu && u32::try_from(*to).unwrap() > link.mtu {
+                    return Err("EINVAL");
+                }
                 self.state.ipv6.devices.entry(*name).or_default().insert(*setting, *to);
             }
             Step::ProbeAddresses { claims } => {
