@@ -346,12 +346,15 @@ impl Route {
         self.protocol == PROTOCOL_RA
     }
 
-    /// What stands in for it where it moves to. A default route that a router advertised is the kernel's own to renew, and
-    /// while another one with its gateway and metric is there the kernel throws the router's advertisements away: so what
-    /// moves gets a metric behind the one the kernel will make. Any other route is itself.
+    /// What stands in for it when it is added anew, here or elsewhere. A default route that a router advertised is the kernel's
+    /// own to renew, and while another one with its gateway and metric is there the kernel throws the router's
+    /// advertisements away: so the stand-in has the metric behind. Any other route is itself.
     pub fn stand_in(&self) -> Self {
-        let metric = if self.is_ipv6() && self.is_default() && self.is_transient() { Some(self.effective_metric() + 1) } else { self.metric };
-        Self { metric, ..self.clone() }
+        let advertised = self.is_ipv6() && self.is_default() && self.is_transient();
+        let metric = self.effective_metric();
+        // What stands in already goes on as it is.
+        let behind = if metric == METRIC_IPV6 + 1 { metric } else { metric.saturating_add(1) };
+        Self { metric: if advertised { Some(behind) } else { self.metric }, ..self.clone() }
     }
 
     fn is_of_the_link(&self) -> bool {

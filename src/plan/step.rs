@@ -241,7 +241,7 @@ impl Step {
                 vec![Self::AddAddress { address: Address { label, ..address.moved_to(ifname) }, from: None }]
             }
             Self::AddRoute { route, .. } => vec![Self::RemoveRoute { route }],
-            Self::RemoveRoute { route } => vec![Self::AddRoute { route, from: None }],
+            Self::RemoveRoute { route } => vec![Self::AddRoute { route: route.stand_in(), from: None }],
             Self::SetIpv6 { from: None, .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
             Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],

@@ -109,7 +109,12 @@ impl World {
             link.mac = link.mac.filter(|_| *ifname != name("ovs-system"));
         }
         state.addresses.sort_by_key(|a| (a.ifname, a.address, a.peer));
+        // An advertised default route comes back behind the one the kernel makes of the next advertisement.
+        for route in state.routes.iter_mut().filter(|route| route.is_ipv6() && route.is_default() && route.is_transient()) {
+            route.metric = Some(1024);
+        }
         state.routes.sort_by_key(|r| (r.ifname, r.dst, r.via, r.table, r.metric, r.prefsrc));
+        state.routes.dedup();
         state
     }
 

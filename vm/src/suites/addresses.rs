@@ -192,13 +192,17 @@ fn ipv6_by_router(world: &mut World) -> anyhow::Result<()> {
     // Another prefix: the bridge makes an address of it, the port does not.
     drop(router);
     server.run("ip addr add 2001:db8:4::1/64 dev lan nodad")?;
-    let _router = Dnsmasq::advertise(server, "lan", &["2001:db8:3::", "2001:db8:4::"])?;
+    let router = Dnsmasq::advertise(server, "lan", &["2001:db8:3::", "2001:db8:4::"])?;
     made("ovsbr0", "2001:db8:4:")?;
     ensure!(global(host, "eth0")?.is_empty(), "the port takes addresses from routers: {:?}", global(host, "eth0")?);
     changed_nothing(&host.run("ovsdp up")?)?;
     host.run("ovsdp down ovsbr0")?;
     ensure!(global(host, "eth0")?.contains(&address), "{:?}", global(host, "eth0")?);
     ensure!(host.run("ip -6 route show default")?.stdout.contains("dev eth0"), "the default route did not come back");
+    drop(router);
+    server.run("ip addr add 2001:db8:5::1/64 dev lan nodad")?;
+    let _router = Dnsmasq::advertise(server, "lan", &["2001:db8:3::", "2001:db8:5::"])?;
+    made("eth0", "2001:db8:5:")?;
     // The file has the last word: no address from routers, and what they made is not carried over.
     let file = host.read(&format!("{DIR}/ifcfg-ovsbr0"))?;
     host.write(&format!("{DIR}/ifcfg-ovsbr0"), &format!("{file}IPV6_AUTOCONF=no\n"))?;
