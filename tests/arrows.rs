@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 /// Each room with the rooms it may name. What is not listed it must not know.
 const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["ctl", "dp", "error", "host", "ifcfg", "model", "plan", "rtnl", "switch"]),
-    ("agent", &["ctl", "dhcp", "dp", "error", "host", "ifcfg", "model", "nl", "plan", "rtnl", "switch"]),
+    ("agent", &["ctl", "dhcp", "dp", "error", "host", "ifcfg", "model", "nl", "packet", "plan", "rtnl", "switch"]),
     ("ctl", &["error", "switch"]),
     ("host", &["dp", "error", "ifcfg", "model", "nl", "plan", "rtnl"]),
     ("dp", &["nl"]),
     ("rtnl", &["nl"]),
     ("nl", &[]),
-    ("dhcp", &[]),
+    ("dhcp", &["packet"]),
+    ("packet", &[]),
     ("ifcfg", &["model"]),
     ("plan", &["model"]),
     ("switch", &["model"]),

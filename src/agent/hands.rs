@@ -13,6 +13,8 @@ use ovsdp_proto::IfName;
 use ovsdp_proto::uapi::vport::kind as vport_kind;
 use ovsdp_proto::vport::{New, Which};
 
+use super::announcer::Announcer;
+use super::claims;
 use super::inbox::{Order, Orders};
 use super::leases::{self, Asker, Leases};
 use super::log;
@@ -23,7 +25,7 @@ use crate::dp::{self, Datapath, Dispatch, Dp};
 use crate::error::{Error, Kind};
 use crate::host::observe::{observe, system};
 use crate::host::paths::{RESOLV_CONF, Run};
-use crate::host::{clients, convert, resolver, store};
+use crate::host::{clients, convert, ipv6, resolver, store};
 use crate::model;
 use crate::nl;
 use crate::plan::{self, DhcpClient, ErrorKind, Executor, Journal, Lease, Memory, Observed, Step, StepError};
@@ -47,6 +49,7 @@ pub(super) struct Hands {
     pub(super) upcalls: Upcalls,
     pub(super) shared: Arc<Shared>,
     pub(super) leases: Leases,
+    pub(super) announcer: Announcer,
     pub(super) orders: Orders,
     /// Orders that came while a lease was waited for.
     pub(super) pending: Vec<Order>,
@@ -64,7 +67,7 @@ enum Way {
 }
 
 /// Why a step was not done, before it is known which; with what the kernel said, if it was the kernel.
-struct Why {
+pub(super) struct Why {
     error: Error,
     errno: Option<Errno>,
 }
@@ -91,7 +94,7 @@ impl From<Error> for Why {
 }
 
 impl Why {
-    fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Error::new(kind, message).into()
     }
 }
@@ -116,7 +119,7 @@ impl Hands {
         self.dp.datapath(&system)?.ok_or_else(|| missing("find datapath", system))
     }
 
-    fn index(&mut self, name: IfName) -> Result<u32, Why> {
+    pub(super) fn index(&mut self, name: IfName) -> Result<u32, Why> {
         Ok(self.rtnl.link(&name)?.ok_or_else(|| missing("find", name))?.index)
     }
 
@@ -158,6 +161,14 @@ impl Hands {
         Ok(())
     }
 
+    /// Tells the neighbours of the addresses added since the last time. Nothing that waits may come before it.
+    pub(super) fn announce(&mut self) {
+        if self.announcer.is_due() {
+            let memory = self.shared.memory().clone();
+            self.announcer.say(&mut self.rtnl, &memory);
+        }
+    }
+
     /// Changes what is remembered, and keeps it.
     ///
     /// # Errors
@@ -183,9 +194,23 @@ impl Hands {
                 let result = self.set_link(*name, LinkChange { up: Some(false), ..LinkChange::default() });
                 if way == Way::Lenient { forgive(result, GONE) } else { result }
             }
-            Step::AddAddress { address, .. } => self.add_address(address),
+            Step::AddAddress { address, .. } => {
+                self.add_address(address)?;
+                // What the kernel has yet to make sure of is not claimed before it has.
+                if address.flags & plan::ADDRESS_NODAD != 0 || address.address.addr().is_ipv4() {
+                    self.announcer.added(address.ifname, address.address.addr());
+                }
+                Ok(())
+            }
             Step::ChangeAddress { to, .. } => self.add_address(to),
+            Step::SetIpv6 { name, setting, to, .. } => match ipv6::set(*name, *setting, *to) {
+                Err(error) if way == Way::Lenient && error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                result => result.map_err(|error| claims::not_set(*name, *setting, &error).into()),
+            },
+            Step::ProbeAddresses { claims } => self.probe(claims),
+            Step::AwaitAddresses { addresses } => self.await_addresses(addresses),
             Step::RemoveAddress { address } => {
+                self.announcer.removed(address.ifname, address.address.addr());
                 let result = self.index(address.ifname).and_then(|index| Ok(self.rtnl.delete_address(&convert::to_address(address, index))?));
                 if way == Way::Lenient { forgive(result, GONE) } else { result }
             }
@@ -301,6 +326,7 @@ impl Hands {
     }
 
     fn obtain(&mut self, bridge: IfName, ifname: IfName, request: Option<Ipv4Addr>) -> Result<(), Why> {
+        self.announce();
         let asker = self.asker(ifname)?;
         self.leases.ask(asker, request);
         let lease = loop {

@@ -4,6 +4,8 @@
 //! and follows devices and leases, the main thread serves the control socket. Nothing may import it.
 
 mod adopt;
+mod announcer;
+mod claims;
 mod counters;
 mod daemon;
 mod handler;
@@ -75,7 +77,8 @@ fn start(options: &Options) -> Result<(), Error> {
         .map_err(|error| Error::new(Kind::Failed, format!("cannot start the runtime: {error}")))?;
     let (queue, orders) = inbox::queue()?;
     let leases = leases::Leases::new(runtime.handle().clone(), queue.clone());
-    let mut worker = worker::Worker::new(run.clone(), kernel, upcalls, Arc::clone(&shared), leases, orders)?;
+    let announcer = announcer::Announcer::new(runtime.handle().clone());
+    let mut worker = worker::Worker::new(run.clone(), kernel, upcalls, Arc::clone(&shared), (leases, announcer), orders)?;
 
     for socket in sockets {
         handler::spawn(socket, Dp::new(families)?, Arc::clone(&shared))?;

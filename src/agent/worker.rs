@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ovsdp_proto::IfName;
 
+use super::announcer::Announcer;
 use super::counters::Place;
 use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
@@ -41,12 +42,13 @@ impl Worker {
     ///
     /// # Errors
     /// There is no room for a socket.
-    pub(super) fn new(run: Run, dp: Dp, upcalls: Upcalls, shared: Arc<Shared>, leases: Leases, orders: Orders) -> Result<Self, Error> {
+    pub(super) fn new(run: Run, dp: Dp, upcalls: Upcalls, shared: Arc<Shared>, keepers: (Leases, Announcer), orders: Orders) -> Result<Self, Error> {
+        let (leases, announcer) = keepers;
         let (links, datapaths) = (rtnl::Events::open()?, dp::Events::open(dp.families())?);
         let rtnl = Rtnl::open()?;
         let losses = shared.counters.losses.place();
-        let hands =
-            Hands { run, rtnl, dp, upcalls, shared, leases, orders, pending: Vec::new(), places: topology::Places::new(), attached: BTreeSet::new() };
+        let (pending, places, attached) = (Vec::new(), topology::Places::new(), BTreeSet::new());
+        let hands = Hands { run, rtnl, dp, upcalls, shared, leases, announcer, orders, pending, places, attached };
         Ok(Self { hands, links, datapaths, losses })
     }
 
@@ -81,6 +83,7 @@ impl Worker {
             if undone.is_err() {
                 log::say("the rest of the undo is kept; `ovsdp up` or `ovsdp down` of the bridge repairs what differs");
             }
+            hands.announce();
             hands.places = topology::places(&hands.shared.memory());
             hands.refresh()?;
         }
@@ -177,7 +180,7 @@ impl Worker {
                 self.apply(&Target::Down { names: &names }, Some(lines))
             }
         };
-        let changed = report.steps.iter().filter(|step| !step.is_quiet()).count();
+        let changed = report.steps.iter().filter(|step| !step.is_quiet() && !step.is_look()).count();
         outcome(report.outcome).map(|()| u32::try_from(changed).unwrap_or(u32::MAX))
     }
 
@@ -201,6 +204,7 @@ impl Worker {
                 None => log::say(format_args!("{step}: {stage:?}")),
             }
         });
+        self.hands.announce();
         for note in &report.notes {
             match lines {
                 Some(lines) => drop(lines.send(Ok(Progress { stage: Stage::Note, text: note.clone(), changed: None }))),

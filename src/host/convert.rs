@@ -97,6 +97,10 @@ fn carried(route: &rtnl::Route) -> Vec<u8> {
     serde_json::to_vec(&kept).unwrap_or_default()
 }
 
+/// How long an advertised route lives that the kernel did not make itself and so does not renew: a router that is still
+/// there has said so again by then (RFC 4861 6.2.1: it must within 1800 s).
+const ADVERTISED_SECS: u32 = 1800;
+
 /// A route as the kernel is to have it out of the device `index`.
 pub fn to_route(route: &plan::Route, index: u32) -> rtnl::Route {
     let kept = serde_json::from_slice::<rtnl::Route>(&route.carried);
@@ -113,6 +117,7 @@ pub fn to_route(route: &plan::Route, index: u32) -> rtnl::Route {
         prefsrc: route.prefsrc,
         tos: route.tos,
         flags: route.flags,
+        expires: route.is_transient().then_some(ADVERTISED_SECS).filter(|_| route.is_ipv6()),
         ..kept
     }
 }

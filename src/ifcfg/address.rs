@@ -36,12 +36,13 @@ enum Proto {
     Fixed,
 }
 
-/// Reads how `device` is to be addressed.
-pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>) -> Ask {
+/// Reads how `device` is to be addressed. `ipv6`: it has IPv6 addresses in any case.
+pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>, ipv6: bool) -> Ask {
     let ovs = proto(reader, "OVSBOOTPROTO");
     let boot = proto(reader, "BOOTPROTO");
     let first_address = ["IPADDR", "IPADDR0", "IPADDR1"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var);
     if let Some(Role::Port(_)) = role {
+        let first_address = first_address.or_else(|| reader.text("IPV6ADDR").map(|(_, var)| var));
         return on_port(reader, boot, first_address);
     }
     let (at, asked) = match (ovs, boot) {
@@ -58,7 +59,7 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<
         }
         (Some((Proto::Dhcp, at)), Some((Proto::Dhcp, _))) => (at, None),
         (_, Some((Proto::Dhcp, at))) => (at, Some(at)),
-        _ => return fixed(reader, first_address, device),
+        _ => return fixed(reader, first_address, device, ipv6),
     };
     if let (Some(var), Some(Role::Bridge)) = (asked, role) {
         let message = "`BOOTPROTO=dhcp` on a bridge is taken as `OVSBOOTPROTO=dhcp`: the lease is asked for once the ports are attached";
@@ -145,18 +146,21 @@ fn leased(reader: &mut Reader<'_>, at: &Var, device: Option<IfName>) -> Ask {
     Ask::Dhcp { through, at: reader.span(at), lease }
 }
 
-fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>) -> Ask {
+fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>, ipv6: bool) -> Ask {
     if let Some((_, var)) = reader.text("OVSDHCPINTERFACES") {
         reader.warning(Code::DhcpInterfaces, var, "`OVSDHCPINTERFACES` has no effect without DHCP", "add `OVSBOOTPROTO=dhcp`, or remove it");
     }
     let addresses = addresses(reader);
     if first.is_none() {
-        for key in ["GATEWAY", "PREFIX", "NETMASK", "DNS1"] {
+        // A resolver can be asked over IPv6 alone.
+        let others = if ipv6 { None } else { Some("DNS1") };
+        for key in ["GATEWAY", "PREFIX", "NETMASK"].into_iter().chain(others) {
             if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
                 reader.warning(Code::NoEffect, var, format!("`{key}` has no effect without an address"), "add `IPADDR=`, or remove it");
             }
         }
-        return Ask::None;
+        let dns = if ipv6 { name_servers(reader) } else { Vec::new() };
+        return if dns.is_empty() { Ask::None } else { Ask::Static(Static { dns, ..Static::default() }) };
     }
     let gateway = gateway(reader, addresses.first(), device);
     let dns = name_servers(reader);

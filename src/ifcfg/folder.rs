@@ -75,7 +75,8 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
         Ask::Dhcp { lease, .. } => Addressing::Dhcp(lease.clone()),
         Ask::None | Ask::OnPort { .. } => Addressing::None,
     };
-    Interface { mac: settings.mac, mtu: settings.mtu.map(|mtu| mtu.value), addressing, ..Interface::new(settings.device.name, kind) }
+    let (ipv6, arp) = (settings.ipv6.clone(), settings.arp.clone());
+    Interface { mac: settings.mac, mtu: settings.mtu.map(|mtu| mtu.value), addressing, ipv6, arp, ..Interface::new(settings.device.name, kind) }
 }
 
 struct Folder<'a> {
@@ -225,7 +226,7 @@ impl<'a> Folder<'a> {
     fn address_on_port(&mut self, settings: &Settings, intent: &Intent) {
         let (Ask::OnPort { at }, Role::Port(bridge)) = (&settings.ask, &settings.role) else { return };
         let Some(target) = intent.bridges.get(&bridge.name) else { return };
-        let addressed = target.interfaces().any(|interface| interface.addressing != Addressing::None);
+        let addressed = target.interfaces().any(Interface::is_addressed);
         let device = settings.device.name;
         let found = if addressed {
             Diagnostic::warning(Code::AddressOnPort, &settings.file, format!("`{device}` is a port and carries no address: this line has no effect"))
@@ -241,23 +242,27 @@ impl<'a> Folder<'a> {
 
     fn routes_and_addresses(&mut self, unique: &[&Settings]) {
         let mut default: Option<&Settings> = None;
+        let mut default_v6: Option<&Settings> = None;
         let mut addresses = BTreeMap::new();
         for settings in unique {
-            let Ask::Static(fixed) = &settings.ask else { continue };
-            for net in &fixed.addresses {
-                if let Some(first) = addresses.insert(net.addr(), *settings) {
-                    let message = format!("`{}` has the address {} as well", first.device.name, net.addr());
+            let fixed = if let Ask::Static(fixed) = &settings.ask { Some(fixed) } else { None };
+            let v4 = fixed.into_iter().flat_map(|fixed| &fixed.addresses).map(ipnet::IpNet::addr);
+            for address in v4.chain(settings.ipv6.addresses.iter().map(|net| net.addr().into())) {
+                if let Some(first) = addresses.insert(address, *settings) {
+                    let message = format!("`{}` has the address {address} as well", first.device.name);
                     let found = Diagnostic::warning(Code::AddressTwice, &settings.file, message).at(settings.device.span);
                     self.found.push(found.help("give each interface an address of its own").related(&first.file, first.device.span, "here too"));
                 }
             }
-            if fixed.gateway.is_some() {
-                if let Some(first) = default {
+            let v4 = fixed.is_some_and(|fixed| fixed.gateway.is_some()).then_some((&mut default, "write `DEFROUTE=no` into one of the files"));
+            let v6 = settings.ipv6.gateway.map(|_| (&mut default_v6, "remove `IPV6_DEFAULTGW` from one of the files"));
+            for (default, help) in v4.into_iter().chain(v6) {
+                if let Some(first) = *default {
                     let message = format!("`{}` has a default route as well; one of them wins by chance", first.device.name);
                     let found = Diagnostic::warning(Code::TwoDefaultRoutes, &settings.file, message).at(settings.device.span);
-                    self.found.push(found.help("write `DEFROUTE=no` into one of the files").related(&first.file, first.device.span, "the other one"));
+                    self.found.push(found.help(help).related(&first.file, first.device.span, "the other one"));
                 }
-                default = default.or(Some(settings));
+                *default = default.or(Some(settings));
             }
         }
     }

@@ -25,7 +25,7 @@ enum When {
 /// What is done with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
-    /// Read by `settings` or `address`, or true of every host this runs on.
+    /// Read by `settings`, `address`, `arp` or `ipv6`, or true of every host this runs on.
     Acted,
     /// Reported as without effect, because of the reason.
     Inert(When, &'static str),
@@ -41,7 +41,6 @@ use When::{Command, No, Set, Yes};
 const SHELL: &str = "only network-scripts' own programs read it";
 const NM: &str = "only NetworkManager reads it";
 const DHCP: &str = "the built-in DHCP client does not take it yet";
-const V6: &str = "IPv6 settings are not applied yet: the interface would be without what the line asks for";
 const MEMBER: &str = "a device cannot belong to an Open vSwitch bridge and to this at the same time";
 const ROUTE: &str = "the default route would be made without it";
 const LATER: &str = "this version does not act on it yet; nothing waits for it";
@@ -51,9 +50,9 @@ const KEYS: &[(&str, Rule)] = &[
     ("ACD_TIMEOUT", Inert(Set, NM)),
     ("ALLMULTI", Coded(Code::Obsolete, false, Set, "nothing has read it for years")),
     ("ARP", Refused(No, "the interface would answer ARP all the same")),
-    ("ARPING_TRIES", Inert(Set, LATER)),
-    ("ARPING_UPDATE_WAIT", Inert(Set, LATER)),
-    ("ARPING_WAIT", Inert(Set, LATER)),
+    ("ARPING_TRIES", Acted),
+    ("ARPING_UPDATE_WAIT", Acted),
+    ("ARPING_WAIT", Acted),
     ("AUTOCONNECT_PRIORITY", Inert(Set, NM)),
     ("BONDING_MASTER", Refused(Yes, MEMBER)),
     ("BONDING_OPTS", Inert(Set, "the kernel's own bonds are not set up here")),
@@ -72,7 +71,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("DHCLIENTARGS", Refused(Set, "there is no dhclient here that could take them")),
     ("DHCLIENT_IGNORE_GATEWAY", Refused(Yes, "the lease's default route would be set all the same")),
     ("DHCPRELEASE", Inert(Yes, DHCP)),
-    ("DHCPV6C", Refused(Yes, V6)),
+    ("DHCPV6C", Refused(Yes, "DHCPv6 is not spoken yet: the interface would be without the address it brings")),
     ("DHCPV6C_OPTIONS", Inert(Set, "DHCPv6 is not spoken yet")),
     ("DHCP_CLIENT_ID", Inert(Set, DHCP)),
     ("DHCP_FQDN", Inert(Set, DHCP)),
@@ -93,23 +92,23 @@ const KEYS: &[(&str, Rule)] = &[
     ("IPV4_FAILURE_FATAL", Inert(Set, "a failure is always one here")),
     ("IPV4_ROUTE_METRIC", Inert(Set, NM)),
     ("IPV4_ROUTE_TABLE", Inert(Set, NM)),
-    ("IPV6ADDR", Refused(Set, V6)),
-    ("IPV6ADDR_SECONDARIES", Refused(Set, V6)),
-    ("IPV6FORWARDING", Refused(Yes, V6)),
-    ("IPV6INIT", Inert(Yes, "IPv6 is left as the kernel sets it up")),
+    ("IPV6ADDR", Acted),
+    ("IPV6ADDR_SECONDARIES", Acted),
+    ("IPV6FORWARDING", Acted),
+    ("IPV6INIT", Acted),
     ("IPV6_ADDR_GEN_MODE", Inert(Set, NM)),
-    ("IPV6_AUTOCONF", Refused(Set, "the kernel's own setting stays: it would take addresses from routers, or not, as it does now")),
-    ("IPV6_DEFAULTDEV", Refused(Set, V6)),
-    ("IPV6_DEFAULTGW", Refused(Set, V6)),
+    ("IPV6_AUTOCONF", Acted),
+    ("IPV6_DEFAULTDEV", Acted),
+    ("IPV6_DEFAULTGW", Acted),
     ("IPV6_DEFROUTE", Inert(Set, NM)),
     ("IPV6_FAILURE_FATAL", Inert(Set, NM)),
-    ("IPV6_FORCE_ACCEPT_RA", Refused(Set, "the kernel's own setting stays: it would listen to routers, or not, as it does now")),
-    ("IPV6_MTU", Refused(Set, V6)),
+    ("IPV6_FORCE_ACCEPT_RA", Acted),
+    ("IPV6_MTU", Acted),
     ("IPV6_PEERDNS", Inert(Set, NM)),
     ("IPV6_PEERROUTES", Inert(Set, NM)),
-    ("IPV6_PRIVACY", Refused(Yes, V6)),
-    ("IPV6_ROUTER", Refused(Yes, V6)),
-    ("IPV6_SET_SYSCTLS", Inert(Yes, "IPv6 is left as the kernel sets it up")),
+    ("IPV6_PRIVACY", Acted),
+    ("IPV6_ROUTER", Acted),
+    ("IPV6_SET_SYSCTLS", Acted),
     ("LINKDELAY", Inert(Set, LATER)),
     ("LINKSTATUS", Acted),
     ("MACADDR", Acted),
@@ -167,8 +166,8 @@ const KEYS: &[(&str, Rule)] = &[
 
 /// Keys that may have a number at the end.
 const NUMBERED: &[(&str, Rule)] = &[
-    ("ARPCHECK", Inert(Yes, LATER)),
-    ("ARPUPDATE", Inert(Set, LATER)),
+    ("ARPCHECK", Acted),
+    ("ARPUPDATE", Acted),
     ("BROADCAST", Inert(Set, "it follows from the address and its prefix")),
     ("DNS", Acted),
     ("IPADDR", Acted),
@@ -298,7 +297,8 @@ mod tests {
             ("PROMISC", "yes", Some((Warning, Code::Obsolete))),
             ("STARTMODE", "auto", Some((Warning, Code::Dialect))),
             ("device", "x", Some((Warning, Code::UnknownKey))),
-            ("IPV6ADDR", "::1", Some((Error, Code::Unsupported))),
+            ("IPV6ADDR", "::1", None),
+            ("DHCPV6C", "yes", Some((Error, Code::Unsupported))),
         ] {
             assert_eq!(verdict(name, text), expected, "{name}={text}");
         }

@@ -2,12 +2,13 @@
 //! for everything that is wrong.
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
-//! assignment), `assign` evaluates, `keys`, `settings` and `address` give it types, `folder` puts the files together, `diag` says what was found. `check` adds
+//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `arp` and `ipv6` give it types, `folder` puts the files together, `diag` says what was found. `check` adds
 //! what only a linter says (`lint`, `surroundings`) and `explain` what each code means. Files are evaluated, never executed: no process is started
 //! and, past `dir`, nothing is read. Depends on `model` alone.
 
 mod address;
 mod ansi;
+mod arp;
 mod assign;
 mod check;
 mod code;
@@ -17,6 +18,7 @@ mod explain;
 mod file;
 mod folder;
 mod host;
+mod ipv6;
 mod keys;
 mod lex;
 mod lint;

@@ -11,6 +11,8 @@ use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
 use super::suggest;
+use super::{arp, ipv6};
+use crate::model::{Arp, Ipv6};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub(super) struct Settings {
     /// The address a port's device is to be known by (`HWADDR`).
     pub(super) hwaddr: Option<Placed<Mac>>,
     pub(super) ask: Ask,
+    pub(super) ipv6: Ipv6,
+    pub(super) arp: Arp,
 }
 
 /// The types this version builds.
@@ -167,11 +171,14 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
             reader.sink.push(found.at(bridge.span).help("`OVS_BRIDGE=` names the bridge, `DEVICE=` the port"));
         }
     }
-    let ask = address::read(&mut reader, role.as_ref(), device.as_ref().map(|device| device.name));
+    let name = device.as_ref().map(|device| device.name);
+    let ipv6 = ipv6::read(&mut reader, role.as_ref(), name, mtu);
+    let arp = arp::read(&mut reader, role.as_ref());
+    let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty());
     if reader.sink.has_errors() {
         return None;
     }
-    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask })
+    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask, ipv6, arp })
 }
 
 fn role(reader: &mut Reader<'_>) -> Option<Role> {

@@ -21,6 +21,17 @@ pub enum Addressing {
     Dhcp(Dhcp),
 }
 
+impl Addressing {
+    /// Whether there will be an IPv4 address.
+    pub fn has_ipv4(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Static(fixed) => fixed.addresses.iter().any(|net| matches!(net, IpNet::V4(_))),
+            Self::Dhcp(_) => true,
+        }
+    }
+}
+
 /// Addresses the file names.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Static {

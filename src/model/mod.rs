@@ -4,6 +4,8 @@
 //! It must not know files, spans, the kernel or what is there already; those are `ifcfg`'s and `plan`'s.
 
 mod address;
+mod arp;
+mod ipv6;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +13,13 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 pub use address::{Addressing, Dhcp, Static};
+pub use arp::Arp;
+pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
+
+/// Whether a part asks for nothing of its own: then it is not written down.
+fn is_default<T: Default + PartialEq>(part: &T) -> bool {
+    *part == T::default()
+}
 
 /// Everything a folder of files asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -87,11 +96,22 @@ pub struct Interface {
     pub mtu: Option<u32>,
     /// How it gets its addresses. [`Addressing::None`] on system interfaces: a port carries no address.
     pub addressing: Addressing,
+    /// What it is to have of IPv6. Nothing on system interfaces.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ipv6: Ipv6,
+    /// What is asked of the neighbours before an IPv4 address is used, and said to them after.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub arp: Arp,
 }
 
 impl Interface {
+    /// Whether it is to have an address of its own, of either family.
+    pub fn is_addressed(&self) -> bool {
+        self.addressing != Addressing::None || self.ipv6.is_asked_for()
+    }
+
     /// An interface that asks for nothing.
     pub fn new(name: IfName, kind: Kind) -> Self {
-        Self { name, kind, mac: None, mtu: None, addressing: Addressing::None }
+        Self { name, kind, mac: None, mtu: None, addressing: Addressing::None, ipv6: Ipv6::default(), arp: Arp::default() }
     }
 }

@@ -10,6 +10,7 @@ use ipnet::{IpNet, Ipv4Net};
 use ovsdp_proto::IfName;
 
 use super::before::{carried_by, is_somewhere, lifetimes};
+use super::ipv6;
 use super::memory::{Before, Lease, OwnAddress};
 use super::observed::{Address, Observed, PROTOCOL_DHCP, PROTOCOL_STATIC, Route, TABLE_MAIN};
 use crate::model::{Addressing, Interface, Static};
@@ -50,18 +51,21 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
     let me = interface.name;
     let (mut addresses, mut routes) = (Vec::new(), Vec::new());
     let inherited = inherit(me, befores);
-    let v6_inherited = |addresses: &mut Vec<Address>| {
-        addresses.extend(inherited.addresses.iter().filter(|address| matches!(address.address, IpNet::V6(_))).cloned());
-    };
+    let v6 = || ipv6::addresses(me, &interface.ipv6, &inherited.addresses);
+    let is_v4 = |address: &&Address| matches!(address.address, IpNet::V4(_));
     match &interface.addressing {
         // The files give the interface no address: its ports' stay remembered, to be given back.
-        Addressing::None => return Goal::default(),
+        Addressing::None if !interface.ipv6.is_asked_for() => return Goal::default(),
+        Addressing::None => {
+            addresses.extend(v6());
+            routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
+            inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
+        }
         Addressing::Static(fixed) => {
             addresses.extend(fixed.addresses.iter().map(|address| Address::lasting(me, *address)));
-            if !fixed.addresses.iter().any(|address| matches!(address, IpNet::V6(_))) {
-                v6_inherited(&mut addresses);
-            }
+            addresses.extend(v6());
             routes.extend(gateway(me, fixed));
+            routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
             inherit_routes(&mut routes, &inherited.routes, |_| true);
         }
         Addressing::Dhcp(dhcp) => {
@@ -69,23 +73,23 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
                 Some(lease) => {
                     addresses.push(leased(me, lease));
                     routes.extend(lease_routes(me, lease, dhcp.default_route));
-                    v6_inherited(&mut addresses);
-                    inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
                 }
                 // Until a server answers, everything goes on as it is.
-                None if kept.addresses.iter().any(|address| matches!(address.address, IpNet::V4(_))) => {
-                    addresses.extend(kept.addresses.iter().filter(|address| matches!(address.address, IpNet::V4(_))).map(Address::settable));
-                    v6_inherited(&mut addresses);
+                None if kept.addresses.iter().any(|address| is_v4(&address)) => {
+                    addresses.extend(kept.addresses.iter().filter(is_v4).map(Address::settable));
                     routes.extend(kept.routes.iter().filter(|route| !route.is_ipv6()).cloned());
-                    inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
                 }
                 None => {
-                    addresses.extend(inherited.addresses.iter().cloned());
-                    routes.extend(inherited.routes.iter().cloned());
+                    addresses.extend(inherited.addresses.iter().filter(is_v4).cloned());
+                    routes.extend(inherited.routes.iter().filter(|route| !route.is_ipv6()).cloned());
                 }
             }
+            addresses.extend(v6());
+            routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
+            inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
         }
     }
+    routes.retain(|route| ipv6::takes_over(&interface.ipv6, route));
     dedup(&mut addresses);
     let routes = carried_by(&routes, &addresses);
     settle(observed, me, befores, (addresses, routes), kept)
@@ -125,9 +129,18 @@ fn settle(
     goal.route_sources = befores.keys().flat_map(|port| observed.routes_on(*port).map(|route| (route.clone(), *port))).collect();
     // What has no address under it any longer would be refused.
     goal.routes =
-        carried_by(&routes, &goal.addresses).into_iter().filter(|route| !route.is_transient() || is_somewhere(observed, route, &devices)).collect();
+        carried_by(&routes, &goal.addresses).into_iter().filter(|route| !route.is_transient() || goes_on(observed, me, befores, route)).collect();
     goal.own_routes = routes.into_iter().filter(|route| goal.routes.contains(route) || kept.own_routes.contains(route)).collect();
     goal
+}
+
+/// Whether a route that ends by itself has not: it is there, or at the port whose it was.
+fn goes_on(observed: &Observed, me: IfName, befores: &BTreeMap<IfName, Before>, route: &Route) -> bool {
+    let at_its_port = |(port, before): (&IfName, &Before)| {
+        let mut was = before.routes.iter().filter(|was| Route { ifname: me, ..was.stand_in() }.competes_with(route) && was.via == route.via);
+        was.any(|was| is_somewhere(observed, was, &[*port]))
+    };
+    is_somewhere(observed, route, &[me]) || befores.iter().any(at_its_port)
 }
 
 fn inherit(me: IfName, befores: &BTreeMap<IfName, Before>) -> Inherited {
@@ -135,7 +148,7 @@ fn inherit(me: IfName, befores: &BTreeMap<IfName, Before>) -> Inherited {
     dedup(&mut addresses);
     let mut routes: Vec<Route> = Vec::new();
     for route in befores.values().flat_map(|before| &before.routes) {
-        let moved = Route { ifname: me, ..route.clone() };
+        let moved = Route { ifname: me, ..route.stand_in() };
         if !routes.iter().any(|known| known.competes_with(&moved)) {
             routes.push(moved);
         }

@@ -140,7 +140,7 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
     let mut plans: Vec<(IfName, BridgePlan)> = targets.iter().map(|(name, target)| (*name, bridge::plan(observed, *name, target.as_ref()))).collect();
     let after = memory_after(observed, &mut plans);
     let mut plan = Plan::default();
-    let mut last = Vec::new();
+    let (mut claims, mut after_claims, mut awaited, mut last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     if !observed.datapath && plans.iter().any(|(_, bridge)| bridge.after.is_some()) {
         plan.steps.push(Step::CreateDatapath);
     }
@@ -152,8 +152,15 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
         }
         plan.steps.extend(bridge.steps);
         plan.notes.extend(bridge.notes);
+        claims.extend(bridge.claims);
+        after_claims.extend(bridge.after_claims);
+        awaited.extend(bridge.awaited);
         last.extend(bridge.last.into_iter().filter(|_| !waiting.contains(&name)));
     }
+    // Asked once for all bridges: the answers cost seconds.
+    plan.steps.extend((!claims.is_empty()).then_some(Step::ProbeAddresses { claims }));
+    plan.steps.extend(after_claims);
+    plan.steps.extend((!awaited.is_empty()).then_some(Step::AwaitAddresses { addresses: awaited }));
     plan.steps.extend(resolver::step(&observed.resolver, &observed.memory, &after));
     if targets.iter().any(|(_, target)| target.is_none()) {
         end_datapath(observed, &after, &mut plan);

@@ -2,14 +2,14 @@
 //!
 //! It must not know why it is wanted, nor how it is done.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::{Lease, Remembered};
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::Kind;
+use crate::model::{Ipv6Setting, Kind};
 
 /// One change of one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +112,28 @@ pub enum Step {
         /// The route.
         route: Route,
     },
+    /// Change one of the kernel's settings for a device's IPv6.
+    SetIpv6 {
+        /// The device.
+        name: IfName,
+        /// Which setting.
+        setting: Ipv6Setting,
+        /// What it is; `None` when the device is made in the same plan.
+        from: Option<i32>,
+        /// What it is to be.
+        to: i32,
+    },
+    /// Ask the neighbours whether anybody has these addresses, all at once; it fails when somebody does.
+    ProbeAddresses {
+        /// The addresses, none of which this host has.
+        claims: Vec<Claim>,
+    },
+    /// Wait until the kernel has made sure that nobody else has these addresses (duplicate address detection); it fails
+    /// when somebody does.
+    AwaitAddresses {
+        /// The addresses by device.
+        addresses: Vec<(IfName, Ipv6Addr)>,
+    },
     /// Write the resolver's file.
     WriteResolver {
         /// Its text now, `None` when there is no file.
@@ -176,6 +198,19 @@ pub enum Step {
     },
 }
 
+/// An IPv4 address that is about to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The device it is asked about on.
+    pub ifname: IfName,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// How often to ask, a second apart.
+    pub tries: u8,
+    /// How long to listen at most, in seconds.
+    pub wait_secs: u8,
+}
+
 impl Step {
     /// The steps that take this one back, in order. Each must be harmless where this step was never done.
     pub fn undo(&self) -> Vec<Self> {
@@ -206,7 +241,9 @@ impl Step {
                 vec![Self::AddAddress { address: Address { label, ..address.moved_to(ifname) }, from: None }]
             }
             Self::AddRoute { route, .. } => vec![Self::RemoveRoute { route }],
-            Self::RemoveRoute { route } => vec![Self::AddRoute { route, from: None }],
+            Self::RemoveRoute { route } => vec![Self::AddRoute { route: route.stand_in(), from: None }],
+            Self::SetIpv6 { from: None, .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
+            Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],
             Self::PauseDhcpClient { client } => vec![Self::ResumeDhcpClient { client: DhcpClient { paused: true, ..client } }],
             Self::ResumeDhcpClient { client } => vec![Self::PauseDhcpClient { client: DhcpClient { paused: false, ..client } }],
@@ -222,6 +259,11 @@ impl Step {
             Self::Remember { bridge, from: None, to } => vec![Self::Forget { bridge, from: to }],
             Self::Forget { bridge, from } => vec![Self::Remember { bridge, from: None, to: from }],
         }
+    }
+
+    /// Whether it only looks: it takes time and can fail, but changes nothing.
+    pub fn is_look(&self) -> bool {
+        matches!(self, Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. })
     }
 
     /// Whether it changes nothing but the agent's own notes: people need no line for it.

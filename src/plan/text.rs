@@ -1,6 +1,7 @@
 //! A step as a line for people: what is being done, and the `+`, `-`, `~` line of a difference.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ovsdp_proto::IfName;
 
@@ -30,6 +31,13 @@ impl fmt::Display for Step {
             Self::AddRoute { route, from: Some(from) } => write!(f, "moving route {route} from {from}"),
             Self::AddRoute { route, from: None } => write!(f, "adding route {route}"),
             Self::RemoveRoute { route } => write!(f, "removing route {route}"),
+            Self::SetIpv6 { name, setting, to, .. } => write!(f, "setting IPv6 {setting} of {name} to {to}"),
+            Self::ProbeAddresses { claims } => {
+                write!(f, "asking whether anybody has {}", list(claims.iter().map(|claim| (claim.address.into(), claim.ifname))))
+            }
+            Self::AwaitAddresses { addresses } => {
+                write!(f, "waiting until {} may be used", list(addresses.iter().map(|(name, address)| ((*address).into(), *name))))
+            }
             Self::WriteResolver { to: Some(_), .. } => f.write_str("writing /etc/resolv.conf"),
             Self::WriteResolver { to: None, .. } => f.write_str("removing /etc/resolv.conf"),
             Self::PauseDhcpClient { client } => write!(f, "pausing {} (process {}) on {}", client.name, client.pid, client.ifname),
@@ -67,6 +75,8 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         }
         Step::AddRoute { route, .. } => ('+', format!("route {route}")),
         Step::RemoveRoute { route } => ('-', format!("route {route}")),
+        Step::SetIpv6 { name, setting, from, to } => ('~', changed(*name, &format!("IPv6 {setting}"), from.as_ref(), to)),
+        Step::ProbeAddresses { .. } | Step::AwaitAddresses { .. } => ('~', step.to_string()),
         Step::WriteResolver { from: None, .. } => ('+', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { to: None, .. } => ('-', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { .. } => ('~', "file /etc/resolv.conf".to_owned()),
@@ -88,6 +98,17 @@ fn port(bridge: IfName, name: IfName, kind: Kind) -> String {
         Kind::Internal => format!("port {name} of {bridge} (internal)"),
         Kind::System => format!("port {name} of {bridge}"),
     }
+}
+
+/// Addresses with their devices, the first few of them by name.
+fn list(addresses: impl ExactSizeIterator<Item = (IpAddr, IfName)>) -> String {
+    const NAMED: usize = 4;
+    let beyond = addresses.len().saturating_sub(NAMED);
+    let mut text = addresses.take(NAMED).map(|(address, name)| format!("{address} ({name})")).collect::<Vec<_>>().join(", ");
+    if beyond > 0 {
+        text += &format!(" and {beyond} more");
+    }
+    text
 }
 
 fn changed<T: fmt::Display>(name: IfName, what: &str, from: Option<&T>, to: &T) -> String {

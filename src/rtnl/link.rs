@@ -9,6 +9,7 @@ use ovsdp_proto::nlmsg::{Message, flag};
 use ovsdp_proto::{DecodeError, IfName, Mac, Reason};
 use serde::{Deserialize, Serialize};
 
+use super::inet6::Inet6;
 use super::names::{ifla, rtm};
 use super::{Error, Rtnl, emit, names};
 use crate::nl::{self, Dumped, Kind};
@@ -44,6 +45,8 @@ pub struct Link {
     pub loopback: bool,
     /// Whether it speaks Ethernet (`ARPHRD_ETHER`); only then the datapath takes it.
     pub ethernet: bool,
+    /// Its IPv6 settings; `None` where the kernel has no IPv6 for it.
+    pub inet6: Option<Inet6>,
 }
 
 /// What to change about a link; `None` leaves it as it is.
@@ -106,6 +109,7 @@ impl Link {
             lower: None,
             loopback: header.flags.contains(LinkFlags::Loopback),
             ethernet: header.link_layer_type == LinkLayerType::Ether,
+            inet6: None,
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut named = false;
@@ -121,6 +125,7 @@ impl Link {
                 ifla::MTU => link.mtu = attr.u32().unwrap_or(0),
                 ifla::LINK => link.lower = attr.u32().filter(|index| *index != 0),
                 ifla::MASTER => link.master = attr.u32().filter(|index| *index != 0),
+                ifla::AF_SPEC => link.inet6 = Inet6::read(&attr),
                 ifla::LINKINFO => {
                     for info in attr.nested() {
                         match info.kind() {

@@ -8,6 +8,7 @@
 
 mod address;
 mod events;
+mod inet6;
 mod link;
 mod names;
 mod raw;
@@ -23,6 +24,7 @@ use crate::nl::{self, Counters, Failure, Protocol, Socket};
 
 pub use address::Address;
 pub use events::{Event, Events};
+pub use inet6::Inet6;
 pub use link::{Link, LinkChange};
 pub use raw::Raw;
 pub use route::{NextHop, Route, kind, table};

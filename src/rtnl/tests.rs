@@ -79,6 +79,27 @@ fn links_are_read_and_changed() {
 }
 
 #[test]
+fn ipv6_settings_are_those_of_the_files() {
+    in_namespace("ipv6_settings_are_those_of_the_files", || {
+        let mut rtnl = Rtnl::open().unwrap();
+        let file = |setting: &str| format!("/proc/sys/net/ipv6/conf/v0/{setting}");
+        let Ok(_) = std::fs::read(file("mtu")) else {
+            assert_eq!(rtnl.link(&name("v0")).unwrap().unwrap().inet6, None);
+            return;
+        };
+        // Each its own, so that none is taken for another.
+        let wanted = [("forwarding", 1), ("mtu", 1300), ("accept_ra", 2), ("accept_redirects", 3), ("autoconf", 4), ("use_tempaddr", 5)];
+        for (setting, value) in wanted {
+            std::fs::write(file(setting), value.to_string()).unwrap();
+        }
+        let there = rtnl.link(&name("v0")).unwrap().unwrap().inet6.unwrap();
+        let expected = crate::rtnl::Inet6 { forwarding: 1, mtu: 1300, accept_ra: 2, accept_redirects: 3, autoconf: 4, use_tempaddr: 5 };
+        assert_eq!(there, expected);
+        assert_eq!(rtnl.links().unwrap().into_iter().find(|link| link.name == *"v0").unwrap().inet6, Some(there));
+    });
+}
+
+#[test]
 fn what_the_kernel_refuses_is_said_in_words() {
     in_namespace("what_the_kernel_refuses_is_said_in_words", || {
         let mut rtnl = Rtnl::open().unwrap();

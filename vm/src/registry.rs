@@ -118,6 +118,7 @@ pub fn tests() -> Vec<Test> {
         suites::library::TESTS,
         suites::demo::TESTS,
         suites::scene::TESTS,
+        suites::addresses::TESTS,
         suites::switching::TESTS,
         suites::steady::TESTS,
         suites::refusals::TESTS,

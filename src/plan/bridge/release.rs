@@ -8,6 +8,7 @@ use super::{DEFAULT_MTU, Work, is_same};
 use crate::model::Kind;
 use crate::plan::before::{still_owed, to_give_back};
 use crate::plan::diff::{give_back, strip};
+use crate::plan::ipv6;
 use crate::plan::memory::Before;
 use crate::plan::observed::Address;
 use crate::plan::step::Step;
@@ -71,9 +72,11 @@ impl Work<'_> {
             }
         }
         for name in &internals {
+            steps.extend(ipv6::free_mtu(self.observed, *name));
             if self.observed.links.get(name).is_some_and(|link| link.up) {
                 steps.push(Step::SetDown { name: *name });
             }
+            steps.extend(ipv6::unset(self.observed, *name));
             steps.extend(self.detach(*name));
         }
         for (_, before) in &self.released {

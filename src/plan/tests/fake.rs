@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use ipnet::{IpNet, Ipv6Net};
 use ovsdp_proto::{IfName, Mac};
 
-use crate::model::{Addressing, Kind};
+use crate::model::{Addressing, Ipv6Setting, Kind};
 use crate::plan::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) made: u8,
     /// A setting that never sticks, for what does not converge.
     pub(super) stubborn_mtu: bool,
+    /// Addresses somebody else on the link has.
+    pub(super) taken: Vec<IpAddr>,
 }
 
 pub(super) fn name(text: &str) -> IfName {
@@ -72,6 +74,7 @@ impl World {
             now: 1000,
             made: 0,
             stubborn_mtu: false,
+            taken: Vec::new(),
         }
     }
 
@@ -106,7 +109,12 @@ impl World {
             link.mac = link.mac.filter(|_| *ifname != name("ovs-system"));
         }
         state.addresses.sort_by_key(|a| (a.ifname, a.address, a.peer));
+        // An advertised default route comes back behind the one the kernel makes of the next advertisement.
+        for route in state.routes.iter_mut().filter(|route| route.is_ipv6() && route.is_default() && route.is_transient()) {
+            route.metric = Some(1024);
+        }
         state.routes.sort_by_key(|r| (r.ifname, r.dst, r.via, r.table, r.metric, r.prefsrc));
+        state.routes.dedup();
         state
     }
 
@@ -192,7 +200,10 @@ impl World {
     fn set_up(&mut self, ifname: IfName) {
         let Some(link) = self.state.links.get_mut(&ifname).filter(|link| !link.up) else { return };
         link.up = true;
-        let mac = link.mac.unwrap_or_default();
+        let (mac, mtu) = (link.mac.unwrap_or_default(), link.mtu);
+        if let Some(conf) = self.state.ipv6.devices.get_mut(&ifname) {
+            conf.insert(Ipv6Setting::Mtu, i32::try_from(mtu).unwrap());
+        }
         let there: Vec<Address> = self.state.addresses_on(ifname).filter(|a| a.flags & ADDRESS_SECONDARY == 0).cloned().collect();
         for address in there {
             self.connect(&address);
@@ -226,6 +237,10 @@ impl World {
             master: None,
         };
         self.state.links.insert(ifname, link);
+        let conf = &mut self.state.ipv6;
+        if !conf.default.is_empty() {
+            conf.devices.insert(ifname, conf.default.clone());
+        }
         self.state.vports.insert(ifname, Vport { port_no, kind: Kind::Internal });
     }
 
@@ -234,6 +249,7 @@ impl World {
         match vport.kind {
             Kind::Internal => {
                 self.state.links.remove(&ifname);
+                self.state.ipv6.devices.remove(&ifname);
                 self.state.addresses.retain(|a| a.ifname != ifname);
                 self.state.routes.retain(|r| r.ifname != ifname);
             }
@@ -320,6 +336,9 @@ impl World {
                 let link = self.state.links.get_mut(name).ok_or("ENODEV")?;
                 if !stubborn {
                     link.mtu = *to;
+                    if let Some(conf) = self.state.ipv6.devices.get_mut(name) {
+                        conf.insert(Ipv6Setting::Mtu, i32::try_from(*to).unwrap());
+                    }
                 }
             }
             Step::SetUp { name } => {
@@ -340,6 +359,29 @@ impl World {
             Step::RemoveRoute { route } => {
                 let at = self.state.routes.iter().position(|there| there == route).ok_or("ESRCH")?;
                 self.state.routes.remove(at);
+            }
+            Step::SetIpv6 { name, setting, to, .. } => {
+                let link = self.state.links.get(name).ok_or("ENODEV")?;
+                if *setting == Ipv6Setting::Mtu && u32::try_from(*to).unwrap() > link.mtu {
+                    return Err("EINVAL");
+                }
+                self.state.ipv6.devices.entry(*name).or_default().insert(*setting, *to);
+            }
+            Step::ProbeAddresses { claims } => {
+                for claim in claims {
+                    assert!(self.is_up(claim.ifname), "asked on a link that is down");
+                    if self.taken.contains(&claim.address.into()) {
+                        return Err("somebody has it");
+                    }
+                }
+            }
+            Step::AwaitAddresses { addresses } => {
+                for (name, address) in addresses {
+                    let there = self.state.addresses_on(*name).any(|there| there.address.addr() == IpAddr::V6(*address));
+                    if !there || self.taken.contains(&(*address).into()) {
+                        return Err("somebody has it");
+                    }
+                }
             }
             Step::WriteResolver { to, .. } => self.state.resolver.content.clone_from(to),
             Step::PauseDhcpClient { client } => self.pause(client, true)?,

@@ -1,6 +1,7 @@
 //! The room against a small honest kernel.
 
 mod fake;
+mod ipv6;
 mod random;
 mod scene;
 mod shapes;

@@ -1,5 +1,6 @@
 //! The suites, one file each, with its table of tests. `registry` lists the tables.
 
+pub mod addresses;
 pub mod bench;
 pub mod check;
 pub mod demo;
