@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -13,6 +14,7 @@ use ovsdp_proto::IfName;
 use ovsdp_proto::uapi::vport::kind as vport_kind;
 use ovsdp_proto::vport::{New, Which};
 
+use super::alarm;
 use super::inbox::{Order, Orders};
 use super::leases::{self, Asker, Leases};
 use super::log;
@@ -48,6 +50,8 @@ pub(super) struct Hands {
     pub(super) shared: Arc<Shared>,
     pub(super) leases: Leases,
     pub(super) orders: Orders,
+    /// When the change that waits to be confirmed is taken back, in [`alarm::now_ms`]: no repair may keep that waiting.
+    pub(super) deadline_ms: Option<u64>,
     /// Orders that came while a lease was waited for.
     pub(super) pending: Vec<Order>,
     /// Which bridge each vport belongs to, changes under way included.
@@ -235,6 +239,14 @@ impl Hands {
 
     fn delete_datapath(&mut self, way: Way) -> Result<(), Why> {
         let name = system()?;
+        // The kernel would take the ports of others along.
+        if let Some(datapath) = self.dp.datapath(&name)?
+            && let Some(other) = self.dp.vports(datapath.index)?.into_iter().find(|vport| vport.number != 0)
+        {
+            log::say(format_args!("the datapath stays: {} is a port of it", other.name));
+            let busy = || Why::new(Kind::Failed, format!("{} was attached to it meanwhile", other.name));
+            return if way == Way::Lenient { Ok(()) } else { Err(busy()) };
+        }
         let result = self.dp.delete_datapath(&name).map_err(Why::from);
         if way == Way::Lenient {
             forgive(result, GONE)?
@@ -305,7 +317,8 @@ impl Hands {
         self.leases.ask(asker, request);
         let lease = loop {
             // The client itself gives up in time; the margin only guards against one that does not.
-            match self.orders.wait(leases::TIMEOUT * 2) {
+            let left = self.deadline_ms.map(|at| Duration::from_millis(at.saturating_sub(alarm::now_ms())));
+            match self.orders.wait(left.unwrap_or(leases::TIMEOUT * 2).min(leases::TIMEOUT * 2)) {
                 Some(Order::Lease(of, dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease))) if of == ifname => break leases::to_plan(&lease),
                 Some(Order::Lease(of, dhcp::Event::Failed(error))) if of == ifname => {
                     self.leases.stop(ifname);

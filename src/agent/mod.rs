@@ -4,12 +4,15 @@
 //! and follows devices and leases, the main thread serves the control socket. Nothing may import it.
 
 mod adopt;
+mod alarm;
+mod confirm;
 mod counters;
 mod daemon;
 mod handler;
 mod hands;
 mod inbox;
 mod leases;
+mod line;
 mod log;
 mod revalidator;
 mod shared;

@@ -64,10 +64,12 @@ pub fn main(agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> ExitCode {
 fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> Result<ExitCode, Error> {
     let run = Run::from_env();
     let done = match command {
-        Command::Change(Change::Up { names, dry_run: true, common }) | Command::Plan { names, common } => plan::run(&run, &names, common),
-        Command::Change(Change::Up { names, dry_run: false, common }) => change::up(&run, names, common),
-        Command::Change(Change::Restart { common }) => change::up(&run, Vec::new(), common),
-        Command::Change(Change::Down { names, common }) => change::down(&run, names, common),
+        Command::Change(Change::Up { names, dry_run: true, common, .. }) | Command::Plan { names, common } => plan::run(&run, &names, common),
+        Command::Change(Change::Up { names, dry_run: false, confirm, common }) => change::up(&run, names, confirm, common),
+        Command::Change(Change::Restart { confirm, common }) => change::up(&run, Vec::new(), confirm, common),
+        Command::Change(Change::Down { names, with_foreign_ports, common }) => change::down(&run, names, with_foreign_ports, common),
+        Command::Change(Change::Confirm { json }) => change::confirm(&run, json),
+        Command::Change(Change::Rollback { json }) => change::rollback(&run, json),
         Command::Show { json } => show::run(&run, json),
         Command::Status { name, json } => status::run(&run, name.as_deref(), json),
         Command::Fdb(args) => fdb::run(&run, args),

@@ -68,7 +68,7 @@ mod tests {
     fn printed(lines: &[(Stage, &str)]) -> String {
         let (mut printer, mut out) = (Printer::new(false), Vec::new());
         for (stage, text) in lines {
-            printer.text(&mut out, &Progress { stage: *stage, text: (*text).into(), changed: None }).unwrap();
+            printer.text(&mut out, &Progress::line(*stage, (*text).into())).unwrap();
         }
         String::from_utf8(out).unwrap()
     }

@@ -79,6 +79,9 @@ pub struct Vport {
     pub port_no: u32,
     /// What it attaches.
     pub kind: Kind,
+    /// Whether it is a tunnel that the datapath itself made: nothing here could make it again.
+    #[serde(default)]
+    pub tunnel: bool,
 }
 
 /// One network device.

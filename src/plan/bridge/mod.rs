@@ -20,7 +20,7 @@ use crate::plan::observed::{Address, DhcpClient, Observed};
 use crate::plan::step::Step;
 
 /// The MTU of an internal port the kernel has just made, and of a bridge without ports.
-const DEFAULT_MTU: u32 = 1500;
+pub(in crate::plan) const DEFAULT_MTU: u32 = 1500;
 
 /// What is to be done for one bridge.
 #[derive(Debug, Default)]

@@ -1,7 +1,9 @@
 //! The suites, one file each, with its table of tests. `registry` lists the tables.
 
 pub mod bench;
+pub mod chaos;
 pub mod check;
+pub mod confirm;
 pub mod demo;
 pub mod dpctl;
 pub mod dpctl_ct;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{Stage, agent_pid, changed_nothing, plain_bridge, port_number};
+use super::stage::{ADDRESS, DIR, Stage, addresses, agent_pid, changed_nothing, ifcfg, plain_bridge, port_number};
 use crate::guest::{Host, World, eventually, uptime};
 use crate::registry::Test;
 
@@ -17,6 +17,7 @@ pub const TESTS: &[Test] = &[
     Test::new("steady::stock_tools_only_look", stock_tools_only_look),
     Test::new("steady::up_in_the_first_seconds", up_in_the_first_seconds).fresh_boot_in_counted_time(),
     Test::new("steady::a_foreign_port_stays", a_foreign_port_stays),
+    Test::new("steady::changed_in_place_under_traffic", changed_in_place),
     Test::new("steady::varlink_answers", varlink_answers),
 ];
 
@@ -191,13 +192,47 @@ fn up_in_the_first_seconds(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// MTU and a secondary address change while a peer pings a hundred times a second: it does not notice.
+fn changed_in_place(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_static_address(world)?;
+    let host = &stage.host;
+    ifcfg(host, "eth0", "DEVICE=eth0 ONBOOT=yes OVS_BRIDGE=ovsbr0 TYPE=OVSPort")?;
+    let bridge = "DEVICE=ovsbr0 ONBOOT=yes TYPE=OVSBridge BOOTPROTO=static IPADDR=172.16.3.140 PREFIX=24 GATEWAY=172.16.3.1";
+    ifcfg(host, "ovsbr0", bridge)?;
+    host.run("ovsdp up")?;
+    let index = host.json("ip -j link show dev ovsbr0")?[0]["ifindex"].clone();
+    let pings = stage.server.ping_stream(ADDRESS, 10)?;
+    let mut replies = 0;
+    for more in ["MTU=1400", "MTU=1400 IPADDR1=172.16.3.141 PREFIX1=24", "MTU=1300 IPADDR1=172.16.3.142 PREFIX1=24", "MTU=1500"] {
+        replies += 100;
+        pings.wait_replies(replies, Duration::from_secs(60))?;
+        ifcfg(host, "ovsbr0", &format!("{bridge} {more}"))?;
+        let up = host.run("ovsdp up")?;
+        ensure!(up.stdout.contains("[  OK  ]") && !up.stdout.contains("down"), "{up}");
+        ensure!(host.run("ip link show dev ovsbr0")?.stdout.contains(&format!("mtu {}", &more[4..8])), "another MTU than in {more}");
+        let secondary = more.split_once("IPADDR1=").and_then(|(_, rest)| rest.split(' ').next());
+        let wanted: Vec<_> = [Some(ADDRESS), secondary].into_iter().flatten().map(|address| format!("{address}/24")).collect();
+        ensure!(addresses(host, "ovsbr0")? == wanted, "{:?}", addresses(host, "ovsbr0")?);
+    }
+    pings.wait_replies(replies + 100, Duration::from_secs(60))?;
+    let report = pings.stop()?;
+    ensure!(report.lost() == 0, "{report:?}");
+    ensure!(host.json("ip -j link show dev ovsbr0")?[0]["ifindex"] == index, "the bridge is another device");
+    Ok(())
+}
+
 /// What libvirt or a person attached is not ovsdp's to take away.
 fn a_foreign_port_stays(world: &mut World) -> anyhow::Result<()> {
     let (switch, _a, _b) = pair(world)?;
     switch.run("ip link add tap0 type dummy && ovs-dpctl add-if ovs-system tap0")?;
     changed_nothing(&switch.run("ovsdp up")?)?;
-    switch.run("ovsdp down br0")?;
-    ensure!(switch.run("ovs-dpctl show ovs-system")?.stdout.contains(": tap0"), "the foreign port is gone");
+    changed_nothing(&switch.run("ovsdp restart")?)?;
+    // A change of the bridge leaves it alone, too.
+    let file = switch.read(&format!("{DIR}/ifcfg-br0"))?;
+    switch.write(&format!("{DIR}/ifcfg-br0"), &format!("{file}MTU=1400\n"))?;
+    let number = port_number(&switch, "tap0")?;
+    switch.run("ovsdp restart")?;
+    ensure!(port_number(&switch, "tap0")? == number, "the foreign port is another one");
     Ok(())
 }
 
