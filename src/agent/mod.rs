@@ -14,6 +14,7 @@ mod inbox;
 mod leases;
 mod line;
 mod log;
+mod restart;
 mod revalidator;
 mod shared;
 mod status;

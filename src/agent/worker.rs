@@ -169,9 +169,9 @@ impl Worker {
         self.one_at_a_time()?;
         let confirm = terms.confirm.map(|seconds| (seconds, Who::text(terms.who.as_ref())));
         let report = match change {
-            Change::Up(names) => {
+            Change::Up(_) | Change::Restart => {
                 let config = config::read(dir)?;
-                let names = config.names(names)?;
+                let names = if let Change::Up(names) = change { config.names(names)? } else { Vec::new() };
                 let say = |stage, text| drop(lines.send(Ok(Progress::line(stage, text))));
                 let warnings = config.warnings();
                 if !warnings.is_empty() {
@@ -179,6 +179,9 @@ impl Worker {
                 }
                 if config.intent.bridges.is_empty() {
                     say(Stage::Note, config::names_no_bridge(dir));
+                }
+                if *change == Change::Restart && confirm.is_none() {
+                    return self.each(&config.intent, lines).map(|steps| (steps, None));
                 }
                 self.apply(&Target::Up { intent: &config.intent, names: &names }, confirm, Some(lines))
             }
@@ -188,14 +191,14 @@ impl Worker {
             }
             Change::Rollback => return Ok((0, None)),
         };
-        let changed = report.steps.iter().filter(|step| !step.is_quiet()).count();
+        let changed = changed(&report.steps);
         let waits = self.waiting.as_ref().and_then(|journal| journal.unconfirmed.as_ref()).map(alarm::seconds_left);
-        outcome(report.outcome).map(|()| (u32::try_from(changed).unwrap_or(u32::MAX), waits))
+        outcome(report.outcome).map(|()| (changed, waits))
     }
 
     /// Makes `target` true: for good, or until it is confirmed within the seconds of `confirm`, asked for by whom it says. While
     /// another change waits for that it is a repair, and goes back with the change.
-    fn apply(&mut self, target: &Target<'_>, confirm: Option<(u32, String)>, lines: Option<&Lines>) -> Report {
+    pub(super) fn apply(&mut self, target: &Target<'_>, confirm: Option<(u32, String)>, lines: Option<&Lines>) -> Report {
         let mut each = |event: plan::Event<'_>| tell(lines, &event);
         let report = match (&mut self.waiting, confirm) {
             (Some(journal), _) => plan::follow_up(&mut self.hands, journal, target, &mut each),
@@ -385,8 +388,13 @@ fn ifnames(names: &[String]) -> Result<Vec<IfName>, Error> {
     names.iter().map(|name| IfName::new(name).map_err(|error| Error::new(Kind::NoSuch, format!("{name:?}: {error}")))).collect()
 }
 
+/// How many of `steps` changed something people see.
+pub(super) fn changed(steps: &[plan::Step]) -> u32 {
+    u32::try_from(steps.iter().filter(|step| !step.is_quiet()).count()).unwrap_or(u32::MAX)
+}
+
 /// How a report ends for whoever asked.
-fn outcome(outcome: Outcome) -> Result<(), Error> {
+pub(super) fn outcome(outcome: Outcome) -> Result<(), Error> {
     let (cause, left) = match outcome {
         Outcome::Unchanged | Outcome::Applied => return Ok(()),
         Outcome::Refused(cause) => (cause, "nothing was changed"),

@@ -246,7 +246,9 @@ pub(super) enum Change {
     },
     /// Bring everything with ONBOOT to what its files say, as a difference
     #[command(long_about = "Bring everything with ONBOOT to what its files say, as a difference.\n\n\
-        Unlike `service network restart` nothing is taken down first: what is right stays as it is.")]
+        Unlike `service network restart` nothing is taken down first: what is right stays as it is. Each bridge is a change of its own \
+        and has a line with its result: one that fails is as it was before and does not keep the others down; the exit code is then \
+        that of its failure, or 1 when several failed in different ways. With --confirm it is one change, all or nothing.")]
     Restart {
         /// Take everything back unless `ovsdp confirm` is said within SECS, 1 to 86400
         #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..=86_400))]

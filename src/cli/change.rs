@@ -19,12 +19,22 @@ use crate::host::store;
 use crate::plan::Memory;
 
 pub(super) fn up(run: &Run, names: Vec<String>, confirm: Option<u32>, common: Common) -> Result<(), Error> {
+    bring(run, &Change::Up(names), confirm, common)
+}
+
+pub(super) fn restart(run: &Run, confirm: Option<u32>, common: Common) -> Result<(), Error> {
+    bring(run, &Change::Restart, confirm, common)
+}
+
+fn bring(run: &Run, change: &Change, confirm: Option<u32>, common: Common) -> Result<(), Error> {
     let dir = absolute(config_dir(common.dir))?;
     let mut client = match launch::running(run)? {
         Some(client) => client,
         None => {
             let config = config::read(&dir)?;
-            config.names(&names)?;
+            if let Change::Up(names) = change {
+                config.names(names)?;
+            }
             if config.intent.bridges.is_empty() {
                 return nothing(common.json, &format!("{}: nothing to do", config::names_no_bridge(&dir)));
             }
@@ -33,7 +43,7 @@ pub(super) fn up(run: &Run, names: Vec<String>, confirm: Option<u32>, common: Co
         }
     };
     let terms = Terms { confirm, who: Some(who()), ..Terms::default() };
-    finish(&mut client, &Change::Up(names), &terms, &dir, common.json)
+    finish(&mut client, change, &terms, &dir, common.json)
 }
 
 pub(super) fn down(run: &Run, names: Vec<String>, with_foreign_ports: bool, common: Common) -> Result<(), Error> {

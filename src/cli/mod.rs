@@ -66,7 +66,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
     let done = match command {
         Command::Change(Change::Up { names, dry_run: true, common, .. }) | Command::Plan { names, common } => plan::run(&run, &names, common),
         Command::Change(Change::Up { names, dry_run: false, confirm, common }) => change::up(&run, names, confirm, common),
-        Command::Change(Change::Restart { confirm, common }) => change::up(&run, Vec::new(), confirm, common),
+        Command::Change(Change::Restart { confirm, common }) => change::restart(&run, confirm, common),
         Command::Change(Change::Down { names, with_foreign_ports, common }) => change::down(&run, names, with_foreign_ports, common),
         Command::Change(Change::Confirm { json }) => change::confirm(&run, json),
         Command::Change(Change::Rollback { json }) => change::rollback(&run, json),

@@ -45,6 +45,9 @@ impl Printer {
                 }
                 return writeln!(out, "{text}");
             }
+            Stage::Unchanged => return writeln!(out, "{text}: nothing to do"),
+            Stage::Up => return writeln!(out, "{:<COLUMN$} [  OK  ]", format!("{text} is up")),
+            Stage::NotUp => return writeln!(out, "{text:<COLUMN$} [FAILED]"),
             // Its caller knows where it belongs.
             Stage::Done | Stage::Warning => return Ok(()),
             Stage::Ok => "[  OK  ]",

@@ -26,6 +26,12 @@ pub enum Stage {
     Note,
     /// What is wrong with the files, though it keeps nothing from being done.
     Warning,
+    /// The bridge in `text`, one of several that are brought up on their own, is up.
+    Up,
+    /// The bridge in `text`, one of several, was as its files say.
+    Unchanged,
+    /// A bridge, one of several, did not come up: `text` is its name, a colon, and why.
+    NotUp,
     /// The last line: everything is done.
     Done,
 }

@@ -112,6 +112,7 @@ impl Client {
         let (method, parameters) = match change {
             Change::Up(names) => ("io.ovsdp.Up", json!({ "names": names, "dir": dir, "confirm": confirm, "who": who })),
             Change::Down(names) => ("io.ovsdp.Down", json!({ "names": names, "dir": dir, "with_foreign_ports": with_foreign_ports, "who": who })),
+            Change::Restart => ("io.ovsdp.Restart", json!({ "dir": dir, "confirm": confirm, "who": who })),
             Change::Rollback => ("io.ovsdp.Rollback", json!({ "who": who })),
         };
         self.send(&Call { method, parameters, more: true })?;

@@ -19,6 +19,9 @@ use crate::error::{Error, Kind};
 pub enum Change {
     /// Bring up what is named; every ONBOOT bridge when nothing is.
     Up(Vec<String>),
+    /// Bring up every ONBOOT bridge, each on its own: one that fails does not keep the others down. When it is to be confirmed it is one
+    /// change, as [`Self::Up`].
+    Restart,
     /// Take down what is named.
     Down(Vec<String>),
     /// Take back the change that waits to be confirmed, or what is left of one that could not be taken back.
@@ -232,6 +235,19 @@ mod interface {
             who: Option<Who>,
         ) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
             self.change(more, Change::Up(names), Terms { confirm, who, ..Terms::default() }, dir)
+        }
+
+        /// Bring up every ONBOOT bridge from the ifcfg files of `dir`, each on its own: one that fails does not keep the others down. With
+        /// `confirm` it is one change, taken back unless Confirm is called within that many seconds.
+        #[zlink(more)]
+        async fn restart(
+            &self,
+            more: bool,
+            dir: String,
+            confirm: Option<u32>,
+            who: Option<Who>,
+        ) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
+            self.change(more, Change::Restart, Terms { confirm, who, ..Terms::default() }, dir)
         }
 
         /// Take down what `names` names and give its ports back what they had. `with_foreign_ports` says that the last bridge may go

@@ -6,6 +6,7 @@
 //!
 //! It must not know sockets, files or clocks: an executor reads and does, and lifetimes are what the kernel reports.
 
+mod apart;
 mod apply;
 mod before;
 mod bridge;
@@ -27,6 +28,7 @@ mod step;
 mod tests;
 mod text;
 
+pub use apart::apart;
 pub use apply::{Cause, Event, Outcome, Report, Target, UndoFailure, apply, apply_unconfirmed, follow_up, recover, rollback};
 pub use check::obstacles;
 pub use error::{ErrorKind, PlanError, StepError};

@@ -194,11 +194,15 @@ impl<'a> Work<'a> {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if matches!(self.target, Some(target) if target.local.addressing == Addressing::None) {
-            for member in &self.members {
-                for address in addresses_to_leave(self.observed, member.name) {
-                    notes.push(format!("{} loses {}: it becomes a port and {} asks for no address", member.name, address.address, self.name));
-                }
+        let why = match self.target.map(|target| &target.local.addressing) {
+            Some(Addressing::None) => "asks for no address",
+            Some(Addressing::Static(_)) => "does not ask for this one",
+            // What a lease says is not known yet.
+            Some(Addressing::Dhcp(_)) | None => return notes,
+        };
+        for member in &self.members {
+            for address in addresses_to_leave(self.observed, member.name).filter(|address| !self.keeps(address)) {
+                notes.push(format!("{} loses {}: it becomes a port and {} {why}", member.name, address.address, self.name));
             }
         }
         notes

@@ -268,6 +268,28 @@ fn foreign_ports_and_foreign_addresses_stay() {
 }
 
 #[test]
+fn bridges_are_apart_unless_one_takes_a_port_of_another() {
+    let mut world = host();
+    world.add_nic("eth2", "00:16:3e:00:00:03", true);
+    let three = |a: &str, b: &str, c: &str| {
+        intent([bridge("br0", Addressing::None, &[a]), bridge("br1", Addressing::None, &[b]), bridge("br2", Addressing::None, &[c])])
+    };
+    let names = |files: &Intent, world: &World| {
+        let groups = apart(files, &world.state.memory).into_iter();
+        groups.map(|group| group.iter().map(ToString::to_string).collect::<Vec<_>>().join("+")).collect::<Vec<_>>()
+    };
+    let files = three("eth0", "eth1", "eth2");
+    assert_eq!(names(&files, &world), ["br0", "br1", "br2"]);
+    up_for_good(&mut world, &files);
+    assert_eq!(names(&files, &world), ["br0", "br1", "br2"]);
+    assert_eq!(names(&three("eth2", "eth1", "eth0"), &world), ["br1", "br0+br2"]);
+    assert_eq!(names(&three("eth1", "eth2", "eth0"), &world), ["br0+br1+br2"]);
+    let mut off = files;
+    off.bridges.get_mut(&name("br1")).unwrap().onboot = false;
+    assert_eq!(names(&off, &world), ["br0", "br2"]);
+}
+
+#[test]
 fn a_foreign_tunnel_is_never_detached_and_another_bridge_keeps_the_datapath() {
     let mut world = host();
     let files = intent([bridge("br0", Addressing::None, &["eth0"]), bridge("br1", Addressing::None, &["eth1"])]);

@@ -142,10 +142,13 @@ fn every_route_moves(world: &mut World) -> anyhow::Result<()> {
     let before = snapshot(host)?;
     let wanted = routes(host, "eth0")?;
     ensure!(wanted.len() == 12, "{wanted:#?}");
-    host.run("ovsdp up")?;
+    let up = host.run("ovsdp up")?;
+    for lost in ["172.16.3.141/24", "10.9.0.1/24", "10.8.0.1/32"] {
+        ensure!(up.stdout.contains(&format!("eth0 loses {lost}")), "no word about {lost}: {up}");
+    }
     let (left, there) = (routes(host, "eth0")?, routes(host, "ovsbr0")?);
     ensure!(left.is_empty() && there == wanted, "on eth0 {left:#?}\nwanted {wanted:#?}\nthere {there:#?}");
-    let v6 = host.run("ip -6 addr show dev ovsbr0")?;
+    let v6 = host.run("ip -6 addr show dev ovsbr0 scope global")?;
     ensure!(v6.stdout.contains("inet6 2001:db8:3::140/64") && !v6.stdout.contains("tentative"), "{v6}");
     stage.pings_both_ways()?;
     changed_nothing(&host.run("ovsdp up")?)?;

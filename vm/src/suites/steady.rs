@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = &[
     Test::new("steady::up_in_the_first_seconds", up_in_the_first_seconds).fresh_boot_in_counted_time(),
     Test::new("steady::a_foreign_port_stays", a_foreign_port_stays),
     Test::new("steady::changed_in_place_under_traffic", changed_in_place),
+    Test::new("steady::restart_goes_on_past_a_failure", restart_goes_on),
     Test::new("steady::varlink_answers", varlink_answers),
 ];
 
@@ -219,6 +220,41 @@ fn changed_in_place(world: &mut World) -> anyhow::Result<()> {
     ensure!(report.lost() == 0, "{report:?}");
     ensure!(host.json("ip -j link show dev ovsbr0")?[0]["ifindex"] == index, "the bridge is another device");
     Ok(())
+}
+
+/// A bridge whose card is missing does not keep the others down, and `up` of all is all or nothing.
+fn restart_goes_on(world: &mut World) -> anyhow::Result<()> {
+    let (switch, other) = (world.host("switch")?, world.host("other")?);
+    let plug = |number: u32| {
+        let (name, ours, theirs) = (format!("p{number}"), format!("00:16:3e:01:00:0{number}"), format!("00:16:3e:02:00:0{number}"));
+        world.veth_with_macs(&switch, (&name, &ours), &other, (&name, &theirs))
+    };
+    plug(1)?;
+    plug(3)?;
+    for number in 1..=3 {
+        ifcfg(&switch, &format!("br{number}"), &format!("DEVICE=br{number} TYPE=OVSBridge ONBOOT=yes BOOTPROTO=none"))?;
+        ifcfg(&switch, &format!("p{number}"), &format!("DEVICE=p{number} TYPE=OVSPort OVS_BRIDGE=br{number} ONBOOT=yes"))?;
+    }
+    let up = switch.try_run("ovsdp up")?.fails_with(4)?;
+    ensure!(up.stderr.contains("p2") && switch.try_run("ip link show dev br1")?.code != 0, "up of all did some: {up}");
+    let restart = switch.try_run("ovsdp restart")?.fails_with(4)?;
+    let results: Vec<&str> = restart.stdout.lines().filter(|line| line.starts_with("br")).collect();
+    ensure!(results.len() == 3, "{restart}");
+    let is = |at: usize, begin: &str, end: &str| results[at].starts_with(begin) && results[at].ends_with(end);
+    ensure!(is(0, "br1 is up ", "[  OK  ]") && is(1, "br2: p2, ", "[FAILED]") && is(2, "br3 is up ", "[  OK  ]"), "{restart}");
+    ensure!(restart.stderr.contains("p2") && restart.stderr.contains("the other 2 bridges are up"), "{restart}");
+    for (bridge, port) in [("br1", "p1"), ("br3", "p3")] {
+        ensure!(switch.run(&format!("ip link show dev {port}"))?.stdout.contains("master ovs-system"), "{port} is no port");
+        switch.run(&format!("ip link show up dev {bridge}"))?;
+    }
+    ensure!(switch.try_run("ip link show dev br2")?.code != 0, "br2 is there");
+    // The card is plugged in; JSON has a line for each as well.
+    plug(2)?;
+    let restart = switch.run("ovsdp restart --json")?;
+    let stages = restart.stdout.lines().map(serde_json::from_str).collect::<Result<Vec<serde_json::Value>, _>>()?;
+    let of = |stage: &str| stages.iter().filter(|line| line["stage"] == stage).map(|line| line["text"].to_string()).collect::<Vec<_>>();
+    ensure!(of("unchanged") == ["\"br1\"", "\"br3\""] && of("up") == ["\"br2\""], "{restart}");
+    changed_nothing(&switch.run("ovsdp restart")?)
 }
 
 /// What libvirt or a person attached is not ovsdp's to take away.
