@@ -32,6 +32,12 @@ pub(super) fn seconds_left(unconfirmed: &Unconfirmed) -> u32 {
     u32::try_from(left_ms(unconfirmed, now_ms()).div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
+/// How many whole seconds have passed since a change was done.
+pub(super) fn seconds_passed(unconfirmed: &Unconfirmed) -> u32 {
+    let done_ms = unconfirmed.deadline_ms.saturating_sub(u64::from(unconfirmed.seconds) * 1000);
+    u32::try_from(now_ms().saturating_sub(done_ms) / 1000).unwrap_or(u32::MAX)
+}
+
 /// Wakes the worker when the time is up.
 #[derive(Debug)]
 pub(super) struct Alarm(TimerFd);

@@ -28,6 +28,7 @@ impl Worker {
             self.wait(journal);
             undone
         } else {
+            age(&mut journal);
             plan::rollback(hands, journal, &mut each)
         };
         if undone.is_err() {
@@ -91,7 +92,7 @@ impl Worker {
 
     /// Takes back the change that waits, or what is left of one that could not be taken back; returns how many steps were.
     pub(super) fn roll_back(&mut self, lines: Option<&Lines>) -> Result<u32, Error> {
-        let journal = match self.stop_waiting() {
+        let mut journal = match self.stop_waiting() {
             Some(journal) => journal,
             None => store::load::<Journal>(&self.hands.run.journal()).map_err(|error| unreadable(&self.hands.run.journal(), &error))?.ok_or_else(
                 || {
@@ -101,6 +102,7 @@ impl Worker {
                 },
             )?,
         };
+        age(&mut journal);
         let mut undone = 0;
         let result = plan::rollback(&mut self.hands, journal, &mut |event| {
             undone += u32::from(matches!(event, plan::Event::Undone(step) if !step.is_quiet()));
@@ -121,5 +123,12 @@ impl Worker {
         let left = alarm::seconds_left(waiting);
         let message = format!("the change of {} waits to be confirmed for another {left} s; nothing was changed", waiting.by);
         Err(Error::new(Kind::Failed, message).advise("`ovsdp confirm` lets it stay, `ovsdp rollback` takes it back"))
+    }
+}
+
+/// An address with an end goes back with the time it has left.
+fn age(journal: &mut Journal) {
+    if let Some(passed) = journal.unconfirmed.as_ref().map(alarm::seconds_passed) {
+        journal.age(passed);
     }
 }

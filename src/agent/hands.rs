@@ -187,8 +187,8 @@ impl Hands {
                 let result = self.set_link(*name, LinkChange { up: Some(false), ..LinkChange::default() });
                 if way == Way::Lenient { forgive(result, GONE) } else { result }
             }
-            Step::AddAddress { address, .. } => self.add_address(address),
-            Step::ChangeAddress { to, .. } => self.add_address(to),
+            Step::AddAddress { address, .. } => self.add_address(address, way),
+            Step::ChangeAddress { to, .. } => self.add_address(to, way),
             Step::RemoveAddress { address } => {
                 let result = self.index(address.ifname).and_then(|index| Ok(self.rtnl.delete_address(&convert::to_address(address, index))?));
                 if way == Way::Lenient { forgive(result, GONE) } else { result }
@@ -295,13 +295,17 @@ impl Hands {
     }
 
     /// Adds an address, or gives the one that is there these lifetimes. A lease's is valid for as long as the lease is now.
-    fn add_address(&mut self, address: &plan::Address) -> Result<(), Why> {
+    /// One whose time is up is not given back.
+    fn add_address(&mut self, address: &plan::Address, way: Way) -> Result<(), Why> {
         let index = self.index(address.ifname)?;
         let mut wanted = convert::to_address(address, index);
         if let (IpAddr::V4(ip), Some(_)) = (wanted.ip, wanted.valid_lft)
             && let Some(left) = self.leases.remaining(ip)
         {
             (wanted.valid_lft, wanted.preferred_lft) = (Some(left), Some(left));
+        }
+        if way == Way::Lenient && wanted.valid_lft == Some(0) {
+            return Ok(());
         }
         Ok(self.rtnl.add_address(&wanted, Mode::Replace)?)
     }

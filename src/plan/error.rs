@@ -118,6 +118,14 @@ pub enum PlanError {
         /// The bridges that are to go.
         bridges: Vec<IfName>,
     },
+    /// Other devices stand on one that is to go, and the kernel would delete them with it.
+    #[error("{name}: the kernel would delete with it what stands on it: {}", list(on))]
+    StoodOn {
+        /// The device that is to go.
+        name: IfName,
+        /// Those on it.
+        on: Vec<IfName>,
+    },
     /// A port that is not ours and is to be detached could not be brought back.
     #[error("{name}: a tunnel that the datapath itself made; ovsdp could not bring it back if something failed")]
     ForeignTunnel {
@@ -135,7 +143,7 @@ impl PlanError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSuch { .. } | Self::NoDevice { .. } => ErrorKind::NotFound,
-            Self::ForeignPorts { .. } | Self::ForeignTunnel { .. } => ErrorKind::Failed,
+            Self::ForeignPorts { .. } | Self::ForeignTunnel { .. } | Self::StoodOn { .. } => ErrorKind::Failed,
             _ => ErrorKind::BadConfiguration,
         }
     }
@@ -150,6 +158,10 @@ impl PlanError {
             Self::InOtherBridge { name, other, .. } => format!("take {name} out of {other} first: `ovsdp down {name}`"),
             Self::ForeignPorts { bridges, .. } => {
                 format!("detach them first, or have them detached: `ovsdp down {} --with-foreign-ports`", list(bridges).replace(',', ""))
+            }
+            Self::StoodOn { on, .. } => {
+                let commands: Vec<_> = on.iter().map(|name| format!("`ip link delete {name}`")).collect();
+                format!("take them away first, ovsdp could not make them again: {}", commands.join(", "))
             }
             Self::ForeignTunnel { name } => format!("detach it first: `ovs-dpctl del-if ovs-system {name}`"),
             Self::NameTaken { name, .. } => format!("give the bridge or port another name, or remove the device: `ip link delete {name}`"),

@@ -47,6 +47,17 @@ impl Journal {
         self.done.iter().rev().flat_map(Step::undo).collect()
     }
 
+    /// Takes `seconds` off the lifetimes that taking the steps back would give addresses: so much time passed since they were noted.
+    /// What then has none left is not to be given back.
+    pub fn age(&mut self, seconds: u32) {
+        for step in &mut self.done {
+            let (Step::RemoveAddress { address } | Step::ChangeAddress { from: address, .. }) = step else { continue };
+            for lifetime in [&mut address.valid_lft, &mut address.preferred_lft].into_iter().flatten() {
+                *lifetime = lifetime.saturating_sub(seconds);
+            }
+        }
+    }
+
     /// How many of the steps stay when what is unfinished is taken back: all of a change that waits to be confirmed, none
     /// of another.
     pub fn finished(&self) -> usize {

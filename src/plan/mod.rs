@@ -23,6 +23,7 @@ mod observed;
 mod order;
 mod render;
 mod resolver;
+mod stacked;
 mod step;
 #[cfg(test)]
 mod tests;

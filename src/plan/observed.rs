@@ -103,6 +103,9 @@ pub struct Link {
     pub loopback: bool,
     /// The device it is enslaved to: a Linux bridge, a bond, or `ovs-system` for a datapath's port.
     pub master: Option<IfName>,
+    /// The device it stands on, as a VLAN's; of a veth the other end, when that is in this namespace.
+    #[serde(default)]
+    pub lower: Option<IfName>,
 }
 
 /// One address on one device.

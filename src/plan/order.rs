@@ -10,6 +10,7 @@ use super::foreign;
 use super::memory::{Memory, Remembered, ResolverBefore};
 use super::observed::Observed;
 use super::resolver;
+use super::stacked;
 use super::step::Step;
 use crate::model::{Addressing, Bridge, Intent};
 
@@ -78,7 +79,7 @@ pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan
         }
         ready.push((*name, Some(target)));
     }
-    Ok(assemble(observed, &ready, &waiting, Vec::new()))
+    assemble(observed, &ready, &waiting, Vec::new())
 }
 
 /// The plan that takes down the bridges and ports `names`, all that are up when there are none. It goes by what the agent
@@ -88,7 +89,7 @@ pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan
 /// `with_foreign_ports`, and are a reason to refuse without.
 ///
 /// # Errors
-/// [`PlanError::ForeignPorts`], and [`PlanError::ForeignTunnel`] for one that could not be brought back.
+/// [`PlanError::ForeignPorts`], and [`PlanError::ForeignTunnel`] or [`PlanError::StoodOn`] for what could not be brought back.
 pub fn down(names: &[IfName], with_foreign_ports: bool, observed: &Observed) -> Result<Plan, PlanError> {
     let memory = &observed.memory;
     let names: Vec<IfName> = if names.is_empty() { memory.bridges.keys().copied().collect() } else { names.to_vec() };
@@ -120,7 +121,7 @@ pub fn down(names: &[IfName], with_foreign_ports: bool, observed: &Observed) -> 
         (true, true) => foreign::detach(observed)?,
         (false, _) => Vec::new(),
     };
-    let mut plan = assemble(observed, &targets, &[], detached);
+    let mut plan = assemble(observed, &targets, &[], detached)?;
     plan.notes.splice(0..0, notes);
     Ok(plan)
 }
@@ -146,7 +147,7 @@ fn with_active_ports(bridge: &Bridge, names: &[IfName], remembered: Option<&Reme
 }
 
 /// One plan of the bridges' plans, with what is `detached` of others. Those that are `waiting` for a port ask nobody for a lease yet.
-fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: &[IfName], detached: Vec<Step>) -> Plan {
+fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: &[IfName], detached: Vec<Step>) -> Result<Plan, PlanError> {
     let mut plans: Vec<(IfName, BridgePlan)> = targets.iter().map(|(name, target)| (*name, bridge::plan(observed, *name, target.as_ref()))).collect();
     let after = memory_after(observed, &mut plans);
     let mut plan = Plan::default();
@@ -178,7 +179,8 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
             plan.steps.extend(old.map(|old| Step::Forget { bridge: *name, from: Box::new(old.clone()) }));
         }
     }
-    plan
+    stacked::check(observed, &plan.steps)?;
+    Ok(plan)
 }
 
 /// The memory as the plan leaves it, with each bridge's part of the resolver's past filled in.

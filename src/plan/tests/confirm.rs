@@ -100,6 +100,17 @@ fn repairs_meanwhile_join_it() {
 }
 
 #[test]
+fn addresses_with_an_end_go_back_with_the_time_they_have_left() {
+    let mut world = host();
+    world.add_address("eth0", "192.0.2.11/24", Some(600));
+    let mut journal = unconfirmed(&mut world, &files());
+    journal.age(100);
+    rollback(&mut world, journal, &mut |_| {}).unwrap();
+    let there: Vec<_> = world.state.addresses_on(name("eth0")).map(|a| (a.address.to_string(), a.valid_lft)).collect();
+    assert!(there.contains(&("192.0.2.10/24".to_owned(), None)) && there.contains(&("192.0.2.11/24".to_owned(), Some(500))), "{there:?}");
+}
+
+#[test]
 fn a_killed_rollback_is_finished_by_the_successor() {
     let mut first = host();
     let before = first.snapshot();

@@ -57,7 +57,7 @@ impl World {
         state.resolver = Resolver { content: Some("nameserver 172.16.3.1\n".to_owned()), ours_to_write: true };
         state.links.insert(
             name("lo"),
-            Link { index: 1, mac: Some(Mac::ZERO), mtu: 65536, up: true, kind: None, ethernet: false, loopback: true, master: None },
+            Link { index: 1, mac: Some(Mac::ZERO), mtu: 65536, up: true, kind: None, ethernet: false, loopback: true, master: None, lower: None },
         );
         Self {
             state,
@@ -78,7 +78,17 @@ impl World {
     pub(super) fn add_nic(&mut self, ifname: &str, mac: &str, up: bool) {
         let index = u32::try_from(self.state.links.len()).unwrap() + 1;
         let mac: Mac = mac.parse().unwrap();
-        let link = Link { index, mac: Some(mac), mtu: 1500, up: false, kind: Some("veth".to_owned()), ethernet: true, loopback: false, master: None };
+        let link = Link {
+            index,
+            mac: Some(mac),
+            mtu: 1500,
+            up: false,
+            kind: Some("veth".to_owned()),
+            ethernet: true,
+            loopback: false,
+            master: None,
+            lower: None,
+        };
         self.state.links.insert(name(ifname), link);
         if up {
             self.set_up(name(ifname));
@@ -224,6 +234,7 @@ impl World {
             ethernet: true,
             loopback: false,
             master: None,
+            lower: None,
         };
         self.state.links.insert(ifname, link);
         self.state.vports.insert(ifname, Vport { port_no, kind: Kind::Internal, tunnel: false });

@@ -302,6 +302,26 @@ fn a_foreign_tunnel_is_never_detached_and_another_bridge_keeps_the_datapath() {
 }
 
 #[test]
+fn what_others_stand_on_is_not_deleted() {
+    let mut world = host();
+    let mut files = intent([bridge("br0", Addressing::None, &["eth0"])]);
+    let port = Port::new(interface("int0", Kind::Internal, Addressing::None));
+    files.bridges.get_mut(&name("br0")).unwrap().ports.insert(name("int0"), port);
+    up_for_good(&mut world, &files);
+    world.add_nic("int0.7", "00:16:3e:00:00:07", true);
+    let vlan = world.state.links.get_mut(&name("int0.7")).unwrap();
+    (vlan.kind, vlan.lower) = (Some("vlan".to_owned()), Some(name("int0")));
+    let refused = Outcome::Refused(Cause::Plan(PlanError::StoodOn { name: name("int0"), on: vec![name("int0.7")] }));
+    assert_eq!(take_down(&mut world).outcome, refused);
+    files.bridges.get_mut(&name("br0")).unwrap().ports.remove(&name("int0"));
+    assert_eq!(up(&mut world, &files).outcome, refused);
+    // The other end of a veth does not fall.
+    world.state.links.get_mut(&name("int0.7")).unwrap().kind = Some("veth".to_owned());
+    up_for_good(&mut world, &files);
+    down_for_good(&mut world);
+}
+
+#[test]
 fn what_others_attached_meanwhile_survives_a_rollback() {
     let mut world = host();
     let files = intent([bridge("br0", fixed(&["192.0.2.10/24"], None, &[]), &["eth0"])]);

@@ -89,6 +89,8 @@ fn a_gateway_that_does_not_answer(world: &mut World) -> anyhow::Result<()> {
     ifcfg(host, "eth0", "DEVICE=eth0 ONBOOT=yes OVS_BRIDGE=ovsbr0 TYPE=OVSPort")?;
     ifcfg(host, "ovsbr0", "DEVICE=ovsbr0 ONBOOT=yes TYPE=OVSBridge BOOTPROTO=static IPADDR=172.16.3.140 PREFIX=24 GATEWAY=172.16.3.99")?;
     let before = snapshot(host)?;
+    // Its time is up when everything else goes back.
+    host.run("ip addr add 10.8.0.1 peer 10.8.0.2/32 dev eth0 valid_lft 4 preferred_lft 4")?;
     host.run("ovsdp up --confirm 5")?;
     ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/24")]);
     host.run("date -s @$(($(date +%s) - 86400))")?;
@@ -169,6 +171,10 @@ fn down_refuses(world: &mut World) -> anyhow::Result<()> {
     let refused = switch.try_run("ovsdp down br0")?.fails_with(1)?;
     ensure!(refused.stderr.contains("tap0") && refused.stderr.contains("--with-foreign-ports"), "{refused}");
     ensure!(snapshot(&switch)? == before, "it changed something");
+    switch.run("ip link add br0.100 link br0 type vlan id 100")?;
+    let refused = switch.try_run("ovsdp down br0 --with-foreign-ports")?.fails_with(1)?;
+    ensure!(refused.stderr.contains("`ip link delete br0.100`") && switch.try_run("ip link show dev br0.100")?.code == 0, "{refused}");
+    switch.run("ip link delete br0.100")?;
     switch.run("ovsdp down br0 --with-foreign-ports")?;
     ensure!(switch.try_run("ip link show dev ovs-system")?.code != 0, "the datapath is still there");
     ensure!(!switch.run("ip link show dev tap0")?.stdout.contains("master"), "tap0 is still a port");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{ADDRESS, DIR, Stage, addresses, agent_pid, changed_nothing, ifcfg, plain_bridge, port_number};
+use super::stage::{ADDRESS, DIR, SERVER, Stage, addresses, agent_pid, changed_nothing, ifcfg, mac, plain_bridge, port_number};
 use crate::guest::{Host, World, eventually, uptime};
 use crate::registry::Test;
 
@@ -218,6 +218,13 @@ fn changed_in_place(world: &mut World) -> anyhow::Result<()> {
     pings.wait_replies(replies + 100, Duration::from_secs(60))?;
     let report = pings.stop()?;
     ensure!(report.lost() == 0, "{report:?}");
+    // Another MAC: the peer must ask again, so it is the host that speaks first.
+    let routes = host.run("ip route")?.stdout;
+    ifcfg(host, "ovsbr0", &format!("{bridge} MACADDR=02:00:00:00:00:77"))?;
+    host.run("ovsdp up")?;
+    ensure!(mac(host, "ovsbr0")? == "02:00:00:00:00:77" && host.run("ip route")?.stdout == routes, "routes were lost");
+    host.run(&format!("ping -n -c 1 -w 10 {SERVER}"))?;
+    stage.pings_both_ways()?;
     ensure!(host.json("ip -j link show dev ovsbr0")?[0]["ifindex"] == index, "the bridge is another device");
     Ok(())
 }
