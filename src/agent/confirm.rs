@@ -7,12 +7,11 @@ use crate::ctl::api::Confirmed;
 use crate::ctl::service::Lines;
 use crate::error::{Error, Kind};
 use crate::host::store;
-use crate::plan::{self, Executor, Journal};
+use crate::plan::{self, Executor, Journal, Unconfirmed};
 
 impl Worker {
     /// What the agent before had begun and not ended: undone, unless it is a change that still has time to be confirmed.
     pub(super) fn take_over_change(&mut self, mut journal: Journal) -> Result<(), Error> {
-        let hands = &mut self.hands;
         let still_waits = journal.unconfirmed.as_ref().is_some_and(|change| alarm::left_ms(change, alarm::now_ms()) > 0);
         let unfinished = journal.done.len() - if still_waits { journal.finished() } else { 0 };
         let mut each = |event: plan::Event<'_>| {
@@ -23,13 +22,16 @@ impl Worker {
         if unfinished > 0 {
             log::say(format_args!("an unfinished or unconfirmed change of {unfinished} steps is undone"));
         }
+        if let Some(change) = journal.unconfirmed.as_ref().filter(|_| !still_waits) {
+            self.taken_back = Some(not_confirmed(change));
+        }
         let undone = if still_waits {
-            let undone = plan::recover(hands, &mut journal, &mut each);
+            let undone = plan::recover(&mut self.hands, &mut journal, &mut each);
             self.wait(journal);
             undone
         } else {
             age(&mut journal);
-            plan::rollback(hands, journal, &mut each)
+            plan::rollback(&mut self.hands, journal, &mut each)
         };
         if undone.is_err() {
             log::say("the rest of the undo is kept; `ovsdp rollback` tries it again");
@@ -60,7 +62,7 @@ impl Worker {
     pub(super) fn keep_deadline(&mut self) {
         let change = self.waiting.as_ref().and_then(|journal| journal.unconfirmed.as_ref());
         let Some(change) = change.filter(|change| alarm::left_ms(change, alarm::now_ms()) == 0) else { return };
-        let text = format!("the change of {} was not confirmed within {} s and is taken back", change.by, change.seconds);
+        let text = not_confirmed(change);
         log::say(&text);
         self.taken_back = Some(text);
         if let Err(error) = self.roll_back(None) {
@@ -117,6 +119,16 @@ impl Worker {
         }
     }
 
+    /// Before another change begins: what an earlier one still owes is tried once more. What cannot be undone then either is
+    /// forgotten with the new change's journal, and the new change itself repairs what it knows of.
+    pub(super) fn settle(&mut self) {
+        if self.hands.run.journal().exists()
+            && let Err(error) = self.roll_back(None)
+        {
+            log::say(format_args!("what an earlier change left is still there: {error}"));
+        }
+    }
+
     /// Refuses another change while one waits to be confirmed: which state would be the one to go back to?
     pub(super) fn one_at_a_time(&self) -> Result<(), Error> {
         let Some(waiting) = self.waiting.as_ref().and_then(|journal| journal.unconfirmed.as_ref()) else { return Ok(()) };
@@ -124,6 +136,10 @@ impl Worker {
         let message = format!("the change of {} waits to be confirmed for another {left} s; nothing was changed", waiting.by);
         Err(Error::new(Kind::Failed, message).advise("`ovsdp confirm` lets it stay, `ovsdp rollback` takes it back"))
     }
+}
+
+fn not_confirmed(change: &Unconfirmed) -> String {
+    format!("the change of {} was not confirmed within {} s and is taken back", change.by, change.seconds)
 }
 
 /// An address with an end goes back with the time it has left.

@@ -163,10 +163,10 @@ impl Worker {
 
     /// Carries out a client's change; returns how many steps changed something, and within how many seconds it is to be confirmed.
     fn change(&mut self, change: &Change, terms: &Terms, dir: &Path, lines: &Lines) -> Result<(u32, Option<u32>), Error> {
-        if *change == Change::Rollback {
-            return self.roll_back(Some(lines)).map(|undone| (undone, None));
+        if *change != Change::Rollback {
+            self.one_at_a_time()?;
+            self.settle();
         }
-        self.one_at_a_time()?;
         let confirm = terms.confirm.map(|seconds| (seconds, Who::text(terms.who.as_ref())));
         let report = match change {
             Change::Up(_) | Change::Restart => {
@@ -189,7 +189,7 @@ impl Worker {
                 let names = ifnames(names)?;
                 self.apply(&Target::Down { names: &names, with_foreign_ports: terms.with_foreign_ports }, None, Some(lines))
             }
-            Change::Rollback => return Ok((0, None)),
+            Change::Rollback => return self.roll_back(Some(lines)).map(|undone| (undone, None)),
         };
         let changed = changed(&report.steps);
         let waits = self.waiting.as_ref().and_then(|journal| journal.unconfirmed.as_ref()).map(alarm::seconds_left);

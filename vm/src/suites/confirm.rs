@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{ADDRESS, DIR, Stage, addresses, agent_pid, changed_nothing, ifcfg, plain_bridge, snapshot};
+use super::stage::{ADDRESS, DIR, MAC, SERVER, Stage, addresses, agent_pid, changed_nothing, ifcfg, plain_bridge, snapshot};
 use super::steady::kill_agent;
 use crate::guest::{Then, World, eventually};
 use crate::registry::Test;
@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     Test::new("confirm::taken_back_at_once", taken_back_at_once).seconds(180),
     Test::new("confirm::a_gateway_that_does_not_answer", a_gateway_that_does_not_answer).seconds(180),
     Test::new("confirm::a_killed_agents_successor_keeps_the_deadline", successor_keeps_the_deadline).seconds(180),
+    Test::new("confirm::what_cannot_be_taken_back_is_tried_again", tried_again),
     Test::new("confirm::the_second_command_waits_for_the_first", second_waits),
     Test::new("confirm::down_refuses_while_others_have_ports", down_refuses),
 ];
@@ -143,6 +144,35 @@ fn successor_keeps_the_deadline(world: &mut World) -> anyhow::Result<()> {
     let _agent = host.spawn("ovsdp agent")?;
     is_back()?;
     stage.pings_both_ways()
+}
+
+/// The port is unplugged when everything is to go back; it gets what it had when it is there again.
+fn tried_again(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_static_address(world)?;
+    let (host, server) = (&stage.host, &stage.server);
+    ifcfg(host, "eth0", "DEVICE=eth0 ONBOOT=yes OVS_BRIDGE=ovsbr0 TYPE=OVSPort")?;
+    ifcfg(host, "ovsbr0", &format!("DEVICE=ovsbr0 ONBOOT=yes TYPE=OVSBridge BOOTPROTO=static IPADDR={ADDRESS} PREFIX=24 GATEWAY={SERVER}"))?;
+    for again in ["ovsdp rollback", "ovsdp down ovsbr0"] {
+        host.run("ovsdp up --confirm 3600")?;
+        host.run("ip link delete eth0")?;
+        let stuck = host.try_run("ovsdp rollback")?.fails_with(1)?;
+        ensure!(stuck.stdout.contains(&format!("adding {ADDRESS}/24 to eth0")) && stuck.stdout.contains("[STUCK ]"), "{stuck}");
+        ensure!(host.try_run("ip link show dev ovsbr0")?.code != 0, "one failure kept the rest from being undone");
+        world.veth_with_macs(host, ("eth0", MAC), server, ("p0", "00:16:3e:00:01:01"))?;
+        server.run("ip link set p0 master lan")?;
+        if again == "ovsdp rollback" {
+            host.run(again)?;
+        } else {
+            // The next change tries it, too, before it begins: so the bridge takes over, and gives back, what the port had.
+            host.run("ovsdp up")?;
+            host.run(again)?;
+        }
+        ensure!(addresses(host, "eth0")? == [format!("{ADDRESS}/24")], "{:?}", addresses(host, "eth0")?);
+        ensure!(host.run("ip route")?.stdout.contains(&format!("default via {SERVER} dev eth0")));
+        ensure!(host.try_run("test -e /run/ovsdp/journal.json")?.code != 0, "the journal is still there");
+        stage.pings_both_ways()?;
+    }
+    Ok(())
 }
 
 fn second_waits(world: &mut World) -> anyhow::Result<()> {

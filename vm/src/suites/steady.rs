@@ -245,7 +245,7 @@ fn restart_goes_on(world: &mut World) -> anyhow::Result<()> {
     let up = switch.try_run("ovsdp up")?.fails_with(4)?;
     ensure!(up.stderr.contains("p2") && switch.try_run("ip link show dev br1")?.code != 0, "up of all did some: {up}");
     let restart = switch.try_run("ovsdp restart")?.fails_with(4)?;
-    let results: Vec<&str> = restart.stdout.lines().filter(|line| line.starts_with("br")).collect();
+    let results: Vec<&str> = restart.stdout.lines().filter(|line| ["br1 ", "br2:", "br3 "].iter().any(|name| line.starts_with(name))).collect();
     ensure!(results.len() == 3, "{restart}");
     let is = |at: usize, begin: &str, end: &str| results[at].starts_with(begin) && results[at].ends_with(end);
     ensure!(is(0, "br1 is up ", "[  OK  ]") && is(1, "br2: p2, ", "[FAILED]") && is(2, "br3 is up ", "[  OK  ]"), "{restart}");
