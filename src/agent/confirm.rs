@@ -20,10 +20,12 @@ impl Worker {
             }
         };
         if unfinished > 0 {
-            log::say(format_args!("an unfinished or unconfirmed change of {unfinished} steps is undone"));
-        }
-        if let Some(change) = journal.unconfirmed.as_ref().filter(|_| !still_waits) {
-            self.taken_back = Some(not_confirmed(change));
+            let text = match journal.unconfirmed.as_ref() {
+                Some(change) if !still_waits => not_confirmed(change),
+                _ => format!("the agent before this one left a change unfinished: its {unfinished} steps are taken back"),
+            };
+            log::say(&text);
+            self.taken_back = Some(text);
         }
         let undone = if still_waits {
             let undone = plan::recover(&mut self.hands, &mut journal, &mut each);

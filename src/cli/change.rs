@@ -64,12 +64,11 @@ pub(super) fn down(run: &Run, names: Vec<String>, with_foreign_ports: bool, comm
 }
 
 pub(super) fn confirm(run: &Run, json: bool) -> Result<(), Error> {
-    let nothing = || Error::new(Kind::NoSuch, "no change waits to be confirmed");
     let mut client = match launch::running(run)? {
         Some(client) => client,
         // It was killed; the next one goes on waiting if there is time left.
         None if run.journal().exists() => launch::agent(run)?,
-        None => return Err(nothing()),
+        None => return Err(Error::new(Kind::NoSuch, "no change waits to be confirmed")),
     };
     let confirmed = client.confirm()?;
     if json { output::line(&json!(confirmed)) } else { output::text(&format!("confirmed: the change of {} stays\n", confirmed.by)) }

@@ -85,7 +85,7 @@ pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan
 /// The plan that takes down the bridges and ports `names`, all that are up when there are none. It goes by what the agent
 /// remembers, not by the files.
 ///
-/// Ports of the datapath that are not ours (see [`super::foreign`]) lose their switch with the last bridge: they are detached
+/// Ports of the datapath that are not ours (see `foreign.rs`) lose their switch with the last bridge: they are detached
 /// `with_foreign_ports`, and are a reason to refuse without.
 ///
 /// # Errors
