@@ -1,4 +1,4 @@
-//! A gate in front of a file: the kernel asks before anyone opens it (fanotify(7)), and the answer may be a SIGKILL or take its time.
+//! A gate in front of a file: the kernel asks before anyone opens it (fanotify(7)), and the answer may be no, a SIGKILL, or take its time.
 //! So a program is stopped at an exact point of its work without knowing of it.
 
 use std::fs;
@@ -21,6 +21,8 @@ use nix::unistd::Pid;
 pub enum Then {
     /// It is killed.
     Kill,
+    /// It is not let in: opening fails with EPERM.
+    Refuse,
     /// It stands there until [`Gate::open`].
     Hold,
 }
@@ -161,6 +163,7 @@ fn follow(watch: &Fanotify, shared: &Shared, name: &str, nth: u32, then: Then) -
                     // It waits in a way that a SIGKILL ends; the answer is for nobody.
                     allow(watch, &event)?;
                 }
+                Then::Refuse => answer(watch, &event, Response::FAN_DENY)?,
                 Then::Hold => held = Some(event),
             }
             shared.changed.notify_all();
@@ -169,8 +172,12 @@ fn follow(watch: &Fanotify, shared: &Shared, name: &str, nth: u32, then: Then) -
 }
 
 fn allow(watch: &Fanotify, event: &FanotifyEvent) -> anyhow::Result<()> {
+    answer(watch, event, Response::FAN_ALLOW)
+}
+
+fn answer(watch: &Fanotify, event: &FanotifyEvent, response: Response) -> anyhow::Result<()> {
     let Some(fd) = event.fd() else { return Ok(()) };
-    match watch.write_response(FanotifyResponse::new(fd, Response::FAN_ALLOW)) {
+    match watch.write_response(FanotifyResponse::new(fd, response)) {
         // Whoever asked is dead.
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
         Err(errno) => bail!("fanotify: {errno}"),

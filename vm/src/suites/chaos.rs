@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::stage::{Stage, changed_nothing, snapshot, snapshot_anew};
+use super::stage::{Stage, agent_pid, changed_nothing, snapshot, snapshot_anew};
 use crate::guest::{Host, Then, World, eventually};
 use crate::registry::Test;
 
@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     Test::new("chaos::up_killed_at_each_step_then_rollback", |world| up(world, Repair::Rollback)).seconds(900),
     Test::new("chaos::down_killed_at_each_step", down).seconds(900),
     Test::new("chaos::rollback_killed_at_each_step", rollback).seconds(900),
+    Test::new("chaos::each_step_fails", each_step_fails).seconds(900),
     Test::new("chaos::the_command_is_killed", command).seconds(600),
 ];
 
@@ -130,6 +131,45 @@ fn rollback(world: &mut World) -> anyhow::Result<()> {
         is_back(&stage, &old, &when)?;
     }
     anyhow::bail!("rollback has no end")
+}
+
+/// The journal cannot be written before a step, of `up` and of `down`: everything is as it was, and the agent lives.
+fn each_step_fails(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    let host = &stage.host;
+    let (old, new) = states(&stage)?;
+    let failed_at = |nth: u32, line: &str| -> anyhow::Result<bool> {
+        let gate = host.gate("/run/ovsdp", "journal.json.new", nth, Then::Refuse)?;
+        let output = host.try_run(line)?;
+        if gate.stopped().is_none() {
+            output.success()?;
+            return Ok(false);
+        }
+        let failed = output.fails_with(1)?;
+        ensure!(failed.stderr.contains("journal.json"), "no word about what failed: {failed}");
+        Ok(true)
+    };
+    let agent = agent_pid(host)?;
+    let mut steps = 0;
+    for nth in 1..=ENOUGH {
+        if !failed_at(nth, "ovsdp up")? {
+            break;
+        }
+        is_back(&stage, &old, &format!("step {nth} of up failed"))?;
+        steps = nth;
+    }
+    same(&snapshot_anew(host)?, &new, "nothing failed")?;
+    for nth in 1..=ENOUGH {
+        if !failed_at(nth, "ovsdp down ovsbr0")? {
+            break;
+        }
+        same(&snapshot_anew(host)?, &new, &format!("step {nth} of down failed"))?;
+        changed_nothing(&host.run("ovsdp up")?)?;
+        steps += 1;
+    }
+    is_back(&stage, &old, "nothing failed")?;
+    ensure!(steps > 20 && agent_pid(host)? == agent, "{steps} steps, or another agent");
+    Ok(())
 }
 
 /// The agent goes on without the command that asked.
