@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -13,6 +14,7 @@ use ovsdp_proto::IfName;
 use ovsdp_proto::uapi::vport::kind as vport_kind;
 use ovsdp_proto::vport::{New, Which};
 
+use super::alarm;
 use super::announcer::Announcer;
 use super::claims;
 use super::inbox::{Order, Orders};
@@ -51,6 +53,8 @@ pub(super) struct Hands {
     pub(super) leases: Leases,
     pub(super) announcer: Announcer,
     pub(super) orders: Orders,
+    /// When the change that waits to be confirmed is taken back, in [`alarm::now_ms`]: no repair may keep that waiting.
+    pub(super) deadline_ms: Option<u64>,
     /// Orders that came while a lease was waited for.
     pub(super) pending: Vec<Order>,
     /// Which bridge each vport belongs to, changes under way included.
@@ -195,14 +199,14 @@ impl Hands {
                 if way == Way::Lenient { forgive(result, GONE) } else { result }
             }
             Step::AddAddress { address, .. } => {
-                self.add_address(address)?;
+                self.add_address(address, way)?;
                 // What the kernel has yet to make sure of is not claimed before it has.
                 if address.flags & plan::ADDRESS_NODAD != 0 || address.address.addr().is_ipv4() {
                     self.announcer.added(address.ifname, address.address.addr());
                 }
                 Ok(())
             }
-            Step::ChangeAddress { to, .. } => self.add_address(to),
+            Step::ChangeAddress { to, .. } => self.add_address(to, way),
             Step::SetIpv6 { name, setting, to, .. } => match ipv6::set(*name, *setting, *to) {
                 Err(error) if way == Way::Lenient && error.kind() == std::io::ErrorKind::NotFound => Ok(()),
                 result => result.map_err(|error| claims::not_set(*name, *setting, &error).into()),
@@ -260,6 +264,14 @@ impl Hands {
 
     fn delete_datapath(&mut self, way: Way) -> Result<(), Why> {
         let name = system()?;
+        // The kernel would take the ports of others along.
+        if let Some(datapath) = self.dp.datapath(&name)?
+            && let Some(other) = self.dp.vports(datapath.index)?.into_iter().find(|vport| vport.number != 0)
+        {
+            log::say(format_args!("the datapath stays: {} is a port of it", other.name));
+            let busy = || Why::new(Kind::Failed, format!("{} was attached to it meanwhile", other.name));
+            return if way == Way::Lenient { Ok(()) } else { Err(busy()) };
+        }
         let result = self.dp.delete_datapath(&name).map_err(Why::from);
         if way == Way::Lenient {
             forgive(result, GONE)?
@@ -308,13 +320,17 @@ impl Hands {
     }
 
     /// Adds an address, or gives the one that is there these lifetimes. A lease's is valid for as long as the lease is now.
-    fn add_address(&mut self, address: &plan::Address) -> Result<(), Why> {
+    /// One whose time is up is not given back.
+    fn add_address(&mut self, address: &plan::Address, way: Way) -> Result<(), Why> {
         let index = self.index(address.ifname)?;
         let mut wanted = convert::to_address(address, index);
         if let (IpAddr::V4(ip), Some(_)) = (wanted.ip, wanted.valid_lft)
             && let Some(left) = self.leases.remaining(ip)
         {
             (wanted.valid_lft, wanted.preferred_lft) = (Some(left), Some(left));
+        }
+        if way == Way::Lenient && wanted.valid_lft == Some(0) {
+            return Ok(());
         }
         Ok(self.rtnl.add_address(&wanted, Mode::Replace)?)
     }
@@ -331,7 +347,8 @@ impl Hands {
         self.leases.ask(asker, request);
         let lease = loop {
             // The client itself gives up in time; the margin only guards against one that does not.
-            match self.orders.wait(leases::TIMEOUT * 2) {
+            let left = self.deadline_ms.map(|at| Duration::from_millis(at.saturating_sub(alarm::now_ms())));
+            match self.orders.wait(left.unwrap_or(leases::TIMEOUT * 2).min(leases::TIMEOUT * 2)) {
                 Some(Order::Lease(of, dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease))) if of == ifname => break leases::to_plan(&lease),
                 Some(Order::Lease(of, dhcp::Event::Failed(error))) if of == ifname => {
                     self.leases.stop(ifname);

@@ -4,15 +4,19 @@
 //! and follows devices and leases, the main thread serves the control socket. Nothing may import it.
 
 mod adopt;
+mod alarm;
 mod announcer;
 mod claims;
+mod confirm;
 mod counters;
 mod daemon;
 mod handler;
 mod hands;
 mod inbox;
 mod leases;
+mod line;
 mod log;
+mod restart;
 mod revalidator;
 mod shared;
 mod status;

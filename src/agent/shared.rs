@@ -11,10 +11,11 @@ use std::time::Duration;
 use nix::time::{ClockId, clock_gettime};
 
 use super::counters::Counters;
+use super::line::Line;
 use crate::ctl::api::FdbChanged;
 use crate::ctl::service::Answer;
 use crate::dp::Dispatch;
-use crate::plan::Memory;
+use crate::plan::{Memory, Unconfirmed};
 use crate::switch::{FLOW_LIMIT, FlowTable, Moment, Policy, Revalidator, Seed, Switch};
 
 /// The switch's state.
@@ -39,8 +40,10 @@ pub(super) struct Shared {
     /// The datapath by its local port's index; 0 while there is none.
     datapath: AtomicU32,
     per_vport: AtomicBool,
-    /// Whether a change is being carried out.
-    pub(super) busy: AtomicBool,
+    /// Who wants to change something.
+    pub(super) line: Line,
+    /// The change that waits to be confirmed.
+    unconfirmed: Mutex<Option<Unconfirmed>>,
     pub(super) counters: Counters,
     pub(super) handlers: usize,
 }
@@ -64,7 +67,8 @@ impl Shared {
             waiting: Mutex::default(),
             datapath: AtomicU32::new(0),
             per_vport: AtomicBool::new(false),
-            busy: AtomicBool::new(false),
+            line: Line::default(),
+            unconfirmed: Mutex::default(),
             counters: Counters::default(),
             handlers,
         }
@@ -78,6 +82,11 @@ impl Shared {
     /// What is remembered. The worker alone changes it.
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         lock(&self.memory)
+    }
+
+    /// The change that waits to be confirmed. The worker alone changes it.
+    pub(super) fn unconfirmed(&self) -> MutexGuard<'_, Option<Unconfirmed>> {
+        lock(&self.unconfirmed)
     }
 
     /// The datapath by its local port's index, when there is one.

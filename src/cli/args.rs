@@ -223,6 +223,9 @@ pub(super) enum Change {
         /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
         #[arg(long)]
         hooks: bool,
+        /// Take everything back unless `ovsdp confirm` is said within SECS, 1 to 86400
+        #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..=86_400), conflicts_with = "dry_run")]
+        confirm: Option<u32>,
         /// The folder, and how to print
         #[command(flatten)]
         common: Common,
@@ -230,7 +233,10 @@ pub(super) enum Change {
     /// Take bridges down and give their ports back what they had
     #[command(long_about = "Take bridges down and give their ports back what they had.\n\n\
         Addresses, routes and the resolver return to the port as they were before the bridge came up; a lease goes back with its \
-        remaining time, or is released when the port had none. A port's NAME takes only that port off its bridge. Other bridges and ports that are not ovsdp's are left alone.")]
+        remaining time, or is released when the port had none. A port's NAME takes only that port off its bridge. Other bridges are left \
+        alone.\n\n\
+        With the last bridge the datapath goes. When it has ports that ovsdp did not attach, such as a virtual machine's, nothing is done \
+        and they are named; with --with-foreign-ports they are detached, and attached again if something fails.")]
     Down {
         /// Bridges or ports by name
         #[arg(required = true)]
@@ -238,20 +244,47 @@ pub(super) enum Change {
         /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
         #[arg(long)]
         hooks: bool,
+        /// Detach what others attached to the datapath, when the last bridge goes
+        #[arg(long)]
+        with_foreign_ports: bool,
         /// The folder, and how to print
         #[command(flatten)]
         common: Common,
     },
     /// Bring everything with ONBOOT to what its files say, as a difference
     #[command(long_about = "Bring everything with ONBOOT to what its files say, as a difference.\n\n\
-        Unlike `service network restart` nothing is taken down first: what is right stays as it is.")]
+        Unlike `service network restart` nothing is taken down first: what is right stays as it is. Each bridge is a change of its own \
+        and has a line with its result: one that fails is as it was before and does not keep the others down; the exit code is then \
+        that of its failure, or 1 when several failed in different ways. With --confirm it is one change, all or nothing.")]
     Restart {
         /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
         #[arg(long)]
         hooks: bool,
+        /// Take everything back unless `ovsdp confirm` is said within SECS, 1 to 86400
+        #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+        confirm: Option<u32>,
         /// The folder, and how to print
         #[command(flatten)]
         common: Common,
+    },
+    /// Let the change stay that was made with --confirm
+    #[command(long_about = "Let the change stay that was made with --confirm.\n\n\
+        Say it from a connection that was opened after the change: that proves that this host can still be reached. When no change waits, \
+        or the time is up, it ends with exit code 4.")]
+    Confirm {
+        /// Print JSON instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take the change back, now, that was made with --confirm
+    #[command(long_about = "Take the change back, now, that was made with --confirm.\n\n\
+        Everything is as it was before the change, what repairs the agent made meanwhile included; what others attached to the datapath \
+        stays. Also takes back what is left of a change that could not be undone. When there is nothing to take back, it ends with exit \
+        code 4.")]
+    Rollback {
+        /// Print JSON instead of text
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -57,8 +57,8 @@ fn run(script: Script, link: &Path, args: &[String]) -> Result<(), Error> {
     let (run, names) = (Run::from_env(), vec![config.clone()]);
     let common = Common { dir: folder(link, config, std::env::var_os(DIR_VARIABLE).is_some()), json: false };
     match script {
-        Script::Ifup => change::up(&run, names, false, common),
-        Script::Ifdown => change::down(&run, names, false, common),
+        Script::Ifup => change::up(&run, names, false, None, common),
+        Script::Ifdown => change::down(&run, names, false, false, common),
     }
 }
 

@@ -28,6 +28,7 @@ pub fn link(link: &rtnl::Link, names: &Names) -> plan::Link {
         ethernet: link.ethernet,
         loopback: link.loopback,
         master: link.master.and_then(|index| names.get(&index).copied()),
+        lower: link.lower.and_then(|index| names.get(&index).copied()),
     }
 }
 

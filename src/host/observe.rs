@@ -53,7 +53,8 @@ pub fn observe(rtnl: &mut Rtnl, dp: Option<&mut Dp>, memory: Memory) -> Result<O
 
 const fn vport_of(vport: &dp::Vport) -> plan::Vport {
     let kind = if matches!(vport.kind, VportKind::Internal) { model::Kind::Internal } else { model::Kind::System };
-    plan::Vport { port_no: vport.number, kind }
+    let tunnel = !matches!(vport.kind, VportKind::Internal | VportKind::Netdev);
+    plan::Vport { port_no: vport.number, kind, tunnel }
 }
 
 fn client_of(client: clients::Client) -> plan::DhcpClient {

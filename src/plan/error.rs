@@ -110,6 +110,32 @@ pub enum PlanError {
         /// What the device is.
         what: String,
     },
+    /// The last bridge is to go, and the datapath has ports that are not ours.
+    #[error("{}: the datapath has ports that ovsdp did not attach, and that would lose their switch: {}", list(bridges), list(names))]
+    ForeignPorts {
+        /// The ports.
+        names: Vec<IfName>,
+        /// The bridges that are to go.
+        bridges: Vec<IfName>,
+    },
+    /// Other devices stand on one that is to go, and the kernel would delete them with it.
+    #[error("{name}: the kernel would delete with it what stands on it: {}", list(on))]
+    StoodOn {
+        /// The device that is to go.
+        name: IfName,
+        /// Those on it.
+        on: Vec<IfName>,
+    },
+    /// A port that is not ours and is to be detached could not be brought back.
+    #[error("{name}: a tunnel that the datapath itself made; ovsdp could not bring it back if something failed")]
+    ForeignTunnel {
+        /// The port.
+        name: IfName,
+    },
+}
+
+fn list(names: &[IfName]) -> String {
+    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl PlanError {
@@ -117,6 +143,7 @@ impl PlanError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSuch { .. } | Self::NoDevice { .. } => ErrorKind::NotFound,
+            Self::ForeignPorts { .. } | Self::ForeignTunnel { .. } | Self::StoodOn { .. } => ErrorKind::Failed,
             _ => ErrorKind::BadConfiguration,
         }
     }
@@ -129,6 +156,14 @@ impl PlanError {
             Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => format!("take ifcfg-{name} away or name another device in it"),
             Self::Enslaved { name, master, .. } => format!("take {name} out of {master} first: `ip link set {name} nomaster`"),
             Self::InOtherBridge { name, other, .. } => format!("take {name} out of {other} first: `ovsdp down {name}`"),
+            Self::ForeignPorts { bridges, .. } => {
+                format!("detach them first, or have them detached: `ovsdp down {} --with-foreign-ports`", list(bridges).replace(',', ""))
+            }
+            Self::StoodOn { on, .. } => {
+                let commands: Vec<_> = on.iter().map(|name| format!("`ip link delete {name}`")).collect();
+                format!("take them away first, ovsdp could not make them again: {}", commands.join(", "))
+            }
+            Self::ForeignTunnel { name } => format!("detach it first: `ovs-dpctl del-if ovs-system {name}`"),
             Self::NameTaken { name, .. } => format!("give the bridge or port another name, or remove the device: `ip link delete {name}`"),
         }
     }

@@ -100,6 +100,9 @@ pub struct Vport {
     pub port_no: u32,
     /// What it attaches.
     pub kind: Kind,
+    /// Whether it is a tunnel that the datapath itself made: nothing here could make it again.
+    #[serde(default)]
+    pub tunnel: bool,
 }
 
 /// One network device.
@@ -121,6 +124,9 @@ pub struct Link {
     pub loopback: bool,
     /// The device it is enslaved to: a Linux bridge, a bond, or `ovs-system` for a datapath's port.
     pub master: Option<IfName>,
+    /// The device it stands on, as a VLAN's; of a veth the other end, when that is in this namespace.
+    #[serde(default)]
+    pub lower: Option<IfName>,
 }
 
 /// One address on one device.

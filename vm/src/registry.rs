@@ -121,6 +121,8 @@ pub fn tests() -> Vec<Test> {
         suites::addresses::TESTS,
         suites::switching::TESTS,
         suites::steady::TESTS,
+        suites::confirm::TESTS,
+        suites::chaos::TESTS,
         suites::refusals::TESTS,
         suites::dpctl::TESTS,
         suites::dump::TESTS,

@@ -21,7 +21,7 @@ use crate::plan::probe;
 use crate::plan::step::{Claim, Step};
 
 /// The MTU of an internal port the kernel has just made, and of a bridge without ports.
-const DEFAULT_MTU: u32 = 1500;
+pub(in crate::plan) const DEFAULT_MTU: u32 = 1500;
 
 /// What is to be done for one bridge.
 #[derive(Debug, Default)]
@@ -220,12 +220,18 @@ impl<'a> Work<'a> {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if let Some(target) = self.target.filter(|target| !target.local.addressing.has_ipv4()) {
-            let stays = |address: &&Address| target.local.ipv6.is_asked_for() && matches!(address.address, IpNet::V6(_));
-            for member in &self.members {
-                for address in addresses_to_leave(self.observed, member.name).filter(|address| !stays(address)) {
-                    notes.push(format!("{} loses {}: it becomes a port and {} asks for no address", member.name, address.address, self.name));
-                }
+        let Some(target) = self.target else { return notes };
+        let why = match &target.local.addressing {
+            Addressing::Static(_) => Some("does not ask for this one"),
+            // What a lease says is not known yet.
+            Addressing::Dhcp(_) => None,
+            Addressing::None => Some("asks for no address"),
+        };
+        let stays = |address: &&Address| target.local.ipv6.is_asked_for() && matches!(address.address, IpNet::V6(_));
+        for (member, why) in self.members.iter().zip(why.into_iter().cycle()) {
+            let leaving = addresses_to_leave(self.observed, member.name).filter(|address| !stays(address) && !self.keeps(address));
+            for address in leaving {
+                notes.push(format!("{} loses {}: it becomes a port and {} {why}", member.name, address.address, self.name));
             }
         }
         let conf = &self.observed.ipv6;

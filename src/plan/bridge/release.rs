@@ -22,7 +22,7 @@ impl Work<'_> {
         self.released.iter().copied().chain(owed).filter(|(port, _)| self.is_present(*port))
     }
 
-    fn keeps(&self, address: &Address) -> bool {
+    pub(super) fn keeps(&self, address: &Address) -> bool {
         self.goals.iter().flat_map(|(_, goal)| &goal.addresses).any(|kept| kept.address.addr() == address.address.addr())
     }
 

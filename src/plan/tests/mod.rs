@@ -1,5 +1,6 @@
 //! The room against a small honest kernel.
 
+mod confirm;
 mod fake;
 mod ipv6;
 mod random;
@@ -67,12 +68,16 @@ fn lease() -> Lease {
     }
 }
 
+fn terms() -> Unconfirmed {
+    Unconfirmed { whole: 0, deadline_ms: 61_000, seconds: 60, by: "a test".to_owned() }
+}
+
 fn up(world: &mut World, intent: &Intent) -> Report {
     apply(world, &Target::Up { intent, names: &[] }, &mut |_| {})
 }
 
 fn take_down(world: &mut World) -> Report {
-    apply(world, &Target::Down { names: &[] }, &mut |_| {})
+    apply(world, &Target::Down { names: &[], with_foreign_ports: false }, &mut |_| {})
 }
 
 /// Brings up what must come up, and looks that the second time changes nothing.

@@ -177,7 +177,7 @@ proptest! {
             // A bridge that no file names any longer stays up until it is taken down.
             let gone: Vec<_> = world.state.memory.bridges.keys().filter(|name| !files.bridges.contains_key(*name)).copied().collect();
             if !gone.is_empty() {
-                apply(&mut world, &Target::Down { names: &gone }, &mut |_| {});
+                apply(&mut world, &Target::Down { names: &gone, with_foreign_ports: false }, &mut |_| {});
             }
             let report = up(&mut world, files);
             prop_assert!(matches!(report.outcome, Outcome::Applied | Outcome::Unchanged), "{:#?}", report.outcome);
@@ -207,7 +207,7 @@ proptest! {
     fn broken_anywhere_it_is_as_before(mut world in world(), files in files(), later in files(), at in any::<prop::sample::Index>(), down in any::<bool>()) {
         breaks_at(&world, &Target::Up { intent: &files, names: &[] }, at)?;
         up(&mut world, &files);
-        breaks_at(&world, &if down { Target::Down { names: &[] } } else { Target::Up { intent: &later, names: &[] } }, at)?;
+        breaks_at(&world, &if down { Target::Down { names: &[], with_foreign_ports: false } } else { Target::Up { intent: &later, names: &[] } }, at)?;
     }
 }
 

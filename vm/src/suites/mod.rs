@@ -2,7 +2,9 @@
 
 pub mod addresses;
 pub mod bench;
+pub mod chaos;
 pub mod check;
+pub mod confirm;
 pub mod demo;
 pub mod dpctl;
 pub mod dpctl_ct;
