@@ -240,7 +240,7 @@ impl<'a> Folder<'a> {
     }
 
     fn routes_and_addresses(&mut self, unique: &[&Settings]) {
-        let mut default: Option<&Settings> = None;
+        let mut defaults: BTreeMap<Option<u32>, &Settings> = BTreeMap::new();
         let mut addresses = BTreeMap::new();
         for settings in unique {
             let Ask::Static(fixed) = &settings.ask else { continue };
@@ -252,12 +252,13 @@ impl<'a> Folder<'a> {
                 }
             }
             if fixed.gateway.is_some() {
-                if let Some(first) = default {
-                    let message = format!("`{}` has a default route as well; one of them wins by chance", first.device.name);
+                if let Some(first) = defaults.get(&fixed.metric) {
+                    let message = format!("`{}` has a default route of the same metric; one of them wins by chance", first.device.name);
                     let found = Diagnostic::warning(Code::TwoDefaultRoutes, &settings.file, message).at(settings.device.span);
-                    self.found.push(found.help("write `DEFROUTE=no` into one of the files").related(&first.file, first.device.span, "the other one"));
+                    let help = "write `DEFROUTE=no` into one of the files, or a `METRIC=` of its own into each";
+                    self.found.push(found.help(help).related(&first.file, first.device.span, "the other one"));
                 }
-                default = default.or(Some(settings));
+                defaults.entry(fixed.metric).or_insert(settings);
             }
         }
     }
