@@ -120,6 +120,7 @@ pub fn tests() -> Vec<Test> {
         suites::switching::TESTS,
         suites::steady::TESTS,
         suites::refusals::TESTS,
+        suites::routes::TESTS,
         suites::dpctl::TESTS,
         suites::dump::TESTS,
         suites::dpctl_ct::TESTS,

@@ -9,6 +9,7 @@ pub mod dpctl_files;
 pub mod dump;
 pub mod library;
 pub mod refusals;
+pub mod routes;
 pub mod scene;
 pub mod smoke;
 mod stage;
