@@ -241,8 +241,8 @@ impl<'a> Folder<'a> {
     }
 
     fn routes_and_addresses(&mut self, unique: &[&Settings]) {
-        let mut default: Option<&Settings> = None;
-        let mut default_v6: Option<&Settings> = None;
+        // Those of one family and metric compete.
+        let mut defaults: BTreeMap<(bool, Option<u32>), &Settings> = BTreeMap::new();
         let mut addresses = BTreeMap::new();
         for settings in unique {
             let fixed = if let Ask::Static(fixed) = &settings.ask { Some(fixed) } else { None };
@@ -254,15 +254,16 @@ impl<'a> Folder<'a> {
                     self.found.push(found.help("give each interface an address of its own").related(&first.file, first.device.span, "here too"));
                 }
             }
-            let v4 = fixed.is_some_and(|fixed| fixed.gateway.is_some()).then_some((&mut default, "write `DEFROUTE=no` into one of the files"));
-            let v6 = settings.ipv6.gateway.map(|_| (&mut default_v6, "remove `IPV6_DEFAULTGW` from one of the files"));
-            for (default, help) in v4.into_iter().chain(v6) {
-                if let Some(first) = *default {
-                    let message = format!("`{}` has a default route as well; one of them wins by chance", first.device.name);
+            let v4 = fixed.filter(|fixed| fixed.gateway.is_some());
+            let v4 = v4.map(|fixed| ((false, fixed.metric), "write `DEFROUTE=no` into one of the files, or a `METRIC=` of its own into each"));
+            let v6 = settings.ipv6.gateway.map(|_| ((true, None), "remove `IPV6_DEFAULTGW` from one of the files"));
+            for (kind, help) in v4.into_iter().chain(v6) {
+                if let Some(first) = defaults.get(&kind) {
+                    let message = format!("`{}` has a default route of the same metric; one of them wins by chance", first.device.name);
                     let found = Diagnostic::warning(Code::TwoDefaultRoutes, &settings.file, message).at(settings.device.span);
                     self.found.push(found.help(help).related(&first.file, first.device.span, "the other one"));
                 }
-                *default = default.or(Some(settings));
+                defaults.entry(kind).or_insert(settings);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::before::{carried_by, is_somewhere, lifetimes};
 use super::ipv6;
 use super::memory::{Before, Lease, OwnAddress};
 use super::observed::{Address, Observed, PROTOCOL_DHCP, PROTOCOL_STATIC, Route, TABLE_MAIN};
-use crate::model::{Addressing, Interface, Static};
+use crate::model::{Addressing, Dhcp, Interface, Static};
 
 /// What an interface is to carry.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +72,7 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
             match lease {
                 Some(lease) => {
                     addresses.push(leased(me, lease));
-                    routes.extend(lease_routes(me, lease, dhcp.default_route));
+                    routes.extend(lease_routes(me, lease, dhcp));
                 }
                 // Until a server answers, everything goes on as it is.
                 None if kept.addresses.iter().any(|address| is_v4(&address)) => {
@@ -185,7 +185,8 @@ fn gateway(me: IfName, fixed: &Static) -> Vec<Route> {
     if !on_link {
         routes.push(Route::main(me, host(gateway), None, PROTOCOL_STATIC));
     }
-    routes.push(Route::main(me, everywhere(), Some(IpAddr::V4(gateway)), PROTOCOL_STATIC));
+    let default = Route::main(me, everywhere(), Some(IpAddr::V4(gateway)), PROTOCOL_STATIC);
+    routes.push(Route { metric: fixed.metric, prefsrc: fixed.source.map(IpAddr::V4), ..default });
     routes
 }
 
@@ -194,19 +195,20 @@ fn leased(me: IfName, lease: &Lease) -> Address {
     Address { valid_lft: secs, preferred_lft: secs, ..Address::lasting(me, IpNet::V4(lease.address)) }
 }
 
-fn lease_routes(me: IfName, lease: &Lease, with_default: bool) -> Vec<Route> {
+fn lease_routes(me: IfName, lease: &Lease, dhcp: &Dhcp) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     let mut add = |route: Route| {
         if !routes.iter().any(|known| known.competes_with(&route)) {
             routes.push(route);
         }
     };
-    let through = |dst: IpNet, via: Ipv4Addr| Route::main(me, dst, Some(IpAddr::V4(via)), PROTOCOL_DHCP);
+    let weighed = |route: Route| Route { metric: dhcp.metric.filter(|_| route.is_default()), ..route };
+    let through = |dst: IpNet, via: Ipv4Addr| weighed(Route::main(me, dst, Some(IpAddr::V4(via)), PROTOCOL_DHCP));
     // A server may give a gateway outside the address's own subnet (/32 in some clouds): it is then on the link.
     let far = |via: Ipv4Addr| !lease.address.contains(&via);
-    let wanted = |dst: &Ipv4Net| with_default || dst.prefix_len() > 0;
+    let wanted = |dst: &Ipv4Net| dhcp.default_route || dst.prefix_len() > 0;
     for route in lease.classless.iter().filter(|route| route.via.is_unspecified() && wanted(&route.dst)) {
-        add(Route::main(me, IpNet::V4(route.dst.trunc()), None, PROTOCOL_DHCP));
+        add(weighed(Route::main(me, IpNet::V4(route.dst.trunc()), None, PROTOCOL_DHCP)));
     }
     let gateways: Vec<(Ipv4Net, Ipv4Addr)> = match lease.classless.is_empty() {
         true => lease.routers.first().map(|router| (Ipv4Net::default(), *router)).into_iter().collect(),

@@ -124,6 +124,7 @@ pub fn tests() -> Vec<Test> {
         suites::confirm::TESTS,
         suites::chaos::TESTS,
         suites::refusals::TESTS,
+        suites::routes::TESTS,
         suites::dpctl::TESTS,
         suites::dump::TESTS,
         suites::dpctl_ct::TESTS,

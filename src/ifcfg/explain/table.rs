@@ -109,8 +109,10 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "L11",
         "a gateway outside the interface's network",
         None,
-        "`GATEWAY` is not in the network of the file's first address, or is that address itself.",
-        "network-scripts left the default route out, without a word. ovsdp leaves it out as well and says so.",
+        "`GATEWAY` is not in the network of the file's first address, or is one of its addresses itself.",
+        "network-scripts left the default route out, without a word. ovsdp leaves it out as well and says so, but for three gateways that \
+        can be meant: one in the network of another address of the file, and, over the link without any network, one that is link-local \
+        (169.254.0.0/16) or stands beside a first address of /32.",
         "A gateway in the network of the first address, or the right `PREFIX`.",
     ),
     of(
@@ -276,10 +278,10 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "L29",
         "two default routes",
         None,
-        "Two files set a `GATEWAY` that would become the default route.",
+        "Two files set a `GATEWAY` that would become the default route, with the same `METRIC` or none.",
         "Both have the same metric, so the second takes the first one's place or stands unused behind it: which one wins depends on the \
         order of the files.",
-        "`DEFROUTE=no` in all but one of them, or `GATEWAYDEV=` in `/etc/sysconfig/network`.",
+        "`DEFROUTE=no` in all but one of them, a `METRIC=` of its own in each, or `GATEWAYDEV=` in `/etc/sysconfig/network`.",
     ),
     of(
         "L30",

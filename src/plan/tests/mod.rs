@@ -37,6 +37,7 @@ fn fixed(addresses: &[&str], gateway: Option<&str>, dns: &[&str]) -> Addressing 
         addresses: addresses.iter().map(|net| net.parse().unwrap()).collect(),
         gateway: gateway.map(|gateway| gateway.parse().unwrap()),
         dns: dns.iter().map(|server| server.parse().unwrap()).collect(),
+        ..Static::default()
     })
 }
 

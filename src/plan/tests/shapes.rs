@@ -52,6 +52,49 @@ fn static_addresses() {
     assert_same(&world.snapshot(), &before, "after down");
 }
 
+/// The default route's metric and source change in place, and go when the file no longer names them.
+#[test]
+fn a_default_route_as_the_file_weighs_it() {
+    let mut world = host();
+    let before = world.snapshot();
+    let files = |metric: Option<u32>, source: Option<&str>| {
+        let Addressing::Static(plain) = fixed(&["192.0.2.10/24", "192.0.2.12/24"], Some("192.0.2.1"), &[]) else { unreachable!() };
+        let asked = Static { metric, source: source.map(|source| source.parse().unwrap()), ..plain };
+        intent([bridge("br0", Addressing::Static(asked), &["eth0"])])
+    };
+    const WEIGHTS: [(Option<u32>, Option<&str>); 6] =
+        [(None, None), (Some(50), Some("192.0.2.12")), (Some(50), Some("192.0.2.10")), (Some(60), None), (None, Some("192.0.2.12")), (None, None)];
+    let default = |world: &World| {
+        let of_main = |route: &&Route| route.is_default() && !route.is_ipv6() && route.table == TABLE_MAIN;
+        let found: Vec<_> = world.state.routes_on(name("br0")).filter(of_main).map(|route| (route.metric, route.prefsrc)).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        found[0]
+    };
+    for (metric, source) in WEIGHTS {
+        let files = files(metric, source);
+        breaks_nowhere(&world, &Target::Up { intent: &files, names: &[] });
+        let report = up_for_good(&mut world, &files);
+        assert_eq!(default(&world), (metric, source.map(ip)));
+        let added = report.steps.iter().position(|step| matches!(step, Step::AddRoute { .. }));
+        let removed = report.steps.iter().position(|step| matches!(step, Step::RemoveRoute { .. }));
+        assert!(added < removed, "the host is without a default route for a moment: {report:#?}");
+    }
+    down_for_good(&mut world);
+    assert_same(&world.snapshot(), &before, "after down");
+}
+
+#[test]
+fn a_lease_weighed_by_the_file() {
+    let mut world = host();
+    world.server = Some(Lease { address: "192.0.2.10/24".parse().unwrap(), routers: vec!["192.0.2.1".parse().unwrap()], ..lease() });
+    let files = |metric| intent([bridge("br0", Addressing::Dhcp(Dhcp { through: vec![name("eth0")], metric, ..Dhcp::default() }), &["eth0"])]);
+    for metric in [Some(300), None] {
+        up_for_good(&mut world, &files(metric));
+        let weights: Vec<_> = world.state.routes_on(name("br0")).filter(|r| r.is_default() && !r.is_ipv6()).map(|r| r.metric).collect();
+        assert_eq!(weights, [metric]);
+    }
+}
+
 #[test]
 fn an_address_changed_within_its_subnet() {
     let mut world = host();

@@ -13,6 +13,7 @@ pub mod dump;
 pub mod initscripts;
 pub mod library;
 pub mod refusals;
+pub mod routes;
 pub mod scene;
 pub mod smoke;
 mod stage;
