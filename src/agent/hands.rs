@@ -24,7 +24,6 @@ use crate::error::{Error, Kind};
 use crate::host::observe::{observe, system};
 use crate::host::paths::{RESOLV_CONF, Run};
 use crate::host::{clients, convert, resolver, store};
-use crate::model;
 use crate::nl;
 use crate::plan::{self, DhcpClient, ErrorKind, Executor, Journal, Lease, Memory, Observed, Step, StepError};
 use crate::rtnl::{LinkChange, Mode, Rtnl};
@@ -173,8 +172,8 @@ impl Hands {
         match step {
             Step::CreateDatapath => self.create_datapath(way),
             Step::DeleteDatapath => self.delete_datapath(way),
-            Step::CreateInternal { bridge, name, port_no } => self.attach(*bridge, *name, model::Kind::Internal, *port_no, way),
-            Step::AttachSystem { bridge, name, port_no } => self.attach(*bridge, *name, model::Kind::System, *port_no, way),
+            Step::CreateInternal { bridge, name, port_no } => self.attach(*bridge, *name, vport_kind::INTERNAL, *port_no, way),
+            Step::AttachSystem { bridge, name, port_no } => self.attach(*bridge, *name, vport_kind::NETDEV, *port_no, way),
             Step::DetachVport { name, .. } => self.detach(*name, way),
             Step::SetMac { name, to, .. } => self.set_link(*name, LinkChange { mac: Some(*to), ..LinkChange::default() }),
             Step::SetMtu { name, to, .. } => self.set_link(*name, LinkChange { mtu: Some(*to), ..LinkChange::default() }),
@@ -244,17 +243,13 @@ impl Hands {
         Ok(self.refresh()?)
     }
 
-    fn attach(&mut self, bridge: IfName, name: IfName, kind: model::Kind, port_no: Option<u32>, way: Way) -> Result<(), Why> {
+    fn attach(&mut self, bridge: IfName, name: IfName, kind: u32, port_no: Option<u32>, way: Way) -> Result<(), Why> {
         let datapath = self.datapath()?;
         // Before its first packet comes up the switch must know where it belongs.
         self.places.insert(name, bridge);
         if way == Way::Lenient && self.dp.vport(datapath.index, Which::Name(&name))?.is_some() {
             return Ok(self.refresh()?);
         }
-        let kind = match kind {
-            model::Kind::Internal => vport_kind::INTERNAL,
-            model::Kind::System => vport_kind::NETDEV,
-        };
         let pids: &[u32] = if datapath.dispatch() == Dispatch::PerVport { &self.upcalls.pids } else { &[] };
         let new = New { dp_ifindex: datapath.index, name: &name, kind, upcall_pids: pids, port_no, ifindex: None, tunnel: None };
         let mut made = self.dp.add_vport(&new);

@@ -4,6 +4,7 @@
 //! It must not know files, spans, the kernel or what is there already; those are `ifcfg`'s and `plan`'s.
 
 mod address;
+mod tunnel;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 pub use address::{Addressing, Dhcp, Static};
+pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
 
 /// Everything a folder of files asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -71,12 +73,26 @@ pub enum Kind {
     System,
     /// A device the datapath makes for the host to use.
     Internal,
+    /// No device of its own: packets wrapped and sent to another host, through a device it shares with other tunnels.
+    Tunnel(Tunnel),
+    /// No device at all: the other end of a port of another bridge, which names this one as its peer.
+    Patch {
+        /// The other bridge's port.
+        peer: IfName,
+    },
+}
+
+impl Kind {
+    /// Whether an interface of this kind is a network device of its own name.
+    pub const fn has_device(self) -> bool {
+        matches!(self, Self::System | Self::Internal)
+    }
 }
 
 /// One network device under a port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
-    /// The device's name.
+    /// The device's name; of a kind without a device, the port's.
     pub name: IfName,
     /// What kind of device it is.
     pub kind: Kind,

@@ -22,6 +22,7 @@ fn alone(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<(
     match interface.kind {
         Kind::Internal => internal(observed, interface),
         Kind::System => system(observed, interface, bridge),
+        Kind::Tunnel(_) | Kind::Patch { .. } => Err(PlanError::NoSuchKind { name: interface.name, bridge }),
     }
 }
 

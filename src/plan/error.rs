@@ -102,6 +102,14 @@ pub enum PlanError {
         /// The bridge that has it.
         other: IfName,
     },
+    /// A tunnel or patch port.
+    #[error("{name}, a port of {bridge}: this version brings no tunnel and no patch port up")]
+    NoSuchKind {
+        /// The port.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+    },
     /// A device of that name exists and is of another kind.
     #[error("{name}: a device of that name exists already and is {what}")]
     NameTaken {
@@ -117,6 +125,7 @@ impl PlanError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSuch { .. } | Self::NoDevice { .. } => ErrorKind::NotFound,
+            Self::NoSuchKind { .. } => ErrorKind::Unsupported,
             _ => ErrorKind::BadConfiguration,
         }
     }
@@ -126,7 +135,9 @@ impl PlanError {
         match self {
             Self::NoSuch { name } => format!("write ifcfg-{name}, or see `ovsdp show` for what is up"),
             Self::NoDevice { name, bridge } => format!("plug it in or load its driver, or take {name} out of {bridge} in ifcfg-{name}"),
-            Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => format!("take ifcfg-{name} away or name another device in it"),
+            Self::Loopback { name, .. } | Self::NotEthernet { name, .. } | Self::NoSuchKind { name, .. } => {
+                format!("take ifcfg-{name} away or name another device in it")
+            }
             Self::Enslaved { name, master, .. } => format!("take {name} out of {master} first: `ip link set {name} nomaster`"),
             Self::InOtherBridge { name, other, .. } => format!("take {name} out of {other} first: `ovsdp down {name}`"),
             Self::NameTaken { name, .. } => format!("give the bridge or port another name, or remove the device: `ip link delete {name}`"),

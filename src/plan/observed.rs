@@ -77,7 +77,7 @@ pub struct Observed {
 pub struct Vport {
     /// Its number; 0 is the datapath's own.
     pub port_no: u32,
-    /// What it attaches.
+    /// What it attaches: [`Kind::Internal`] or [`Kind::System`], whatever ports of bridges share the device.
     pub kind: Kind,
 }
 

@@ -184,14 +184,12 @@ impl Step {
             Self::DeleteDatapath => vec![Self::CreateDatapath],
             Self::CreateInternal { bridge, name, port_no } => vec![detach(bridge, name, Kind::Internal, port_no)],
             Self::AttachSystem { bridge, name, port_no } => vec![detach(bridge, name, Kind::System, port_no)],
-            Self::DetachVport { bridge, name, kind: Kind::System, port_no, .. } => {
-                vec![Self::AttachSystem { bridge, name, port_no: Some(port_no) }]
-            }
             Self::DetachVport { bridge, name, kind: Kind::Internal, port_no, mac, mtu } => {
                 let create = Self::CreateInternal { bridge, name, port_no: Some(port_no) };
                 let mac = mac.map(|to| Self::SetMac { name, from: None, to });
                 [Some(create), mac, Some(Self::SetMtu { name, from: None, to: mtu })].into_iter().flatten().collect()
             }
+            Self::DetachVport { bridge, name, port_no, .. } => vec![Self::AttachSystem { bridge, name, port_no: Some(port_no) }],
             // A device made in this plan goes away whole.
             Self::SetMac { from: None, .. } | Self::SetMtu { from: None, .. } => Vec::new(),
             Self::SetMac { name, from: Some(from), to } => vec![Self::SetMac { name, from: Some(to), to: from }],

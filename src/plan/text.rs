@@ -18,7 +18,7 @@ impl fmt::Display for Step {
             Self::AttachSystem { bridge, name, .. } => write!(f, "attaching {name} to {bridge}"),
             Self::DetachVport { bridge, name, kind: Kind::Internal, .. } if bridge == name => write!(f, "deleting bridge {name}"),
             Self::DetachVport { bridge, name, kind: Kind::Internal, .. } => write!(f, "deleting internal port {name} of {bridge}"),
-            Self::DetachVport { bridge, name, kind: Kind::System, .. } => write!(f, "detaching {name} from {bridge}"),
+            Self::DetachVport { bridge, name, .. } => write!(f, "detaching {name} from {bridge}"),
             Self::SetMac { name, to, .. } => write!(f, "setting the MAC of {name} to {to}"),
             Self::SetMtu { name, to, .. } => write!(f, "setting the MTU of {name} to {to}"),
             Self::SetUp { name } => write!(f, "bringing {name} up"),
@@ -86,7 +86,7 @@ fn port(bridge: IfName, name: IfName, kind: Kind) -> String {
     match kind {
         Kind::Internal if bridge == name => format!("bridge {name}"),
         Kind::Internal => format!("port {name} of {bridge} (internal)"),
-        Kind::System => format!("port {name} of {bridge}"),
+        _ => format!("port {name} of {bridge}"),
     }
 }
 

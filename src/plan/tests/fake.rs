@@ -237,7 +237,7 @@ impl World {
                 self.state.addresses.retain(|a| a.ifname != ifname);
                 self.state.routes.retain(|r| r.ifname != ifname);
             }
-            Kind::System => {
+            _ => {
                 if let Some(link) = self.state.links.get_mut(&ifname) {
                     link.master = None;
                 }
