@@ -10,7 +10,7 @@ use ovsdp_proto::{DecodeError, IfName, Mac, Reason};
 use serde::{Deserialize, Serialize};
 
 use super::names::{ifla, rtm};
-use super::{Error, Rtnl, emit, names};
+use super::{Error, Rtnl, Tunnel, emit, names};
 use crate::nl::{self, Dumped, Kind};
 
 /// A network device, as far as this program looks at it.
@@ -38,6 +38,9 @@ pub struct Link {
     pub port_kind: Option<String>,
     /// What kind of virtual device it is: `veth`, `openvswitch`, `bond`. `None` for hardware.
     pub kind: Option<String>,
+    /// The tunnel device it is, when it is exactly one that [`Rtnl::create_tunnel`] makes.
+    #[serde(default)]
+    pub tunnel: Option<Tunnel>,
     /// The index of the device below (a VLAN's), or of the other end (a veth's, perhaps in another namespace).
     pub lower: Option<u32>,
     /// Whether it is a loopback device (`IFF_LOOPBACK`).
@@ -103,6 +106,7 @@ impl Link {
             master: None,
             port_kind: None,
             kind: None,
+            tunnel: None,
             lower: None,
             loopback: header.flags.contains(LinkFlags::Loopback),
             ethernet: header.link_layer_type == LinkLayerType::Ether,
@@ -122,13 +126,16 @@ impl Link {
                 ifla::LINK => link.lower = attr.u32().filter(|index| *index != 0),
                 ifla::MASTER => link.master = attr.u32().filter(|index| *index != 0),
                 ifla::LINKINFO => {
+                    let mut data: &[u8] = &[];
                     for info in attr.nested() {
                         match info.kind() {
                             ifla::INFO_KIND => link.kind = Some(text(info.cstr())),
+                            ifla::INFO_DATA => data = info.payload(),
                             ifla::INFO_SLAVE_KIND => link.port_kind = Some(text(info.cstr())),
                             _ => {}
                         }
                     }
+                    link.tunnel = link.kind.as_deref().and_then(|kind| Tunnel::parse(kind, data));
                 }
                 ifla::WIRELESS => return Ok(Seen::Aside),
                 _ => {}
