@@ -102,13 +102,35 @@ pub enum PlanError {
         /// The bridge that has it.
         other: IfName,
     },
-    /// A tunnel or patch port.
-    #[error("{name}, a port of {bridge}: this version brings no tunnel and no patch port up")]
-    NoSuchKind {
+    /// Another tunnel port takes the same packets.
+    #[error("{name}, a port of {bridge}: {other} is the same tunnel, with the same remote_ip, local_ip and key")]
+    SameTunnel {
         /// The port.
         name: IfName,
         /// The bridge whose port it is.
         bridge: IfName,
+        /// The other port.
+        other: IfName,
+    },
+    /// Another tunnel port needs the same device to be another.
+    #[error("{name}, a port of {bridge}: it needs {device} with other extensions than {other} does")]
+    TunnelsDiffer {
+        /// The port.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+        /// The other port.
+        other: IfName,
+        /// The device.
+        device: IfName,
+    },
+    /// A tunnel's device belongs to a Linux bridge, a bond or the like.
+    #[error("{name}, a tunnel's device: it is enslaved to {master}")]
+    TunnelEnslaved {
+        /// The device.
+        name: IfName,
+        /// What it is enslaved to.
+        master: IfName,
     },
     /// A device of that name exists and is of another kind.
     #[error("{name}: a device of that name exists already and is {what}")]
@@ -125,7 +147,6 @@ impl PlanError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSuch { .. } | Self::NoDevice { .. } => ErrorKind::NotFound,
-            Self::NoSuchKind { .. } => ErrorKind::Unsupported,
             _ => ErrorKind::BadConfiguration,
         }
     }
@@ -135,10 +156,16 @@ impl PlanError {
         match self {
             Self::NoSuch { name } => format!("write ifcfg-{name}, or see `ovsdp show` for what is up"),
             Self::NoDevice { name, bridge } => format!("plug it in or load its driver, or take {name} out of {bridge} in ifcfg-{name}"),
-            Self::Loopback { name, .. } | Self::NotEthernet { name, .. } | Self::NoSuchKind { name, .. } => {
+            Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => {
                 format!("take ifcfg-{name} away or name another device in it")
             }
-            Self::Enslaved { name, master, .. } => format!("take {name} out of {master} first: `ip link set {name} nomaster`"),
+            Self::SameTunnel { other, .. } => {
+                format!("give one of them another `key`, or take one away: a packet could be either's; see ifcfg-{other}")
+            }
+            Self::TunnelsDiffer { name, .. } => format!("give both the same `exts`, or {name} another `dst_port`"),
+            Self::Enslaved { name, master, .. } | Self::TunnelEnslaved { name, master } => {
+                format!("take {name} out of {master} first: `ip link set {name} nomaster`")
+            }
             Self::InOtherBridge { name, other, .. } => format!("take {name} out of {other} first: `ovsdp down {name}`"),
             Self::NameTaken { name, .. } => format!("give the bridge or port another name, or remove the device: `ip link delete {name}`"),
         }

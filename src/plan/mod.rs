@@ -25,6 +25,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tunnels;
 
 pub use apply::{Cause, Event, Outcome, Report, Target, UndoFailure, apply, apply_unconfirmed, rollback};
 pub use check::obstacles;

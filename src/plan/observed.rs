@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::Memory;
-use crate::model::Kind;
+use crate::model::{Device, Kind};
 
 /// The kernel's main routing table.
 pub const TABLE_MAIN: u32 = 254;
@@ -94,6 +94,9 @@ pub struct Link {
     pub up: bool,
     /// The kernel's word for its kind (`veth`, `bridge`, `openvswitch`); `None` for hardware.
     pub kind: Option<String>,
+    /// The tunnel device it is, when it is exactly as ports of bridges need it.
+    #[serde(default)]
+    pub tunnel: Option<Device>,
     /// Whether it speaks Ethernet (`ARPHRD_ETHER`).
     pub ethernet: bool,
     /// Whether it is the loopback device.

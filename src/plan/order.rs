@@ -12,6 +12,7 @@ use super::memory::{Memory, Remembered, ResolverBefore};
 use super::observed::Observed;
 use super::resolver;
 use super::step::Step;
+use super::tunnels;
 use crate::model::{Addressing, Bridge, Intent};
 
 /// What is to be done, in order.
@@ -144,6 +145,10 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
     if !observed.datapath && plans.iter().any(|(_, bridge)| bridge.after.is_some()) {
         plan.steps.push(Step::CreateDatapath);
     }
+    let retired = tunnels::retire(observed, &after);
+    let provided = tunnels::provide(observed, &after, &retired);
+    plan.steps.extend(retired);
+    plan.steps.extend(provided);
     for (name, bridge) in plans {
         let old = observed.memory.bridges.get(&name);
         if let Some(to) = bridge.after.filter(|to| old != Some(to)) {
@@ -155,6 +160,8 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
         last.extend(bridge.last.into_iter().filter(|_| !waiting.contains(&name)));
     }
     plan.steps.extend(resolver::step(&observed.resolver, &observed.memory, &after));
+    let others = tunnels::all(observed, targets);
+    plan.notes.extend(targets.iter().filter_map(|(_, target)| target.as_ref()).flat_map(|target| tunnels::notes(target, &others)));
     if targets.iter().any(|(_, target)| target.is_none()) {
         end_datapath(observed, &after, &mut plan);
     }
@@ -195,14 +202,22 @@ fn end_datapath(observed: &Observed, after: &Memory, plan: &mut Plan) {
     if !observed.datapath || !after.bridges.is_empty() {
         return;
     }
-    let leaving: BTreeSet<IfName> =
-        plan.steps.iter().filter_map(|step| if let Step::DetachVport { name, .. } = step { Some(*name) } else { None }).collect();
+    let leaving: BTreeSet<IfName> = plan.steps.iter().filter_map(leaving).collect();
     let foreign: Vec<&str> =
         observed.vports.iter().filter(|(name, vport)| vport.port_no != 0 && !leaving.contains(*name)).map(|(name, _)| name.as_str()).collect();
     if foreign.is_empty() {
         plan.steps.push(Step::DeleteDatapath);
     } else {
         plan.notes.push(format!("the datapath stays: {} not ours", list(&foreign)));
+    }
+}
+
+/// The port a step takes off the datapath, if it does.
+fn leaving(step: &Step) -> Option<IfName> {
+    match step {
+        Step::DetachVport { name, .. } => Some(*name),
+        Step::DetachTunnel { device, .. } => Some(device.name()),
+        _ => None,
     }
 }
 

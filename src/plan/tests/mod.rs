@@ -4,6 +4,7 @@ mod fake;
 mod random;
 mod scene;
 mod shapes;
+mod tunnels;
 
 use std::net::IpAddr;
 
