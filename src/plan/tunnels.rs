@@ -9,7 +9,7 @@ use super::error::PlanError;
 use super::memory::Memory;
 use super::observed::Observed;
 use super::step::Step;
-use crate::model::{Bridge, Device, Field, Interface, Kind, Tunnel};
+use crate::model::{Bridge, Device, Interface, Kind, Tunnel};
 
 /// The tunnel ports of `bridge`.
 fn tunnels(bridge: &Bridge) -> impl Iterator<Item = (IfName, &Tunnel)> {
@@ -67,17 +67,11 @@ pub(super) fn check(observed: &Observed, bridge: &Bridge, interface: &Interface,
         if theirs.encap.device() != device && theirs.encap.device().name() == name {
             return Err(PlanError::TunnelsDiffer { name: interface.name, bridge: bridge.name(), other, device: name });
         }
-        if theirs.encap.device() == device && takes(theirs) == takes(tunnel) {
+        if theirs.takes_what(tunnel) {
             return Err(PlanError::SameTunnel { name: interface.name, bridge: bridge.name(), other });
         }
     }
     device_is_free(observed, device)
-}
-
-/// What tells the packets of one tunnel port from those of another on the same device.
-fn takes(tunnel: &Tunnel) -> (Option<Field<u32>>, Field<std::net::IpAddr>, Option<Field<std::net::IpAddr>>) {
-    // To have no key is to have the key 0.
-    (tunnel.in_key.or(Some(Field::Is(0))), tunnel.remote, tunnel.local)
 }
 
 /// Whether the device's name is free, or its, or that of one of ours that will be gone.

@@ -35,6 +35,15 @@ pub struct Tunnel {
     pub csum: bool,
 }
 
+impl Tunnel {
+    /// Whether `other` takes the very packets this one takes, so that nothing could tell whose one is.
+    pub fn takes_what(&self, other: &Self) -> bool {
+        // To have no key is to have the key 0.
+        let takes = |tunnel: &Self| (tunnel.encap.device(), tunnel.remote, tunnel.local, tunnel.in_key.unwrap_or(Field::Is(0)));
+        takes(self) == takes(other)
+    }
+}
+
 /// What packets are wrapped in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
