@@ -114,7 +114,9 @@ fn refusal(core: &Core, bridge: &str, about: &[&str], refused: Refused) -> Error
 fn to_entry(core: &Core, entry: switch::FdbEntry) -> FdbEntry {
     let bridges = &core.switch.topology().bridges;
     let bridge = bridges.iter().find(|bridge| bridge.name == entry.bridge);
-    let number = bridge.and_then(|bridge: &Bridge| bridge.all_ports().find(|(name, _)| *name == entry.port)).and_then(|(_, way)| way.dp_port());
+    let number = bridge.and_then(|bridge: &Bridge| bridge.all_ports().find(|(name, _)| *name == entry.port));
+    // A tunnel's number is not its port's alone: the name says more.
+    let number = number.and_then(|(_, way)| if let Way::Device(number) = way { Some(number) } else { None });
     FdbEntry {
         bridge: entry.bridge.to_string(),
         port: entry.port.to_string(),
