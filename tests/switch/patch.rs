@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ovsdp::switch::{Bridge, Decision, Install, LeftOut, Moment, Port, Reason, Step, Topology, Way};
 use ovsdp_proto::Mac;
+use proptest::prelude::*;
 
 use super::datapath::{Agent, frame, key_of, outputs};
 use super::{mac, name, seconds, switch};
@@ -134,4 +135,24 @@ fn a_trace_goes_all_the_way() {
     assert!(text.contains(&"left-out: not to b: the packet came in by it".to_owned()));
     assert_eq!(text.last().unwrap(), "patch: br1: flooded: its destination is a group");
     assert_eq!(told.actions, "br0,p3,br1,p12,p13");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Whatever stations say and wherever they move, a flow does with each packet what the switches would, and would teach
+    /// none of them anything.
+    #[test]
+    fn flows_through_joined_bridges_decide_as_the_switch(
+        packets in proptest::collection::vec((0..6usize, 0..6u32, 1..6u32, 0..40u32), 1..200),
+    ) {
+        let mut agent = Agent::new(Topology { bridges: two().into() });
+        agent.strict = true;
+        for (port, dst, src, wait) in packets {
+            let dst = if dst == 0 { Mac::BROADCAST } else { mac(dst) };
+            agent.packet([1, 2, 3, 11, 12, 13][port], &plain(dst, mac(src)));
+            agent.now = agent.now + seconds(u64::from(wait));
+            agent.revalidate();
+        }
+    }
 }
