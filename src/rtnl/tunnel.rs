@@ -168,9 +168,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_are_told_by_what_was_captured_of_them() {
-        // `ip link add … external …` on Linux 6.12, IFLA_INFO_DATA of RTM_GETLINK's answer: see the kernel's tests below
-        // for the other kinds, which compare with the running kernel.
+    fn a_request_is_laid_out_so_and_read_again() {
+        // Spelt out by hand from if_link.h; what the kernel makes of it, and of the other kinds, `rtnl::tests` asks the kernel.
         let mut data = Vec::new();
         Tunnel::Vxlan { port: 4789, gbp: false }.put_data(&mut data);
         assert_eq!(data, [5, 0, 7, 0, 0, 0, 0, 0, 5, 0, 25, 0, 1, 0, 0, 0, 5, 0, 20, 0, 1, 0, 0, 0, 6, 0, 15, 0, 0x12, 0xb5, 0, 0]);
