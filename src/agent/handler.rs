@@ -90,8 +90,8 @@ impl Handler {
         let dp_ifindex = upcall.dp_ifindex;
         switch.upcall(now, upcall.key, decision);
         // What does not fit a message is not sent: a flow that is missing costs another upcall, a packet is lost as on any wire.
-        if let Some(learned) = decision.learned {
-            flows.outdated(&learned, &mut |ufid| drop(requests.delete_flow(dp_ifindex, Which::Ufid(ufid), false)));
+        for learned in &decision.learned {
+            flows.outdated(learned, &mut |ufid| drop(requests.delete_flow(dp_ifindex, Which::Ufid(ufid), false)));
         }
         let put = |ufid| Put {
             dp_ifindex,

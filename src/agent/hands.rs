@@ -28,7 +28,7 @@ use crate::error::{Error, Kind};
 use crate::host::observe::{observe, system};
 use crate::host::paths::{RESOLV_CONF, Run};
 use crate::host::{clients, convert, ipv6, resolver, store};
-use crate::model;
+use crate::model::Device;
 use crate::nl;
 use crate::plan::{self, DhcpClient, ErrorKind, Executor, Journal, Lease, Memory, Observed, Step, StepError};
 use crate::rtnl::{LinkChange, Mode, Rtnl};
@@ -140,7 +140,8 @@ impl Hands {
         self.shared.set_datapath(found.as_ref().map(|(index, dispatch, _)| (*index, *dispatch)));
         let vports = found.map(|(_, _, vports)| vports).unwrap_or_default();
         self.attached = vports.iter().map(|vport| vport.name).collect();
-        let changed = self.shared.core().switch.set_topology(now(), topology::topology(&self.places, &vports));
+        let topology = topology::topology(&self.places, &self.shared.memory(), &vports);
+        let changed = self.shared.core().switch.set_topology(now(), topology);
         match changed {
             Ok(true) => self.shared.ring(),
             Ok(false) => {}
@@ -188,9 +189,13 @@ impl Hands {
         match step {
             Step::CreateDatapath => self.create_datapath(way),
             Step::DeleteDatapath => self.delete_datapath(way),
-            Step::CreateInternal { bridge, name, port_no } => self.attach(*bridge, *name, model::Kind::Internal, *port_no, way),
-            Step::AttachSystem { bridge, name, port_no } => self.attach(*bridge, *name, model::Kind::System, *port_no, way),
+            Step::CreateInternal { bridge, name, port_no } => self.attach(*bridge, *name, vport_kind::INTERNAL, *port_no, way),
+            Step::AttachSystem { bridge, name, port_no } => self.attach(*bridge, *name, vport_kind::NETDEV, *port_no, way),
             Step::DetachVport { name, .. } => self.detach(*name, way),
+            Step::CreateTunnel { device } => self.create_tunnel(*device, way),
+            Step::DeleteTunnel { device } => self.delete_tunnel(*device),
+            Step::AttachTunnel { device, port_no } => self.add_vport(device.name(), vport_kind::NETDEV, *port_no, way),
+            Step::DetachTunnel { device, .. } => self.detach(device.name(), way),
             Step::SetMac { name, to, .. } => self.set_link(*name, LinkChange { mac: Some(*to), ..LinkChange::default() }),
             Step::SetMtu { name, to, .. } => self.set_link(*name, LinkChange { mtu: Some(*to), ..LinkChange::default() }),
             Step::SetUp { name } => self.set_link(*name, LinkChange { up: Some(true), ..LinkChange::default() }),
@@ -281,17 +286,17 @@ impl Hands {
         Ok(self.refresh()?)
     }
 
-    fn attach(&mut self, bridge: IfName, name: IfName, kind: model::Kind, port_no: Option<u32>, way: Way) -> Result<(), Why> {
-        let datapath = self.datapath()?;
+    fn attach(&mut self, bridge: IfName, name: IfName, kind: u32, port_no: Option<u32>, way: Way) -> Result<(), Why> {
         // Before its first packet comes up the switch must know where it belongs.
         self.places.insert(name, bridge);
+        self.add_vport(name, kind, port_no, way)
+    }
+
+    fn add_vport(&mut self, name: IfName, kind: u32, port_no: Option<u32>, way: Way) -> Result<(), Why> {
+        let datapath = self.datapath()?;
         if way == Way::Lenient && self.dp.vport(datapath.index, Which::Name(&name))?.is_some() {
             return Ok(self.refresh()?);
         }
-        let kind = match kind {
-            model::Kind::Internal => vport_kind::INTERNAL,
-            model::Kind::System => vport_kind::NETDEV,
-        };
         let pids: &[u32] = if datapath.dispatch() == Dispatch::PerVport { &self.upcalls.pids } else { &[] };
         let new = New { dp_ifindex: datapath.index, name: &name, kind, upcall_pids: pids, port_no, ifindex: None, tunnel: None };
         let mut made = self.dp.add_vport(&new);
@@ -312,6 +317,35 @@ impl Hands {
         }
         self.places.remove(&name);
         Ok(self.refresh()?)
+    }
+
+    fn create_tunnel(&mut self, device: Device, way: Way) -> Result<(), Why> {
+        let (name, tunnel) = (device.name(), convert::to_tunnel(device));
+        let is_there = way == Way::Lenient && self.rtnl.link(&name)?.is_some_and(|link| link.tunnel == Some(tunnel));
+        if !is_there {
+            self.rtnl.create_tunnel(&name, tunnel).map_err(|failure| {
+                let lacking = failure.kind() == nl::Kind::NotSupported;
+                let mut why = Why::from(failure);
+                if lacking {
+                    why.error.advice = Some(format!("install the kernel's module for it and `modprobe {}`", device.module()));
+                }
+                why
+            })?;
+        }
+        if let Err(error) = self.remember(|memory| _ = memory.tunnels.insert(device)) {
+            // One that nobody remembers to have made would stay for ever.
+            self.delete_tunnel(device)?;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Deletes a device of ours. One that is gone, or has become something else, is no longer ours either way.
+    fn delete_tunnel(&mut self, device: Device) -> Result<(), Why> {
+        if let Some(link) = self.rtnl.link(&device.name())?.filter(|link| link.tunnel == Some(convert::to_tunnel(device))) {
+            forgive(self.rtnl.delete_link(link.index).map_err(Why::from), GONE)?;
+        }
+        Ok(self.remember(|memory| _ = memory.tunnels.remove(&device))?)
     }
 
     fn set_link(&mut self, name: IfName, change: LinkChange) -> Result<(), Why> {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use ovsdp_proto::IfName;
 
+use crate::model::Device;
 use crate::plan;
 use crate::rtnl;
 
@@ -25,10 +26,35 @@ pub fn link(link: &rtnl::Link, names: &Names) -> plan::Link {
         mtu: link.mtu,
         up: link.up,
         kind: link.kind.clone(),
+        tunnel: link.tunnel.map(device),
         ethernet: link.ethernet,
         loopback: link.loopback,
         master: link.master.and_then(|index| names.get(&index).copied()),
         lower: link.lower.and_then(|index| names.get(&index).copied()),
+    }
+}
+
+/// A tunnel device as the plan sees it.
+const fn device(tunnel: rtnl::Tunnel) -> Device {
+    match tunnel {
+        rtnl::Tunnel::Vxlan { port, gbp } => Device::Vxlan { port, gbp },
+        rtnl::Tunnel::Geneve { port } => Device::Geneve { port },
+        rtnl::Tunnel::Gre => Device::Gre,
+        rtnl::Tunnel::Ip6Gre => Device::Ip6Gre,
+        rtnl::Tunnel::Erspan => Device::Erspan,
+        rtnl::Tunnel::Ip6Erspan => Device::Ip6Erspan,
+    }
+}
+
+/// A tunnel device as the kernel is to make it.
+pub const fn to_tunnel(device: Device) -> rtnl::Tunnel {
+    match device {
+        Device::Vxlan { port, gbp } => rtnl::Tunnel::Vxlan { port, gbp },
+        Device::Geneve { port } => rtnl::Tunnel::Geneve { port },
+        Device::Gre => rtnl::Tunnel::Gre,
+        Device::Ip6Gre => rtnl::Tunnel::Ip6Gre,
+        Device::Erspan => rtnl::Tunnel::Erspan,
+        Device::Ip6Erspan => rtnl::Tunnel::Ip6Erspan,
     }
 }
 

@@ -38,6 +38,9 @@ enum Proto {
 
 /// Reads how `device` is to be addressed. `ipv6`: it has IPv6 addresses in any case.
 pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>, ipv6: bool) -> Ask {
+    if let Some(Role::Tunnel(..) | Role::Patch(..)) = role {
+        return Ask::None;
+    }
     let ovs = proto(reader, "OVSBOOTPROTO");
     let boot = proto(reader, "BOOTPROTO");
     let first_address = ["IPADDR", "IPADDR0", "IPADDR1"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var);

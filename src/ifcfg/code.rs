@@ -62,6 +62,10 @@ codes! {
     EmptyBridge = "L17",
     /// Two network devices in one bridge: a loop when they lead to the same network.
     Loop = "L18",
+    /// A patch port whose other end does not point back.
+    Patch = "L20",
+    /// A tunnel without its other end, or with an address.
+    Tunnel = "L21",
     /// Kernel VLAN keys on an Open vSwitch interface.
     KernelVlan = "L22",
     /// HWADDR where it cannot mean anything, or is not checked.

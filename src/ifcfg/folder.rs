@@ -13,7 +13,7 @@ use super::diag::Diagnostic;
 use super::file::Sources;
 use super::settings::{Named, Role, Settings};
 use super::span::Span;
-use super::suggest;
+use super::{joined, suggest};
 use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port};
 
 /// A file that is not read as settings, as far as it tells who it is.
@@ -24,6 +24,13 @@ pub(super) struct Other {
     pub(super) device_span: Span,
     /// Open vSwitch's, with errors; else somebody else's.
     pub(super) broken: bool,
+}
+
+impl Other {
+    /// Whether it is the file of `device` and could not be read.
+    fn is_broken(&self, device: &str) -> bool {
+        self.broken && (self.device.as_deref() == Some(device) || self.file.strip_prefix("ifcfg-") == Some(device))
+    }
 }
 
 /// Makes the intent of `list`, and reports into `found` what does not fit. The intent counts only when no error stands.
@@ -43,6 +50,8 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
             Role::Bridge => continue,
             Role::Port(bridge) => (bridge, Kind::System),
             Role::Internal(bridge) => (bridge, Kind::Internal),
+            Role::Tunnel(bridge, tunnel) => (bridge, Kind::Tunnel(*tunnel)),
+            Role::Patch(bridge, peer) => (bridge, Kind::Patch { peer: peer.name }),
         };
         match intent.bridges.get_mut(&bridge.name) {
             Some(target) => {
@@ -65,6 +74,8 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
         folder.address_on_port(settings, &intent);
     }
     folder.routes_and_addresses(&unique);
+    joined::patches(&unique, |device| others.iter().any(|other| other.is_broken(device)), folder.found);
+    joined::tunnels(&unique, folder.found);
     intent
 }
 
@@ -75,8 +86,12 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
         Ask::Dhcp { lease, .. } => Addressing::Dhcp(lease.clone()),
         Ask::None | Ask::OnPort { .. } => Addressing::None,
     };
+    let plain = Interface::new(settings.device.name, kind);
+    if !kind.has_device() {
+        return plain;
+    }
     let (ipv6, arp) = (settings.ipv6.clone(), settings.arp.clone());
-    Interface { mac: settings.mac, mtu: settings.mtu.map(|mtu| mtu.value), addressing, ipv6, arp, ..Interface::new(settings.device.name, kind) }
+    Interface { mac: settings.mac, mtu: settings.mtu.map(|mtu| mtu.value), addressing, ipv6, arp, ..plain }
 }
 
 struct Folder<'a> {
@@ -100,10 +115,10 @@ impl<'a> Folder<'a> {
             let message = match (&before.role, &settings.role) {
                 (Role::Bridge, Role::Bridge) => format!("two files describe the bridge `{device}`"),
                 (Role::Bridge, _) | (_, Role::Bridge) => format!("`{device}` is a bridge in one file and a port in another"),
-                (Role::Port(a) | Role::Internal(a), Role::Port(b) | Role::Internal(b)) if a.name != b.name => {
-                    format!("`{device}` is put into two bridges, `{}` and `{}`", a.name, b.name)
-                }
-                _ => format!("two files describe the port `{device}`"),
+                (before, after) => match (before.bridge(), after.bridge()) {
+                    (Some(a), Some(b)) if a.name != b.name => format!("`{device}` is put into two bridges, `{}` and `{}`", a.name, b.name),
+                    _ => format!("two files describe the port `{device}`"),
+                },
             };
             let diagnostic = Diagnostic::error(Code::DeviceTwice, &settings.file, message).at(settings.device.span);
             let diagnostic = diagnostic.help("keep one of the files; a copy kept aside may end in `.bak`");
@@ -146,7 +161,7 @@ impl<'a> Folder<'a> {
     }
 
     fn is_broken(&self, device: &str) -> bool {
-        self.others.iter().any(|other| other.broken && (other.device.as_deref() == Some(device) || other.file.strip_prefix("ifcfg-") == Some(device)))
+        self.others.iter().any(|other| other.is_broken(device))
     }
 
     fn no_such_bridge(&mut self, settings: &Settings, bridge: &Named, unique: &[&Settings]) {
@@ -176,10 +191,7 @@ impl<'a> Folder<'a> {
     /// What a lease goes through, now that the bridge's ports are known.
     fn lease(&mut self, settings: &Settings, intent: &mut Intent) {
         let Ask::Dhcp { through, at, lease } = &settings.ask else { return };
-        let bridge_name = match &settings.role {
-            Role::Bridge => settings.device.name,
-            Role::Port(bridge) | Role::Internal(bridge) => bridge.name,
-        };
+        let bridge_name = settings.role.bridge().map_or(settings.device.name, |bridge| bridge.name);
         let Some(bridge) = intent.bridges.get_mut(&bridge_name) else { return };
         let mut names: Vec<IfName> = Vec::new();
         for named in through {

@@ -2,7 +2,7 @@
 //! for everything that is wrong.
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
-//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `arp` and `ipv6` give it types, `folder` puts the files together, `diag` says what was found. `check` adds
+//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `arp`, `ipv6` and `tunnel` give it types, `folder` puts the files together, `diag` says what was found. `check` adds
 //! what only a linter says (`lint`, `surroundings`) and `explain` what each code means. Files are evaluated, never executed: no process is started
 //! and, past `dir`, nothing is read. Depends on `model` alone.
 
@@ -19,6 +19,7 @@ mod file;
 mod folder;
 mod host;
 mod ipv6;
+mod joined;
 mod keys;
 mod lex;
 mod lint;
@@ -29,6 +30,7 @@ mod settings;
 mod span;
 mod suggest;
 mod surroundings;
+mod tunnel;
 mod value;
 mod word;
 

@@ -10,9 +10,8 @@ use super::code::Code;
 use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
-use super::suggest;
-use super::{arp, ipv6};
-use crate::model::{Arp, Ipv6};
+use super::{arp, ipv6, suggest, tunnel};
+use crate::model::{Arp, Ipv6, Tunnel};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +36,20 @@ pub(super) enum Role {
     Port(Named),
     /// `TYPE=OVSIntPort`, in the bridge named.
     Internal(Named),
+    /// `TYPE=OVSTunnel`, in the bridge named.
+    Tunnel(Named, Tunnel),
+    /// `TYPE=OVSPatchPort`, in the bridge named, and its peer.
+    Patch(Named, Named),
+}
+
+impl Role {
+    /// The bridge a port is in; `None` for a bridge.
+    pub(super) const fn bridge(&self) -> Option<&Named> {
+        match self {
+            Self::Bridge => None,
+            Self::Port(bridge) | Self::Internal(bridge) | Self::Tunnel(bridge, _) | Self::Patch(bridge, _) => Some(bridge),
+        }
+    }
 }
 
 /// What one file asks for.
@@ -56,9 +69,9 @@ pub(super) struct Settings {
 }
 
 /// The types this version builds.
-const BUILT: [&str; 3] = ["OVSBridge", "OVSPort", "OVSIntPort"];
+const BUILT: [&str; 5] = ["OVSBridge", "OVSPort", "OVSIntPort", "OVSTunnel", "OVSPatchPort"];
 /// The types a later version builds.
-const LATER: [&str; 3] = ["OVSBond", "OVSTunnel", "OVSPatchPort"];
+const LATER: [&str; 1] = ["OVSBond"];
 /// The types only Open vSwitch's userspace datapath can carry.
 const USERSPACE: [&str; 5] = ["OVSUserBridge", "OVSDPDKPort", "OVSDPDKVhostUserPort", "OVSDPDKRPort", "OVSDPDKBond"];
 
@@ -163,8 +176,9 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
     let hwaddr = role.as_ref().and_then(|role| hardware(&mut reader, role));
     if let Some(role) = &role {
         link_status(&mut reader);
+        of_other_types(&mut reader, role);
         if let Some(device) = &device
-            && let Role::Port(bridge) | Role::Internal(bridge) = role
+            && let Some(bridge) = role.bridge()
             && bridge.name == device.name
         {
             let found = Diagnostic::error(Code::NoSuchBridge, file, format!("`{}` cannot be in itself", device.name));
@@ -202,7 +216,7 @@ fn role(reader: &mut Reader<'_>) -> Option<Role> {
             fake_bridge(reader);
             return Some(Role::Bridge);
         }
-        "OVSPort" | "OVSIntPort" => {
+        "OVSPort" | "OVSIntPort" | "OVSTunnel" | "OVSPatchPort" => {
             let Some((bridge, at)) = reader.text("OVS_BRIDGE") else {
                 let found = Diagnostic::error(Code::MissingKey, reader.file, format!("`TYPE={text}` without `OVS_BRIDGE`"));
                 reader.sink.push(found.at(reader.span(var)).help("add `OVS_BRIDGE=` and the bridge's name"));
@@ -213,7 +227,12 @@ fn role(reader: &mut Reader<'_>) -> Option<Role> {
                 return None;
             }
             let bridge = reader.device("OVS_BRIDGE", bridge, at)?;
-            return Some(if text == "OVSPort" { Role::Port(bridge) } else { Role::Internal(bridge) });
+            return match text {
+                "OVSPort" => Some(Role::Port(bridge)),
+                "OVSIntPort" => Some(Role::Internal(bridge)),
+                "OVSTunnel" => tunnel::tunnel(reader).map(|tunnel| Role::Tunnel(bridge, tunnel)),
+                _ => tunnel::peer(reader).map(|peer| Role::Patch(bridge, peer)),
+            };
         }
         _ => {}
     }
@@ -224,7 +243,7 @@ fn role(reader: &mut Reader<'_>) -> Option<Role> {
             Code::BadType,
             var,
             message,
-            "this version builds OVSBridge, OVSPort and OVSIntPort; move the file out of the folder to go on without it",
+            "this version builds OVSBridge, OVSPort, OVSIntPort, OVSTunnel and OVSPatchPort; move the file out of the folder to go on without it",
         );
     } else if USERSPACE.contains(&text) || text.starts_with("OVSDPDK") {
         let message = format!("`TYPE={shown}` needs Open vSwitch's userspace datapath; ovsdp switches in the kernel");
@@ -235,6 +254,19 @@ fn role(reader: &mut Reader<'_>) -> Option<Role> {
         reader.error(Code::BadType, var, format!("`{shown}` is no interface type of Open vSwitch's"), help);
     }
     None
+}
+
+/// Keys that say what another type of interface is.
+fn of_other_types(reader: &mut Reader<'_>, role: &Role) {
+    for (key, own, of) in [
+        ("OVS_TUNNEL_TYPE", matches!(role, Role::Tunnel(..)), "OVSTunnel"),
+        ("OVS_TUNNEL_OPTIONS", matches!(role, Role::Tunnel(..)), "OVSTunnel"),
+        ("OVS_PATCH_PEER", matches!(role, Role::Patch(..)), "OVSPatchPort"),
+    ] {
+        if let Some((_, var)) = reader.text(key).filter(|_| !own) {
+            reader.warning(Code::NoEffect, var, format!("`{key}` has no effect here: it belongs to TYPE={of}"), "remove it");
+        }
+    }
 }
 
 /// `OVS_OPTIONS="PARENT VLAN"` on a bridge: refused by its own name, before the general refusal of the key.

@@ -109,7 +109,7 @@ pub(super) fn compare(list: &[Settings], around: &Surroundings, sources: &Source
 
 /// The bridge a port is in.
 fn bridge<'a>(list: &'a [Settings], port: &Settings) -> Option<&'a Settings> {
-    let (Role::Port(name) | Role::Internal(name)) = &port.role else { return None };
+    let name = port.role.bridge()?;
     list.iter().find(|settings| settings.role == Role::Bridge && settings.device.name == name.name)
 }
 

@@ -6,6 +6,7 @@
 mod address;
 mod arp;
 mod ipv6;
+mod tunnel;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use address::{Addressing, Dhcp, Static};
 pub use arp::Arp;
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
+pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
 
 /// Whether a part asks for nothing of its own: then it is not written down.
 fn is_default<T: Default + PartialEq>(part: &T) -> bool {
@@ -80,12 +82,26 @@ pub enum Kind {
     System,
     /// A device the datapath makes for the host to use.
     Internal,
+    /// No device of its own: packets wrapped and sent to another host, through a device it shares with other tunnels.
+    Tunnel(Tunnel),
+    /// No device at all: the other end of a port of another bridge, which names this one as its peer.
+    Patch {
+        /// The other bridge's port.
+        peer: IfName,
+    },
+}
+
+impl Kind {
+    /// Whether an interface of this kind is a network device of its own name.
+    pub const fn has_device(self) -> bool {
+        matches!(self, Self::System | Self::Internal)
+    }
 }
 
 /// One network device under a port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
-    /// The device's name.
+    /// The device's name; of a kind without a device, the port's.
     pub name: IfName,
     /// What kind of device it is.
     pub kind: Kind,

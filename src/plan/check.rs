@@ -4,13 +4,16 @@ use ovsdp_proto::IfName;
 
 use super::error::PlanError;
 use super::observed::Observed;
+use super::tunnels;
 use crate::model::{Bridge, Intent, Interface, Kind};
 
 /// What the devices that are there have against becoming what `intent` wants of them: one for each device that stands in the way.
 pub fn obstacles(intent: &Intent, observed: &Observed) -> Vec<(IfName, PlanError)> {
     let mut found = Vec::new();
     for bridge in intent.bridges.values() {
+        let others: Vec<&Bridge> = intent.bridges.values().collect();
         for interface in bridge.interfaces() {
+            found.extend(tunnels::check(observed, bridge, interface, &others).err().map(|error| (interface.name, error)));
             found.extend(alone(observed, interface, bridge.name()).err().map(|error| (interface.name, error)));
         }
     }
@@ -22,14 +25,17 @@ fn alone(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<(
     match interface.kind {
         Kind::Internal => internal(observed, interface),
         Kind::System => system(observed, interface, bridge),
+        Kind::Tunnel(_) | Kind::Patch { .. } => Ok(()),
     }
 }
 
 /// Checks every interface of `bridge`, and names those that another one of `targets` has to give up first.
 pub(super) fn bridge(observed: &Observed, bridge: &Bridge, targets: &[(IfName, Option<Bridge>)]) -> Result<Vec<IfName>, PlanError> {
     let mut awaited = Vec::new();
+    let others = tunnels::all(observed, targets);
     for interface in bridge.interfaces() {
         alone(observed, interface, bridge.name())?;
+        tunnels::check(observed, bridge, interface, &others)?;
         let (name, bridge) = (interface.name, bridge.name());
         if let Some(other) = observed.memory.bridge_of(name).filter(|other| *other != bridge) {
             let gives_up = |target: &Bridge| !target.interfaces().any(|interface| interface.name == name);

@@ -102,6 +102,36 @@ pub enum PlanError {
         /// The bridge that has it.
         other: IfName,
     },
+    /// Another tunnel port takes the same packets.
+    #[error("{name}, a port of {bridge}: {other} is the same tunnel, with the same remote_ip, local_ip and key")]
+    SameTunnel {
+        /// The port.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+        /// The other port.
+        other: IfName,
+    },
+    /// Another tunnel port needs the same device to be another.
+    #[error("{name}, a port of {bridge}: it needs {device} with other extensions than {other} does")]
+    TunnelsDiffer {
+        /// The port.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+        /// The other port.
+        other: IfName,
+        /// The device.
+        device: IfName,
+    },
+    /// A tunnel's device belongs to a Linux bridge, a bond or the like.
+    #[error("{name}, a tunnel's device: it is enslaved to {master}")]
+    TunnelEnslaved {
+        /// The device.
+        name: IfName,
+        /// What it is enslaved to.
+        master: IfName,
+    },
     /// A device of that name exists and is of another kind.
     #[error("{name}: a device of that name exists already and is {what}")]
     NameTaken {
@@ -153,8 +183,16 @@ impl PlanError {
         match self {
             Self::NoSuch { name } => format!("write ifcfg-{name}, or see `ovsdp show` for what is up"),
             Self::NoDevice { name, bridge } => format!("plug it in or load its driver, or take {name} out of {bridge} in ifcfg-{name}"),
-            Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => format!("take ifcfg-{name} away or name another device in it"),
-            Self::Enslaved { name, master, .. } => format!("take {name} out of {master} first: `ip link set {name} nomaster`"),
+            Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => {
+                format!("take ifcfg-{name} away or name another device in it")
+            }
+            Self::SameTunnel { other, .. } => {
+                format!("give one of them another `key`, or take one away: a packet could be either's; see ifcfg-{other}")
+            }
+            Self::TunnelsDiffer { name, .. } => format!("give both the same `exts`, or {name} another `dst_port`"),
+            Self::Enslaved { name, master, .. } | Self::TunnelEnslaved { name, master } => {
+                format!("take {name} out of {master} first: `ip link set {name} nomaster`")
+            }
             Self::InOtherBridge { name, other, .. } => format!("take {name} out of {other} first: `ovsdp down {name}`"),
             Self::ForeignPorts { bridges, .. } => {
                 format!("detach them first, or have them detached: `ovsdp down {} --with-foreign-ports`", list(bridges).replace(',', ""))

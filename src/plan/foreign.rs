@@ -14,7 +14,12 @@ use crate::model::Kind;
 
 /// The ports that nobody in memory has, in the order of their names.
 pub(super) fn ports(observed: &Observed) -> Vec<IfName> {
-    let ours = |memory: &Memory, name: IfName| memory.bridges.contains_key(&name) || memory.bridge_of(name).is_some();
+    // Tunnel ports use a device that was there as well as one of ours.
+    let is_tunnel = |memory: &Memory, name: IfName| {
+        let mut interfaces = memory.bridges.values().flat_map(|bridge| bridge.intent.interfaces());
+        interfaces.any(|interface| matches!(&interface.kind, Kind::Tunnel(tunnel) if tunnel.encap.device().name() == name))
+    };
+    let ours = |memory: &Memory, name: IfName| memory.bridges.contains_key(&name) || memory.bridge_of(name).is_some() || is_tunnel(memory, name);
     observed.vports.iter().filter(|(name, vport)| vport.port_no != 0 && !ours(&observed.memory, **name)).map(|(name, _)| *name).collect()
 }
 

@@ -4,7 +4,7 @@
 //! It must not know where this is kept: the agent keeps it (in `/run/ovsdp`, so that a reboot forgets it together with
 //! the kernel).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -12,13 +12,16 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::Bridge;
+use crate::model::{Bridge, Device};
 
 /// Everything remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// The bridges that are up, by name.
     pub bridges: BTreeMap<IfName, Remembered>,
+    /// The tunnel devices that were made for ports of bridges; one that was there before is not among them.
+    #[serde(default)]
+    pub tunnels: BTreeSet<Device>,
 }
 
 impl Memory {

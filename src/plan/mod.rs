@@ -30,6 +30,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tunnels;
 
 pub use apart::apart;
 pub use apply::{Cause, Event, Outcome, Report, Target, UndoFailure, apply, apply_unconfirmed, follow_up, recover, rollback};

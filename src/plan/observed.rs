@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::Memory;
-use crate::model::{Ipv6Setting, Ipv6Settings, Kind};
+use crate::model::{Device, Ipv6Setting, Ipv6Settings, Kind};
 
 /// The kernel's main routing table.
 pub const TABLE_MAIN: u32 = 254;
@@ -98,7 +98,7 @@ impl Ipv6Conf {
 pub struct Vport {
     /// Its number; 0 is the datapath's own.
     pub port_no: u32,
-    /// What it attaches.
+    /// What it attaches: [`Kind::Internal`] or [`Kind::System`], whatever ports of bridges share the device.
     pub kind: Kind,
     /// Whether it is a tunnel that the datapath itself made: nothing here could make it again.
     #[serde(default)]
@@ -118,6 +118,9 @@ pub struct Link {
     pub up: bool,
     /// The kernel's word for its kind (`veth`, `bridge`, `openvswitch`); `None` for hardware.
     pub kind: Option<String>,
+    /// The tunnel device it is, when it is exactly as ports of bridges need it.
+    #[serde(default)]
+    pub tunnel: Option<Device>,
     /// Whether it speaks Ethernet (`ARPHRD_ETHER`).
     pub ethernet: bool,
     /// Whether it is the loopback device.

@@ -12,6 +12,7 @@ use super::observed::Observed;
 use super::resolver;
 use super::stacked;
 use super::step::Step;
+use super::tunnels;
 use crate::model::{Addressing, Bridge, Intent};
 
 /// What is to be done, in order.
@@ -155,6 +156,10 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
     if !observed.datapath && plans.iter().any(|(_, bridge)| bridge.after.is_some()) {
         plan.steps.push(Step::CreateDatapath);
     }
+    let retired = tunnels::retire(observed, &after);
+    let provided = tunnels::provide(observed, &after, &retired);
+    plan.steps.extend(retired);
+    plan.steps.extend(provided);
     for (name, bridge) in plans {
         let old = observed.memory.bridges.get(&name);
         if let Some(to) = bridge.after.filter(|to| old != Some(to)) {
@@ -174,6 +179,8 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
     plan.steps.extend((!awaited.is_empty()).then_some(Step::AwaitAddresses { addresses: awaited }));
     plan.steps.extend(detached);
     plan.steps.extend(resolver::step(&observed.resolver, &observed.memory, &after));
+    let others = tunnels::all(observed, targets);
+    plan.notes.extend(targets.iter().filter_map(|(_, target)| target.as_ref()).flat_map(|target| tunnels::notes(target, &others)));
     // Whoever else has a port in it was asked for before: see `down`.
     if observed.datapath && after.bridges.is_empty() && targets.iter().any(|(_, target)| target.is_none()) {
         plan.steps.push(Step::DeleteDatapath);

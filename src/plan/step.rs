@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::memory::{Lease, Remembered};
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::{Ipv6Setting, Kind};
+use super::tunnels;
+use crate::model::{Device, Ipv6Setting, Kind};
 
 /// One change of one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,30 @@ pub enum Step {
         mac: Option<Mac>,
         /// An internal one's MTU, to have it again.
         mtu: u32,
+    },
+    /// Make a tunnel device, up. From then on it is ours.
+    CreateTunnel {
+        /// The device.
+        device: Device,
+    },
+    /// Delete a tunnel device of ours.
+    DeleteTunnel {
+        /// The device.
+        device: Device,
+    },
+    /// Attach a tunnel device to the datapath: for the ports of every bridge.
+    AttachTunnel {
+        /// The device.
+        device: Device,
+        /// The number it is to have; the executor's choice when `None`.
+        port_no: Option<u32>,
+    },
+    /// Take a tunnel device off the datapath.
+    DetachTunnel {
+        /// The device.
+        device: Device,
+        /// Its number, to have it again.
+        port_no: u32,
     },
     /// Change a device's Ethernet address.
     SetMac {
@@ -219,14 +244,16 @@ impl Step {
             Self::DeleteDatapath => vec![Self::CreateDatapath],
             Self::CreateInternal { bridge, name, port_no } => vec![detach(bridge, name, Kind::Internal, port_no)],
             Self::AttachSystem { bridge, name, port_no } => vec![detach(bridge, name, Kind::System, port_no)],
-            Self::DetachVport { bridge, name, kind: Kind::System, port_no, .. } => {
-                vec![Self::AttachSystem { bridge, name, port_no: Some(port_no) }]
-            }
             Self::DetachVport { bridge, name, kind: Kind::Internal, port_no, mac, mtu } => {
                 let create = Self::CreateInternal { bridge, name, port_no: Some(port_no) };
                 let mac = mac.map(|to| Self::SetMac { name, from: None, to });
                 [Some(create), mac, Some(Self::SetMtu { name, from: None, to: mtu })].into_iter().flatten().collect()
             }
+            Self::DetachVport { bridge, name, port_no, .. } => vec![Self::AttachSystem { bridge, name, port_no: Some(port_no) }],
+            Self::CreateTunnel { device } => vec![Self::DeleteTunnel { device }],
+            Self::DeleteTunnel { device } => vec![Self::CreateTunnel { device }],
+            Self::AttachTunnel { device, port_no } => vec![Self::DetachTunnel { device, port_no: port_no.unwrap_or(0) }],
+            Self::DetachTunnel { device, port_no } => vec![Self::AttachTunnel { device, port_no: Some(port_no) }],
             // A device made in this plan goes away whole.
             Self::SetMac { from: None, .. } | Self::SetMtu { from: None, .. } => Vec::new(),
             Self::SetMac { name, from: Some(from), to } => vec![Self::SetMac { name, from: Some(to), to: from }],
@@ -268,7 +295,11 @@ impl Step {
 
     /// Whether it changes nothing but the agent's own notes: people need no line for it.
     pub fn is_quiet(&self) -> bool {
-        matches!(self, Self::Remember { .. } | Self::Forget { .. })
+        match self {
+            Self::Remember { from, to, .. } => tunnels::difference(from.as_ref().map(|from| &from.intent), &to.intent).is_none(),
+            Self::Forget { .. } => true,
+            _ => false,
+        }
     }
 }
 

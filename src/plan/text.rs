@@ -7,6 +7,7 @@ use ovsdp_proto::IfName;
 
 use super::observed::Address;
 use super::step::Step;
+use super::tunnels;
 use crate::model::Kind;
 
 impl fmt::Display for Step {
@@ -19,7 +20,11 @@ impl fmt::Display for Step {
             Self::AttachSystem { bridge, name, .. } => write!(f, "attaching {name} to {bridge}"),
             Self::DetachVport { bridge, name, kind: Kind::Internal, .. } if bridge == name => write!(f, "deleting bridge {name}"),
             Self::DetachVport { bridge, name, kind: Kind::Internal, .. } => write!(f, "deleting internal port {name} of {bridge}"),
-            Self::DetachVport { bridge, name, kind: Kind::System, .. } => write!(f, "detaching {name} from {bridge}"),
+            Self::DetachVport { bridge, name, .. } => write!(f, "detaching {name} from {bridge}"),
+            Self::CreateTunnel { device } => write!(f, "creating the tunnel device {}", device.name()),
+            Self::DeleteTunnel { device } => write!(f, "deleting the tunnel device {}", device.name()),
+            Self::AttachTunnel { device, .. } => write!(f, "attaching {} to the datapath", device.name()),
+            Self::DetachTunnel { device, .. } => write!(f, "detaching {} from the datapath", device.name()),
             Self::SetMac { name, to, .. } => write!(f, "setting the MAC of {name} to {to}"),
             Self::SetMtu { name, to, .. } => write!(f, "setting the MTU of {name} to {to}"),
             Self::SetUp { name } => write!(f, "bringing {name} up"),
@@ -50,7 +55,10 @@ impl fmt::Display for Step {
             }
             Self::ReleaseLease { ifname, lease: Some(lease), .. } => write!(f, "releasing the lease of {} on {ifname}", lease.address.addr()),
             Self::ReleaseLease { ifname, lease: None, .. } => write!(f, "giving up the lease on {ifname}"),
-            Self::Remember { bridge, .. } => write!(f, "remembering {bridge}"),
+            Self::Remember { bridge, from, to } => match tunnels::difference(from.as_ref().map(|from| &from.intent), &to.intent) {
+                Some(ports) => write!(f, "changing the ports of {bridge}: {ports}"),
+                None => write!(f, "remembering {bridge}"),
+            },
             Self::Forget { bridge, .. } => write!(f, "forgetting {bridge}"),
         }
     }
@@ -64,6 +72,10 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::CreateInternal { bridge, name, .. } => ('+', port(*bridge, *name, Kind::Internal)),
         Step::AttachSystem { bridge, name, .. } => ('+', port(*bridge, *name, Kind::System)),
         Step::DetachVport { bridge, name, kind, .. } => ('-', port(*bridge, *name, *kind)),
+        Step::CreateTunnel { device } => ('+', format!("tunnel device {}", device.name())),
+        Step::DeleteTunnel { device } => ('-', format!("tunnel device {}", device.name())),
+        Step::AttachTunnel { device, .. } => ('+', format!("port {} of the datapath", device.name())),
+        Step::DetachTunnel { device, .. } => ('-', format!("port {} of the datapath", device.name())),
         Step::SetMac { name, from, to } => ('~', changed(*name, "mac", from.as_ref(), to)),
         Step::SetMtu { name, from, to } => ('~', changed(*name, "mtu", from.as_ref(), to)),
         Step::SetUp { name } => ('~', changed(*name, "state", Some(&"down"), &"up")),
@@ -87,7 +99,10 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::AdoptLease { ifname, lease, .. } => ('+', format!("lease of {} on {ifname}", lease.address.addr())),
         Step::ReleaseLease { ifname, lease: Some(lease), .. } => ('-', format!("lease of {} on {ifname}", lease.address.addr())),
         Step::ReleaseLease { ifname, lease: None, .. } => ('-', format!("lease on {ifname}")),
-        Step::Remember { bridge, .. } => ('~', format!("memory of {bridge}")),
+        Step::Remember { bridge, from, to } => match tunnels::difference(from.as_ref().map(|from| &from.intent), &to.intent) {
+            Some(ports) => ('~', format!("ports of {bridge}: {ports}")),
+            None => ('~', format!("memory of {bridge}")),
+        },
         Step::Forget { bridge, .. } => ('-', format!("memory of {bridge}")),
     }
 }
@@ -96,7 +111,7 @@ fn port(bridge: IfName, name: IfName, kind: Kind) -> String {
     match kind {
         Kind::Internal if bridge == name => format!("bridge {name}"),
         Kind::Internal => format!("port {name} of {bridge} (internal)"),
-        Kind::System => format!("port {name} of {bridge}"),
+        _ => format!("port {name} of {bridge}"),
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inet6::Inet6;
 use super::names::{ifla, rtm};
-use super::{Error, Rtnl, emit, names};
+use super::{Error, Rtnl, Tunnel, emit, names};
 use crate::nl::{self, Dumped, Kind};
 
 /// A network device, as far as this program looks at it.
@@ -39,6 +39,9 @@ pub struct Link {
     pub port_kind: Option<String>,
     /// What kind of virtual device it is: `veth`, `openvswitch`, `bond`. `None` for hardware.
     pub kind: Option<String>,
+    /// The tunnel device it is, when it is exactly one that [`Rtnl::create_tunnel`] makes.
+    #[serde(default)]
+    pub tunnel: Option<Tunnel>,
     /// The index of the device below (a VLAN's), or of the other end (a veth's, perhaps in another namespace).
     pub lower: Option<u32>,
     /// Whether it is a loopback device (`IFF_LOOPBACK`).
@@ -106,6 +109,7 @@ impl Link {
             master: None,
             port_kind: None,
             kind: None,
+            tunnel: None,
             lower: None,
             loopback: header.flags.contains(LinkFlags::Loopback),
             ethernet: header.link_layer_type == LinkLayerType::Ether,
@@ -127,13 +131,16 @@ impl Link {
                 ifla::MASTER => link.master = attr.u32().filter(|index| *index != 0),
                 ifla::AF_SPEC => link.inet6 = Inet6::read(&attr),
                 ifla::LINKINFO => {
+                    let mut data: &[u8] = &[];
                     for info in attr.nested() {
                         match info.kind() {
                             ifla::INFO_KIND => link.kind = Some(text(info.cstr())),
+                            ifla::INFO_DATA => data = info.payload(),
                             ifla::INFO_SLAVE_KIND => link.port_kind = Some(text(info.cstr())),
                             _ => {}
                         }
                     }
+                    link.tunnel = link.kind.as_deref().and_then(|kind| Tunnel::parse(kind, data));
                 }
                 ifla::WIRELESS => return Ok(Seen::Aside),
                 _ => {}

@@ -14,6 +14,7 @@ mod names;
 mod raw;
 mod route;
 mod stats;
+mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use link::{Link, LinkChange};
 pub use raw::Raw;
 pub use route::{NextHop, Route, kind, table};
 pub use stats::LinkStats;
+pub use tunnel::{TUNNEL_MTU, Tunnel};
 
 /// Why something could not be done, and to which object.
 pub type Error = Failure;

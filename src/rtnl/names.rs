@@ -53,6 +53,8 @@ pub(super) mod ifla {
     /// Within `LINKINFO`.
     pub(in crate::rtnl) const INFO_KIND: u16 = 1;
     /// Within `LINKINFO`.
+    pub(in crate::rtnl) const INFO_DATA: u16 = 2;
+    /// Within `LINKINFO`.
     pub(in crate::rtnl) const INFO_SLAVE_KIND: u16 = 4;
 }
 

@@ -7,6 +7,7 @@ use ovsdp_proto::{Mac, action};
 use serde::Serialize;
 
 use super::topology::{BridgeId, PortId};
+use super::tunnel::{self, Outer};
 
 /// A station: an address in a VLAN of a bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,12 +47,20 @@ pub enum Reason {
     Recirculated,
     /// Dropped: the port belongs to no bridge.
     UnknownPort,
+    /// Dropped: it came out of a tunnel that is no port's.
+    UnknownTunnel,
+    /// Dropped: a router on the way was congested, and the packet inside cannot say so.
+    Congested,
+    /// Dropped: patch ports send it round and round.
+    Ring,
     /// Dropped: its VLAN tag is cut short.
     PartialTag,
     /// Dropped: it is for a group address that no bridge forwards.
     Reserved,
     /// Dropped: its destination is behind the port it came from.
     SamePort,
+    /// Dropped: the port its destination is behind leads nowhere.
+    Nowhere,
     /// Sent to the port its destination is behind.
     Forwarded,
     /// Sent to every other port: the destination is a group.
@@ -69,6 +78,10 @@ impl Reason {
             Self::NoEthernet => "dropped: it has no Ethernet header",
             Self::Recirculated => "dropped: recirculated by a flow that is not ours",
             Self::UnknownPort => "dropped: its port belongs to no bridge",
+            Self::UnknownTunnel => "dropped: it came out of a tunnel that is no port's",
+            Self::Congested => "dropped: the tunnel's packet met congestion, which the packet inside cannot tell",
+            Self::Ring => "dropped: patch ports send it round and round",
+            Self::Nowhere => "dropped: the port its destination is behind leads nowhere",
             Self::PartialTag => "dropped: its VLAN tag is cut short",
             Self::Reserved => "dropped: its destination is a reserved group that no bridge forwards",
             Self::SamePort => "dropped: its destination is behind the port it came from",
@@ -107,9 +120,9 @@ pub struct Decision {
     pub from: Option<Station>,
     /// The station it is for, when the decision read that and it can be a station's address.
     pub to: Option<Station>,
-    /// What the MAC table learned from it.
-    pub learned: Option<Learned>,
-    /// The MAC table does not have the sender behind this port, and was not told: [`Switch::translate`](super::Switch::translate)
+    /// What the MAC tables learned from it: the bridge's own, and those of bridges it went to by patch ports.
+    pub learned: Vec<Learned>,
+    /// A MAC table does not have the sender behind this port, and was not told: [`Switch::translate`](super::Switch::translate)
     /// leaves it alone, where an upcall would have learned.
     pub unlearned: bool,
     /// Why.
@@ -120,10 +133,16 @@ pub struct Decision {
 
 /// Which fields beyond the port a decision read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Read {
-    pub(crate) src: bool,
-    pub(crate) dst: bool,
-    pub(crate) vid: bool,
+pub(super) struct Read {
+    pub(super) src: bool,
+    pub(super) dst: bool,
+    pub(super) vid: bool,
+    /// The outer header it came in with; then the port it came in by depends on that too.
+    pub(super) outer: Option<Outer>,
+    /// Bits of an IP packet's type of service.
+    pub(super) tos: u8,
+    /// An IP packet's time to live.
+    pub(super) ttl: bool,
 }
 
 impl Decision {
@@ -135,9 +154,11 @@ impl Decision {
     /// Forgets what it held, keeps its memory.
     pub(crate) fn clear(&mut self) {
         let (mut actions, mut mask) = (core::mem::take(&mut self.actions), core::mem::take(&mut self.mask));
+        let mut learned = core::mem::take(&mut self.learned);
         actions.clear();
         mask.clear();
-        *self = Self { actions, mask, ..Self::default() };
+        learned.clear();
+        *self = Self { actions, mask, learned, ..Self::default() };
     }
 
     /// Whether the packet is dropped.
@@ -151,7 +172,7 @@ impl Decision {
     }
 
     /// Settles the decision: its reason, and a mask of what was read if it may be installed.
-    pub(crate) fn settle(&mut self, l2: &L2, reason: Reason, read: Read, install: Install) {
+    pub(super) fn settle(&mut self, l2: &L2, reason: Reason, read: Read, install: Install) {
         self.reason = reason;
         self.install = install;
         // A frame that ends within a tag has no key of its own: what the kernel makes of this one's is a frame with a
@@ -178,19 +199,36 @@ fn put_mask(out: &mut Vec<u8>, l2: &L2, read: Read) -> Result<(), TooLong> {
     nla::put_u32(out, key::IN_PORT, u32::MAX);
     nla::put_array(out, key::ETHERNET, [s, s, s, s, s, s, d, d, d, d, d, d]);
     nla::put_be16(out, key::ETHERTYPE, EXACT);
+    if let Some(outer) = read.outer {
+        outer.put_mask(out)?;
+    }
     if l2.vlan.is_none() {
-        return Ok(());
+        return put_ip(out, l2, read);
     }
     nla::put_be16(out, key::VLAN, VLAN_PRESENT | if read.vid { 0xfff } else { 0 });
     nla::put_nested(out, key::ENCAP, |out| {
         nla::put_be16(out, key::ETHERTYPE, EXACT);
         if l2.inner_vlan.is_none() {
-            return Ok(());
+            return put_ip(out, l2, read);
         }
         nla::put_be16(out, key::VLAN, VLAN_PRESENT);
         nla::put_nested(out, key::ENCAP, |out| {
             nla::put_be16(out, key::ETHERTYPE, EXACT);
-            Ok(())
+            put_ip(out, l2, read)
         })
     })
+}
+
+/// Appends what is read of the IP header: its type of service and time to live.
+fn put_ip(out: &mut Vec<u8>, l2: &L2, read: Read) -> Result<(), TooLong> {
+    if read.tos == 0 && !read.ttl {
+        return Ok(());
+    }
+    let (kind, len, (tos, ttl)) = match l2.eth_type {
+        0x0800 => (key::IPV4, 12, tunnel::IPV4),
+        _ => (key::IPV6, 40, tunnel::IPV6),
+    };
+    let mut bytes = [0; 40];
+    (bytes[tos], bytes[ttl]) = (read.tos, if read.ttl { 0xff } else { 0 });
+    nla::put(out, kind, &bytes[..len])
 }

@@ -3,7 +3,7 @@
 //! **Contract.** Bytes and a [`Moment`] in, values out. A packet's way through, readable top to bottom:
 //!
 //! ```text
-//! upcall's KEY ─→ Switch::upcall ─→ Decision { actions, mask, learned, … }     normal.rs, decision.rs
+//! upcall's KEY ─→ Switch::upcall ─→ Decision { actions, mask, learned, … }     arrival.rs, normal.rs, decision.rs
 //!                                     │ learned: FlowTable::outdated ─→ names of flows to delete, now
 //!                                     └ FlowTable::insert ─→ Insert: install (under which name) or only execute
 //! terse dump ───→ Revalidator::check ─→ Verdict { Keep, Delete, Modify, Stranger }          revalidate.rs, flows.rs
@@ -17,8 +17,9 @@
 //! it now, as of the last time the flow table was told (`outdated` at once, `settle` and the revalidator later); no input
 //! makes it panic or grow without bound; deciding allocates nothing once it has seen its load.
 //!
-//! It depends on `proto` alone (and may on `model`): it must not know sockets, descriptors, clocks, files or the kernel.
+//! It depends on `proto` and `model` alone: it must not know sockets, descriptors, clocks, files or the kernel.
 
+mod arrival;
 mod chain;
 mod decision;
 pub mod fdb;
@@ -32,6 +33,7 @@ mod tables;
 mod time;
 mod topology;
 mod trace;
+mod tunnel;
 mod ufid;
 
 pub use decision::{Decision, Install, Learned, Reason, Station};
@@ -43,6 +45,6 @@ pub use state::Switch;
 pub use steps::{LeftOut, Step};
 pub use tables::Refused;
 pub use time::Moment;
-pub use topology::{BadTopology, Bridge, BridgeId, Port, PortId, Topology};
+pub use topology::{BadTopology, Bridge, BridgeId, Port, PortId, Topology, Way};
 pub use trace::{Told, Trace, Untraceable};
 pub use ufid::Seed;

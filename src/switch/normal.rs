@@ -4,6 +4,7 @@
 //! 2. Admission: a tag cut short or a reserved destination is dropped; else the packet has a VLAN of the bridge.
 //! 3. Learning: the sender is behind this port.
 //! 4. Lookup: to the destination's port; dropped if that is where it came from; to every other port if it is not known.
+//! 5. By a tunnel port it goes out wrapped; by a patch port it comes in by the other end, and 2 to 4 happen there too.
 //!
 //! Each step records what it read of the packet, and only that is in the mask: the flow then answers exactly the packets
 //! for which every step would read the same. Each step also tells an [`Observer`] what it found, which is how a decision is
@@ -11,13 +12,21 @@
 
 use ovsdp_proto::key::{L2, VLAN_PRESENT};
 
-use super::decision::{Decision, Install, Learned, Read, Reason, Station};
+use super::arrival::Arrival;
+use super::decision::{Decision, Install, Learned, Read, Reason};
 use super::fdb::{Fdb, Learn};
 use super::reserved::is_reserved;
-use super::state::{Bridge, Ingress, Switch};
+use super::state::{Exit, Ingress, Port, Switch};
 use super::steps::{LeftOut, Observer, Silent, Step};
 use super::time::Moment;
 use super::topology::PortId;
+use super::tunnel::{self, Inner, Outer};
+use crate::model::{Inherit, Tunnel};
+
+/// How many patch ports a packet may pass one behind the other (Open vSwitch's `MAX_DEPTH`).
+const DEPTH: u32 = 64;
+/// How many bridges a packet may go through in all, for all of its copies (Open vSwitch's `MAX_RESUBMITS`).
+const PASSES: u32 = 4096;
 
 /// What to do about the packet's sender.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,7 +35,26 @@ enum Teach {
     Yes,
     /// Only say whether it is known.
     No,
+    /// Learn it as of then, unless it was seen elsewhere since; nothing else is asked.
+    AsOf(Moment),
 }
+
+/// A packet's way through the bridges.
+struct Walk<'a, O> {
+    now: Moment,
+    key: &'a [u8],
+    l2: &'a L2,
+    teach: Teach,
+    out: &'a mut Decision,
+    observer: &'a mut O,
+    read: Read,
+    /// The outer header; behind a patch port its key is no longer the packet's.
+    outer: Option<Outer>,
+    passes: u32,
+}
+
+/// It went through more bridges than it may.
+struct TooFar;
 
 impl Switch {
     /// Decides what to do with a packet the kernel found no flow for, and learns from it. `key` is the upcall's KEY
@@ -54,108 +82,130 @@ impl Switch {
 
     /// Learns from packets the kernel handled by itself: the last of them had this key and came in at `used`. Without
     /// this, a station whose flows are all in the kernel would be forgotten while it speaks. A station that has been seen
-    /// behind another port since `used` stays there.
-    pub fn credit(&mut self, now: Moment, key: &[u8], used: Moment) -> Option<Learned> {
-        let l2 = L2::parse(key).ok()?;
-        let ingress = self.ingress(&l2).ok()?;
-        if is_reserved(l2.eth_dst) {
-            return None;
-        }
-        let vlan = admit(&l2).ok()?;
-        self.expire_in(ingress.bridge, now);
-        let known = self.bridges[ingress.bridge].fdb.find((vlan, l2.eth_src));
-        if known.is_some_and(|known| known.port != ingress.port && known.used >= used) {
-            return None;
-        }
-        if known.is_none() && now.since(used) >= self.bridges[ingress.bridge].fdb.limits().aging() {
-            return None;
-        }
-        self.learn(now, ingress, vlan, &l2).1
+    /// behind another port since `used` stays there. What was learned is in `out.learned`; the rest of `out` says nothing.
+    pub fn credit(&mut self, now: Moment, key: &[u8], used: Moment, out: &mut Decision) {
+        self.decide(now, key, out, Teach::AsOf(used), &mut Silent);
     }
 
     fn decide<O: Observer>(&mut self, now: Moment, key: &[u8], out: &mut Decision, teach: Teach, observer: &mut O) {
         out.clear();
-        let mut read = Read::default();
         let Ok(l2) = L2::parse(key) else { return };
-        let ingress = match self.ingress(&l2) {
+        let Arrival { ingress, outer } = self.arrive(key, &l2);
+        let read = Read { outer, ..Read::default() };
+        let ingress = match ingress {
             Ok(ingress) => ingress,
             Err((reason, install)) => return out.settle(&l2, reason, read, install),
         };
-        let bridge = self.bridges[ingress.bridge].id;
-        (out.bridge, out.port) = (Some(bridge), Some(ingress.port));
-        observer.step(Step::Admitted { bridge, port: ingress.port });
-
-        read.dst = true;
-        if is_reserved(l2.eth_dst) {
-            return out.settle(&l2, Reason::Reserved, read, Install::Yes);
-        }
-        observer.step(Step::NotReserved { destination: l2.eth_dst });
-        let vlan = match admit(&l2) {
-            Ok(vlan) => vlan,
-            Err(reason) => return out.settle(&l2, reason, read, Install::No),
-        };
-        observer.step(Step::Vlan { vlan, tagged: l2.vlan.is_some() });
-
-        (read.src, read.vid) = (true, true);
-        let station = |mac| Station { bridge, vlan, mac };
-        self.expire_in(ingress.bridge, now);
-        let learn = if l2.eth_src.is_multicast() {
-            Learn::Refused
-        } else {
-            out.from = Some(station(l2.eth_src));
-            match teach {
-                Teach::Yes => {
-                    let (learn, learned) = self.learn(now, ingress, vlan, &l2);
-                    out.learned = learned;
-                    learn
-                }
-                Teach::No => {
-                    let learn = self.bridges[ingress.bridge].fdb.foresee((vlan, l2.eth_src), ingress.port);
-                    out.unlearned = matches!(learn, Learn::New { .. } | Learn::Moved { .. });
-                    learn
-                }
+        (out.bridge, out.port) = (Some(self.bridges[ingress.bridge].id), Some(ingress.port));
+        let mut walk = Walk { now, key, l2: &l2, teach, out, observer, read, outer, passes: 0 };
+        let (reason, install) = match self.pass(&mut walk, ingress, 0) {
+            Ok(settled) => settled,
+            Err(TooFar) => {
+                walk.out.actions.clear();
+                (Reason::Ring, Install::Briefly)
             }
         };
-        observer.step(Step::Sender { sender: l2.eth_src, learn });
-
-        let bridge = &self.bridges[ingress.bridge];
-        let reason = if l2.eth_dst.is_multicast() {
-            observer.step(Step::Group { destination: l2.eth_dst });
-            flood(bridge, ingress, out, observer);
-            Reason::Group
-        } else {
-            out.to = Some(station(l2.eth_dst));
-            let found = locate(&bridge.fdb, learn, ingress, vlan, &l2);
-            observer.step(Step::Station { destination: l2.eth_dst, port: found });
-            self.unicast(ingress, found, out, observer)
-        };
-        out.settle(&l2, reason, read, Install::Yes);
+        let read = walk.read;
+        out.settle(&l2, reason, read, install);
     }
 
-    /// Which port of which bridge a packet belongs to; else why it is dropped, and whether a flow may do so.
-    fn ingress(&self, l2: &L2) -> Result<Ingress, (Reason, Install)> {
-        let in_port = l2.in_port.ok_or((Reason::NoPort, Install::No))?;
-        if !l2.ethernet {
-            return Err((Reason::NoEthernet, Install::No));
+    /// A packet's way through one bridge, which it enters by `ingress` behind `depth` patch ports.
+    fn pass<O: Observer>(&mut self, walk: &mut Walk<'_, O>, ingress: Ingress, depth: u32) -> Result<(Reason, Install), TooFar> {
+        walk.passes += 1;
+        if depth > DEPTH || walk.passes > PASSES {
+            return Err(TooFar);
         }
-        if l2.recirc_id != 0 {
-            return Err((Reason::Recirculated, Install::Briefly));
+        let l2 = walk.l2;
+        let (bridge, stations) = (self.bridges[ingress.bridge].id, self.bridges[ingress.bridge].stations());
+        walk.observer.step(Step::Admitted { bridge, port: ingress.port });
+        if depth == 0 && walk.outer.is_some_and(|outer| outer.congested()) {
+            let inner = Inner::parse(walk.key, l2);
+            if inner.is_ip() {
+                walk.read.tos |= tunnel::ECN;
+            }
+            if inner.cannot_tell_congestion() {
+                return Ok((Reason::Congested, Install::Yes));
+            }
         }
-        self.by_dp_port.get(&in_port).copied().ok_or((Reason::UnknownPort, Install::Briefly))
+
+        walk.read.dst = true;
+        if is_reserved(l2.eth_dst) {
+            return Ok((Reason::Reserved, Install::Yes));
+        }
+        walk.observer.step(Step::NotReserved { destination: l2.eth_dst });
+        let vlan = match admit(l2) {
+            Ok(vlan) => vlan,
+            Err(reason) => return Ok((reason, Install::No)),
+        };
+        walk.observer.step(Step::Vlan { vlan, tagged: l2.vlan.is_some() });
+
+        (walk.read.src, walk.read.vid) = (true, true);
+        self.expire_in(ingress.bridge, walk.now);
+        if depth == 0 && !l2.eth_src.is_multicast() {
+            walk.out.from = Some(stations.of(vlan, l2.eth_src));
+        }
+        let learn = self.sender(walk, ingress, vlan);
+        walk.observer.step(Step::Sender { sender: l2.eth_src, learn });
+        if matches!(walk.teach, Teach::AsOf(_)) && self.bridges[ingress.bridge].group.is_none() {
+            return Ok((Reason::Forwarded, Install::No));
+        }
+
+        if l2.eth_dst.is_multicast() {
+            walk.observer.step(Step::Group { destination: l2.eth_dst });
+            self.flood(walk, ingress, depth)?;
+            return Ok((Reason::Group, Install::Yes));
+        }
+        if depth == 0 {
+            walk.out.to = Some(stations.of(vlan, l2.eth_dst));
+        }
+        let found = locate(&self.bridges[ingress.bridge].fdb, learn, ingress, vlan, l2);
+        walk.observer.step(Step::Station { destination: l2.eth_dst, port: found });
+        let reason = self.unicast(walk, ingress, found, depth)?;
+        Ok((reason, Install::Yes))
+    }
+
+    /// What the MAC table makes of the sender.
+    #[inline]
+    fn sender<O: Observer>(&mut self, walk: &mut Walk<'_, O>, ingress: Ingress, vlan: u16) -> Learn {
+        let (now, address) = (walk.now, (vlan, walk.l2.eth_src));
+        if address.1.is_multicast() {
+            return Learn::Refused;
+        }
+        let fdb = &self.bridges[ingress.bridge].fdb;
+        match walk.teach {
+            Teach::Yes => {}
+            Teach::No => {
+                let learn = fdb.foresee(address, ingress.port);
+                walk.out.unlearned |= matches!(learn, Learn::New { .. } | Learn::Moved { .. });
+                return learn;
+            }
+            Teach::AsOf(used) => {
+                let outdated = match fdb.find(address) {
+                    Some(known) => known.port != ingress.port && known.used >= used,
+                    None => now.since(used) >= fdb.limits().aging(),
+                };
+                if outdated {
+                    return Learn::Refused;
+                }
+            }
+        }
+        let (learn, learned) = self.learn(now, ingress, vlan, walk.l2);
+        walk.out.learned.extend(learned);
+        learn
     }
 
     #[inline]
     fn learn(&mut self, now: Moment, ingress: Ingress, vlan: u16, l2: &L2) -> (Learn, Option<Learned>) {
-        let Bridge { id, fdb, .. } = &mut self.bridges[ingress.bridge];
-        let bridge = *id;
-        let learned = |moved| Some(Learned { station: Station { bridge, vlan, mac: l2.eth_src }, port: ingress.port, moved });
-        let learn = fdb.learn(now, (vlan, l2.eth_src), ingress.port);
+        let bridge = &mut self.bridges[ingress.bridge];
+        let stations = bridge.stations();
+        let learned = |moved| Some(Learned { station: stations.of(vlan, l2.eth_src), port: ingress.port, moved });
+        let learn = bridge.fdb.learn(now, (vlan, l2.eth_src), ingress.port);
         let learned = match learn {
             Learn::Known | Learn::Static { .. } | Learn::Refused => None,
             Learn::Moved { .. } => learned(true),
             Learn::New { evicted } => {
                 if let Some((vlan, mac)) = evicted {
-                    self.forget(Station { bridge, vlan, mac });
+                    self.forget(stations.of(vlan, mac));
                 }
                 learned(false)
             }
@@ -164,22 +214,75 @@ impl Switch {
     }
 
     /// To the port a station is behind; everywhere when that is not known.
-    fn unicast<O: Observer>(&self, ingress: Ingress, found: Option<PortId>, out: &mut Decision, observer: &mut O) -> Reason {
+    fn unicast<O: Observer>(&mut self, walk: &mut Walk<'_, O>, ingress: Ingress, found: Option<PortId>, depth: u32) -> Result<Reason, TooFar> {
         if found == Some(ingress.port) {
-            return Reason::SamePort;
+            return Ok(Reason::SamePort);
         }
-        match found.and_then(|port| Some((port, *self.dp_ports.get(&port)?))) {
-            Some((port, dp_port)) => {
-                out.output(dp_port);
-                observer.step(Step::Output { port });
-                Reason::Forwarded
-            }
+        match found.and_then(|port| Some((port, *self.exits.get(&port)?))) {
+            Some((port, exit)) => Ok(if self.leave(walk, port, exit, depth)? { Reason::Forwarded } else { Reason::Nowhere }),
             None => {
-                flood(&self.bridges[ingress.bridge], ingress, out, observer);
-                Reason::Unknown
+                self.flood(walk, ingress, depth)?;
+                Ok(Reason::Unknown)
             }
         }
     }
+
+    /// To every port but the one it came from.
+    fn flood<O: Observer>(&mut self, walk: &mut Walk<'_, O>, ingress: Ingress, depth: u32) -> Result<(), TooFar> {
+        for at in 0..self.bridges[ingress.bridge].ports.len() {
+            let Port { id, exit, .. } = self.bridges[ingress.bridge].ports[at];
+            if id == ingress.port {
+                walk.observer.step(Step::LeftOut { port: id, why: LeftOut::CameFrom });
+                continue;
+            }
+            self.leave(walk, id, exit, depth)?;
+        }
+        Ok(())
+    }
+
+    /// Out by a port; says whether that leads anywhere.
+    #[inline]
+    fn leave<O: Observer>(&mut self, walk: &mut Walk<'_, O>, port: PortId, exit: Exit, depth: u32) -> Result<bool, TooFar> {
+        match exit {
+            Exit::Device(dp_port) => {
+                walk.out.output(dp_port);
+                walk.observer.step(Step::Output { port });
+            }
+            Exit::Tunnel(dp_port, tunnel) => {
+                let Some(()) = wrap(walk, &tunnel) else {
+                    walk.observer.step(Step::LeftOut { port, why: LeftOut::OwnAddress });
+                    return Ok(false);
+                };
+                walk.out.output(dp_port);
+                walk.observer.step(Step::Output { port });
+            }
+            Exit::Patch(None) => {
+                walk.observer.step(Step::LeftOut { port, why: LeftOut::NoPeer });
+                return Ok(false);
+            }
+            Exit::Patch(Some(peer)) => {
+                walk.observer.step(Step::Output { port });
+                let outer = walk.outer;
+                walk.outer = outer.map(Outer::without_id);
+                let (reason, _) = self.pass(walk, peer, depth + 1)?;
+                walk.outer = outer;
+                walk.observer.step(Step::Passed { bridge: self.bridges[peer.bridge].id, reason });
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Sets the outer header `tunnel` gives the packet, and notes what that depends on. `None`: it does not go by this tunnel.
+fn wrap<O>(walk: &mut Walk<'_, O>, tunnel: &Tunnel) -> Option<()> {
+    let inherits = tunnel.tos == Inherit::Inner || tunnel.ttl == Inherit::Inner;
+    let inner = if inherits { Inner::parse(walk.key, walk.l2) } else { Inner::default() };
+    tunnel::set(&mut walk.out.actions, tunnel, walk.outer.as_ref(), &inner)?;
+    if inner.is_ip() {
+        walk.read.tos |= if tunnel.tos == Inherit::Inner { tunnel::DSCP } else { 0 };
+        walk.read.ttl |= tunnel.ttl == Inherit::Inner;
+    }
+    Some(())
 }
 
 /// Where the destination is once `learn` has happened to the table, whether it has already or is only foreseen.
@@ -198,17 +301,5 @@ fn admit(l2: &L2) -> Result<u16, Reason> {
         Some(vlan) => Ok(vlan.vid()),
         None if matches!(l2.eth_type, 0x8100 | 0x88a8) => Err(Reason::PartialTag),
         None => Ok(0),
-    }
-}
-
-/// To every port but the one it came from.
-fn flood<O: Observer>(bridge: &Bridge, ingress: Ingress, out: &mut Decision, observer: &mut O) {
-    for port in &bridge.ports {
-        if port.id == ingress.port {
-            observer.step(Step::LeftOut { port: port.id, why: LeftOut::CameFrom });
-            continue;
-        }
-        out.output(port.dp_port);
-        observer.step(Step::Output { port: port.id });
     }
 }

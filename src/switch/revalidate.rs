@@ -240,15 +240,17 @@ impl Revalidator {
         }
         if self.teaches(now, switch, flows, index, fresh, scratch)
             && let Some(flow) = flows.at(index)
-            && let Some(learned) = switch.credit(now, &flow.key, flow.used)
         {
             let ufid = flow.ufid;
-            flows.outdated(&learned, &mut |other| {
-                if other != ufid {
-                    self.count.deleted += 1;
-                    also(other);
-                }
-            });
+            switch.credit(now, &flow.key, flow.used, scratch);
+            for learned in &scratch.learned {
+                flows.outdated(learned, &mut |other| {
+                    if other != ufid {
+                        self.count.deleted += 1;
+                        also(other);
+                    }
+                });
+            }
         }
         flows.settle(switch);
         let Some(flow) = flows.at(index) else { return Verdict::Delete(Why::Outdated) };

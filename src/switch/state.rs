@@ -2,12 +2,14 @@
 
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
-use ovsdp_proto::IfName;
+use ovsdp_proto::{IfName, Mac};
 
 use super::decision::Station;
-use super::fdb::{self, Address, Fdb, FdbEntry, Found, Restored};
+use super::fdb::{self, Address, Fdb, FdbEntry, Restored};
 use super::time::Moment;
-use super::topology::{BadTopology, BridgeId, PortId, Topology};
+use super::topology::{BadTopology, BridgeId, PortId, Topology, Way};
+use super::tunnel::{Ports, Select};
+use crate::model::Tunnel;
 
 /// How many forgotten stations are kept one by one. When there are more, every flow is looked at again instead.
 const FORGOTTEN_MAX: usize = 8192;
@@ -17,17 +19,74 @@ const FORGOTTEN_MAX: usize = 8192;
 pub(super) struct Bridge {
     pub(super) id: BridgeId,
     pub(super) name: IfName,
-    /// Every port, the local one among them, by number in the datapath: what a flood goes through.
+    /// Every port, the local one among them, in the order a flood goes through them: by number in the datapath, tunnels
+    /// behind what goes out as it is, and what leads to other bridges last.
     pub(super) ports: Vec<Port>,
     pub(super) fdb: Fdb,
+    /// The one that stands for the bridges this one is joined to by patch ports, itself among them; `None` when it is to none.
+    pub(super) group: Option<BridgeId>,
+}
+
+impl Bridge {
+    /// What flows depend on that depend on the bridge's addresses.
+    pub(super) const fn stations(&self) -> Stations {
+        Stations { bridge: self.id, group: self.group }
+    }
+}
+
+/// What flows depend on that depend on a bridge's addresses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stations {
+    bridge: BridgeId,
+    group: Option<BridgeId>,
+}
+
+impl Stations {
+    /// That of an address. Where bridges are joined, a packet may pass several of them, each with a VLAN of its own for it:
+    /// what is seen of an address in one of them concerns every flow from and to the address.
+    pub(super) const fn of(self, vlan: u16, mac: Mac) -> Station {
+        match self.group {
+            Some(bridge) => Station { bridge, vlan: 0, mac },
+            None => Station { bridge: self.bridge, vlan, mac },
+        }
+    }
 }
 
 /// A port as the pipeline wants it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Port {
     pub(super) id: PortId,
-    pub(super) dp_port: u32,
     pub(super) name: IfName,
+    pub(super) exit: Exit,
+}
+
+/// Where a packet goes that goes out by a port.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Exit {
+    /// To a port of the datapath, as it is.
+    Device(u32),
+    /// To a port of the datapath, wrapped.
+    Tunnel(u32, Tunnel),
+    /// Into another bridge; nowhere when there is no peer.
+    Patch(Option<Ingress>),
+}
+
+impl Exit {
+    /// The datapath's port it goes through, if it goes through one.
+    pub(super) const fn dp_port(&self) -> Option<u32> {
+        match self {
+            Self::Device(number) | Self::Tunnel(number, _) => Some(*number),
+            Self::Patch(_) => None,
+        }
+    }
+
+    const fn order(&self) -> (u8, u32) {
+        match self {
+            Self::Device(number) => (0, *number),
+            Self::Tunnel(number, _) => (1, *number),
+            Self::Patch(_) => (2, 0),
+        }
+    }
 }
 
 /// Where a packet from a datapath port belongs.
@@ -44,8 +103,10 @@ pub struct Switch {
     topology: Topology,
     pub(super) bridges: Vec<Bridge>,
     pub(super) by_dp_port: HashMap<u32, Ingress, RandomState>,
-    /// Where a port is in the datapath, for packets to a learned station.
-    pub(super) dp_ports: HashMap<PortId, u32, RandomState>,
+    /// The tunnel ports, whose numbers in the datapath are not theirs alone.
+    pub(super) tunnels: Ports<Ingress>,
+    /// Where a packet goes by a port, for packets to a learned station.
+    pub(super) exits: HashMap<PortId, Exit, RandomState>,
     last_id: u32,
     outdated: Outdated,
 }
@@ -102,11 +163,12 @@ impl Switch {
         }
         let mut old: HashMap<IfName, Bridge, RandomState> = self.bridges.drain(..).map(|bridge| (bridge.name, bridge)).collect();
         self.by_dp_port.clear();
-        self.dp_ports.clear();
+        self.tunnels.clear();
+        self.exits.clear();
         for (index, spec) in topology.bridges.iter().enumerate() {
             let mut bridge = match old.remove(&*spec.name) {
                 Some(bridge) => bridge,
-                None => Bridge { id: BridgeId(self.fresh_id()), name: spec.name, ports: Vec::new(), fdb: Fdb::new(spec.macs) },
+                None => Bridge { id: BridgeId(self.fresh_id()), name: spec.name, ports: Vec::new(), fdb: Fdb::new(spec.macs), group: None },
             };
             // Every flow is decided again anyway: nothing needs to be told what the table forgets here.
             if bridge.fdb.limits() != spec.macs {
@@ -114,18 +176,30 @@ impl Switch {
                 bridge.fdb.expire(now, &mut |_| {});
             }
             let before: HashMap<IfName, PortId, RandomState> = bridge.ports.drain(..).map(|port| (port.name, port.id)).collect();
-            for (name, dp_port) in spec.all_ports() {
+            for (name, way) in spec.all_ports() {
                 let id = before.get(&*name).copied().unwrap_or_else(|| PortId(self.fresh_id()));
-                bridge.ports.push(Port { id, dp_port, name });
-                self.by_dp_port.insert(dp_port, Ingress { bridge: index, port: id });
-                self.dp_ports.insert(id, dp_port);
+                let ingress = Ingress { bridge: index, port: id };
+                let exit = match way {
+                    Way::Device(number) => {
+                        self.by_dp_port.insert(number, ingress);
+                        Exit::Device(number)
+                    }
+                    Way::Tunnel(number, tunnel) => {
+                        self.tunnels.insert(Select::of(number, &tunnel), ingress);
+                        Exit::Tunnel(number, tunnel)
+                    }
+                    Way::Patch(_) => Exit::Patch(None),
+                };
+                bridge.ports.push(Port { id, name, exit });
+                self.exits.insert(id, exit);
             }
-            bridge.ports.sort_by_key(|port| port.dp_port);
-            for gone in before.values().filter(|id| !self.dp_ports.contains_key(*id)) {
+            bridge.ports.sort_by_key(|port| (port.exit.order(), port.name));
+            for gone in before.values().filter(|id| !self.exits.contains_key(*id)) {
                 bridge.fdb.forget_port(*gone, &mut |_| {});
             }
             self.bridges.push(bridge);
         }
+        self.join(&topology);
         self.topology = topology;
         self.outdated.all();
         Ok(true)
@@ -153,11 +227,6 @@ impl Switch {
         self.fdb(bridge).map(Fdb::stats)
     }
 
-    /// Where a station is.
-    pub fn find(&self, station: Station) -> Option<Found> {
-        self.bridges.iter().find(|bridge| bridge.id == station.bridge)?.fdb.find((station.vlan, station.mac))
-    }
-
     /// A bridge's name.
     pub fn bridge_name(&self, id: BridgeId) -> Option<IfName> {
         self.bridges.iter().find(|bridge| bridge.id == id).map(|bridge| bridge.name)
@@ -170,18 +239,17 @@ impl Switch {
 
     /// A port's name.
     pub fn port_name(&self, id: PortId) -> Option<IfName> {
-        let ingress = self.by_dp_port.get(self.dp_ports.get(&id)?)?;
-        self.bridges[ingress.bridge].ports.iter().find(|port| port.id == id).map(|port| port.name)
+        self.bridges.iter().flat_map(|bridge| &bridge.ports).find(|port| port.id == id).map(|port| port.name)
     }
 
-    /// A port's number in the datapath.
+    /// A port's number in the datapath, which a tunnel port shares with others; a patch port has none.
     pub fn dp_port(&self, id: PortId) -> Option<u32> {
-        self.dp_ports.get(&id).copied()
+        self.exits.get(&id)?.dp_port()
     }
 
     /// The number in the datapath of a bridge's port that a person calls so: by its name, or `LOCAL`.
     pub fn port_number(&self, bridge: &str, word: &str) -> Option<u32> {
-        self.bridges[self.index_of(bridge)?].port(word).map(|port| port.dp_port)
+        self.bridges[self.index_of(bridge)?].port(word)?.exit.dp_port()
     }
 
     /// Every MAC table as values that survive a restart: each bridge's static addresses, then its least recently used first.
@@ -233,9 +301,34 @@ impl Switch {
     /// Has `take` remove addresses from a bridge's MAC table, and notes that their stations are no longer known.
     pub(super) fn drain(&mut self, index: usize, take: impl FnOnce(&mut Fdb, &mut dyn FnMut(Address))) {
         let Self { bridges, outdated, .. } = self;
-        let Bridge { id, fdb, .. } = &mut bridges[index];
-        let bridge = *id;
-        take(fdb, &mut |(vlan, mac)| outdated.forget(Station { bridge, vlan, mac }));
+        let bridge = &mut bridges[index];
+        let stations = bridge.stations();
+        take(&mut bridge.fdb, &mut |(vlan, mac)| outdated.forget(stations.of(vlan, mac)));
+    }
+
+    /// Joins patch ports that name each other, and the bridges they belong to into groups.
+    fn join(&mut self, topology: &Topology) {
+        let of_bridge = |(bridge, spec): (usize, &super::topology::Bridge)| -> Vec<(usize, IfName, IfName)> {
+            spec.ports.iter().filter_map(|port| if let Way::Patch(peer) = port.way { Some((bridge, port.name, peer)) } else { None }).collect()
+        };
+        let ends: Vec<(usize, IfName, IfName)> = topology.bridges.iter().enumerate().flat_map(of_bridge).collect();
+        let mut groups: Vec<usize> = (0..self.bridges.len()).collect();
+        for (bridge, name, peer) in &ends {
+            // A port's name is its bridge's matter: of several peers of that name the one counts that names this one.
+            let other = ends.iter().find(|(other, end, theirs)| end == peer && theirs == name && other != bridge);
+            let Some((other, ..)) = other else { continue };
+            let found = self.bridges[*other].ports.iter().find(|port| port.name == *peer).map(|port| Ingress { bridge: *other, port: port.id });
+            if let Some(port) = self.bridges[*bridge].ports.iter_mut().find(|port| port.name == *name) {
+                port.exit = Exit::Patch(found);
+                self.exits.insert(port.id, port.exit);
+            }
+            let (from, to) = (groups[*bridge].max(groups[*other]), groups[*bridge].min(groups[*other]));
+            groups.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
+        }
+        for index in 0..self.bridges.len() {
+            let joined = groups.iter().filter(|group| **group == groups[index]).count() > 1;
+            self.bridges[index].group = joined.then(|| self.bridges[groups[index]].id);
+        }
     }
 
     fn fresh_id(&mut self) -> u32 {

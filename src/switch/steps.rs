@@ -2,6 +2,7 @@
 
 use ovsdp_proto::Mac;
 
+use super::decision::Reason;
 use super::fdb::Learn;
 use super::topology::{BridgeId, PortId};
 
@@ -15,6 +16,13 @@ pub enum Step {
         bridge: BridgeId,
         /// The port.
         port: PortId,
+    },
+    /// What another bridge made of it, to which it went by a patch port.
+    Passed {
+        /// The other bridge.
+        bridge: BridgeId,
+        /// What became of it there.
+        reason: Reason,
     },
     /// Its destination is no reserved group.
     NotReserved {
@@ -52,7 +60,7 @@ pub enum Step {
         /// The port.
         port: PortId,
     },
-    /// It goes everywhere but there.
+    /// It does not go out there.
     LeftOut {
         /// The port.
         port: PortId,
@@ -61,11 +69,15 @@ pub enum Step {
     },
 }
 
-/// Why a flood leaves a port out.
+/// Why it does not go out by a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeftOut {
     /// The packet came in by it.
     CameFrom,
+    /// It is a tunnel to where the packet was sent to: to this host itself, or to where the packet says, which says nothing.
+    OwnAddress,
+    /// It is a patch port, and its peer is not there or does not name it.
+    NoPeer,
 }
 
 /// Is told every step of a decision.

@@ -9,6 +9,8 @@ use ovsdp_proto::IfName;
 use serde::{Deserialize, Serialize};
 
 use super::fdb;
+use super::tunnel::Select;
+use crate::model::Tunnel;
 
 /// A bridge's handle: the same as long as a bridge of that name exists without interruption, then never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -44,8 +46,29 @@ pub struct Bridge {
 pub struct Port {
     /// Its name.
     pub name: IfName,
-    /// Its number in the datapath.
-    pub dp_port: u32,
+    /// What it leads to.
+    pub way: Way,
+}
+
+/// What a port leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The datapath's port with this number, which is this port's alone.
+    Device(u32),
+    /// Another host, through the datapath's port with this number: a tunnel device, which many ports share.
+    Tunnel(u32, Tunnel),
+    /// The port of this name of another bridge. Nothing goes through until that one names this one as its peer.
+    Patch(IfName),
+}
+
+impl Way {
+    /// The datapath's port it goes through, if it goes through one.
+    pub const fn dp_port(&self) -> Option<u32> {
+        match self {
+            Self::Device(number) | Self::Tunnel(number, _) => Some(*number),
+            Self::Patch(_) => None,
+        }
+    }
 }
 
 impl Bridge {
@@ -54,10 +77,16 @@ impl Bridge {
         Self { name, local, ports: Vec::new(), macs: fdb::Limits::default() }
     }
 
+    /// The same with one more port, which leads to a port of the datapath.
+    #[must_use]
+    pub fn port(self, name: IfName, dp_port: u32) -> Self {
+        self.with(Port { name, way: Way::Device(dp_port) })
+    }
+
     /// The same with one more port.
     #[must_use]
-    pub fn port(mut self, name: IfName, dp_port: u32) -> Self {
-        self.ports.push(Port { name, dp_port });
+    pub fn with(mut self, port: Port) -> Self {
+        self.ports.push(port);
         self
     }
 
@@ -75,9 +104,9 @@ impl Bridge {
         self
     }
 
-    /// Every port's name and number, the local one first.
-    pub(crate) fn all_ports(&self) -> impl Iterator<Item = (IfName, u32)> {
-        core::iter::once((self.name, self.local)).chain(self.ports.iter().map(|port| (port.name, port.dp_port)))
+    /// Every port's name and what it leads to, the local one first.
+    pub(crate) fn all_ports(&self) -> impl Iterator<Item = (IfName, Way)> {
+        core::iter::once((self.name, Way::Device(self.local))).chain(self.ports.iter().map(|port| (port.name, port.way)))
     }
 }
 
@@ -90,6 +119,8 @@ pub enum BadTopology {
     PortTwice(IfName, IfName),
     /// Two ports have this number in the datapath.
     NumberTwice(u32),
+    /// Two tunnel ports take the same packets; this is the second one.
+    TunnelTwice(IfName),
 }
 
 impl fmt::Display for BadTopology {
@@ -97,6 +128,7 @@ impl fmt::Display for BadTopology {
         match self {
             Self::BridgeTwice(name) => write!(f, "two bridges are named {name}"),
             Self::PortTwice(bridge, port) => write!(f, "bridge {bridge} has two ports named {port}"),
+            Self::TunnelTwice(port) => write!(f, "two tunnel ports take the same packets, and one of them is {port}"),
             Self::NumberTwice(number) => write!(f, "two ports have the number {number} in the datapath"),
         }
     }
@@ -113,21 +145,30 @@ impl Topology {
         let mut bridges = HashSet::<_, foldhash::quality::RandomState>::default();
         let mut numbers = HashSet::<_, foldhash::quality::RandomState>::default();
         let mut ports = HashSet::<_, foldhash::quality::RandomState>::default();
+        let mut devices = HashSet::<_, foldhash::quality::RandomState>::default();
+        let mut tunnels = HashSet::<_, foldhash::quality::RandomState>::default();
         for bridge in &self.bridges {
             if !bridges.insert(bridge.name) {
                 return Err(BadTopology::BridgeTwice(bridge.name));
             }
             ports.clear();
-            for (name, number) in bridge.all_ports() {
+            for (name, way) in bridge.all_ports() {
                 if !ports.insert(name) {
                     return Err(BadTopology::PortTwice(bridge.name, name));
                 }
-                if !numbers.insert(number) {
-                    return Err(BadTopology::NumberTwice(number));
+                match way {
+                    Way::Device(number) if !numbers.insert(number) => return Err(BadTopology::NumberTwice(number)),
+                    Way::Tunnel(number, tunnel) => {
+                        devices.insert(number);
+                        if !tunnels.insert(Select::of(number, &tunnel)) {
+                            return Err(BadTopology::TunnelTwice(name));
+                        }
+                    }
+                    Way::Device(_) | Way::Patch(_) => {}
                 }
             }
         }
-        Ok(())
+        devices.intersection(&numbers).next().map_or(Ok(()), |number| Err(BadTopology::NumberTwice(*number)))
     }
 }
 
@@ -147,6 +188,13 @@ mod tests {
         assert_eq!(check(vec![a.clone(), Bridge::new(name("a"), 3)]), Err(BadTopology::BridgeTwice(name("a"))));
         assert_eq!(check(vec![a.clone().port(name("p"), 9)]), Err(BadTopology::PortTwice(name("a"), name("p"))));
         assert_eq!(check(vec![a.clone().port(name("a"), 9)]), Err(BadTopology::PortTwice(name("a"), name("a"))));
-        assert_eq!(check(vec![a, Bridge::new(name("b"), 2)]), Err(BadTopology::NumberTwice(2)));
+        assert_eq!(check(vec![a.clone(), Bridge::new(name("b"), 2)]), Err(BadTopology::NumberTwice(2)));
+
+        let tunnel = |key| Tunnel::parse("vxlan", [("remote_ip", "10.0.0.2"), ("key", key)]).unwrap();
+        let vx = |port, number, key| Port { name: name(port), way: Way::Tunnel(number, tunnel(key)) };
+        let b = Bridge::new(name("b"), 3).with(vx("vx0", 4, "1")).with(vx("vx1", 4, "2"));
+        assert_eq!(check(vec![a.clone(), b.clone()]), Ok(()));
+        assert_eq!(check(vec![a.clone().with(vx("vx2", 4, "2")), b.clone()]), Err(BadTopology::TunnelTwice(name("vx1"))));
+        assert_eq!(check(vec![a.with(vx("vx2", 1, "3")), b]), Err(BadTopology::NumberTwice(1)));
     }
 }

@@ -22,7 +22,7 @@ use super::topology::PortId;
 /// One step in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
-    /// Which rule of the pipeline: `admission`, `reserved`, `vlan`, `learning`, `lookup`, `output` or `left-out`.
+    /// Which rule of the pipeline: `admission`, `reserved`, `vlan`, `learning`, `lookup`, `output`, `left-out` or `patch`.
     pub rule: &'static str,
     /// What it found.
     pub text: String,
@@ -125,13 +125,15 @@ impl Switch {
         let index = self.index_of(bridge).ok_or(Untraceable::NoBridge)?;
         let key = key_of(flow, &|word| self.port_number(bridge, word))?;
         let in_port = L2::parse(&key).ok().and_then(|l2| l2.in_port).ok_or(Untraceable::NoInPort)?;
-        if !self.bridges[index].ports.iter().any(|port| port.dp_port == in_port) {
+        if !self.bridges[index].ports.iter().any(|port| port.exit.dp_port() == Some(in_port)) {
             return Err(Untraceable::NoPort(in_port.to_string()));
         }
         let mut decision = Decision::new();
         let steps = self.trace(now, &key, &mut decision);
 
-        let name = |number| self.bridges[index].ports.iter().find(|port| port.dp_port == number).map(|port| port.name.as_str());
+        // Behind patch ports other bridges' ports are sent to. A tunnel device is called after one of its ports.
+        let ports = || self.bridges[index..].iter().chain(&self.bridges[..index]).flat_map(|bridge| &bridge.ports);
+        let name = |number| ports().find(|port| port.exit.dp_port() == Some(number)).map(|port| port.name.as_str());
         let style = Style { names: if names { Some(&name) } else { None }, verbose: false };
         let teller = Teller { switch: self, numbers: !names };
         let text = |append: &dyn Fn(&mut Vec<u8>)| {
@@ -167,6 +169,10 @@ impl Teller<'_> {
                 let bridge = self.switch.bridge_name(bridge);
                 ("admission", format!("it comes in by {} of {}", self.port(port), bridge.as_ref().map_or("no bridge", IfName::as_str)))
             }
+            Step::Passed { bridge, reason } => {
+                let bridge = self.switch.bridge_name(bridge);
+                ("patch", format!("{}: {}", bridge.as_ref().map_or("no bridge", IfName::as_str), reason.text()))
+            }
             Step::NotReserved { destination } => ("reserved", format!("{destination} is none of the groups that no bridge forwards")),
             Step::Vlan { vlan, tagged: true } => ("vlan", format!("its tag says VLAN {vlan}")),
             Step::Vlan { tagged: false, .. } => ("vlan", "it has no tag: VLAN 0".to_owned()),
@@ -178,6 +184,8 @@ impl Teller<'_> {
             Step::LeftOut { port, why } => {
                 let why = match why {
                     LeftOut::CameFrom => "the packet came in by it",
+                    LeftOut::OwnAddress => "its tunnel would lead to where the packet was sent to, or nowhere",
+                    LeftOut::NoPeer => "its peer is not up, or does not name it",
                 };
                 ("left-out", format!("not to {}: {why}", self.port(port)))
             }

@@ -8,7 +8,7 @@ use ovsdp::switch::{Counters, Decision, Insert, Install, Learned, Moment, Pass, 
 use ovsdp_proto::Mac;
 use ovsdp_proto::key::{KeyBuf, L2, VLAN_PRESENT};
 use ovsdp_proto::nla::{self, Attrs};
-use ovsdp_proto::uapi::{action, key};
+use ovsdp_proto::uapi::{action, key, tunnel_key};
 
 /// An Ethernet frame.
 pub(super) fn frame(dst: Mac, src: Mac, tags: &[(u16, u16)], eth_type: u16, payload: &[u8]) -> Vec<u8> {
@@ -66,8 +66,9 @@ fn put_type(out: &mut Vec<u8>, frame: &[u8], at: usize, depth: u32) {
     }
 }
 
-/// What a flow can match on of a layer-2 key, all of it as numbers.
-type Fields = [u64; 9];
+/// What a flow can match on of a key, all of it as numbers: layer 2, then the outer header, then the inner IP header's type of
+/// service and time to live.
+type Fields = [u64; 16];
 
 fn fields(key: &[u8]) -> Fields {
     let l2 = L2::parse(key).unwrap();
@@ -76,7 +77,30 @@ fn fields(key: &[u8]) -> Fields {
     let tci = |vlan: Option<ovsdp_proto::key::Vlan>| vlan.map_or(0, |vlan| u64::from(vlan.tci));
     let port = l2.in_port.map_or(u64::MAX, u64::from);
     let (src, dst) = (l2.eth_src.as_u64(), l2.eth_dst.as_u64());
-    [u64::from(l2.recirc_id), port, src, dst, u64::from(l2.eth_type), tpid(outer), tci(outer), tpid(inner), tci(inner)]
+    let [id, from, to, tos, has] = outer_fields(key);
+    let [inner_tos, inner_ttl] = ip_fields(innermost(key));
+    let (recirc, eth_type) = (u64::from(l2.recirc_id), u64::from(l2.eth_type));
+    [recirc, port, src, dst, eth_type, tpid(outer), tci(outer), tpid(inner), tci(inner), id, from, to, tos, has, inner_tos, inner_ttl]
+}
+
+/// The attributes behind every tag.
+fn innermost(key: &[u8]) -> &[u8] {
+    Attrs::new(key).find(key::ENCAP).map_or(key, |encap| innermost(encap.payload()))
+}
+
+/// The outer header's key, addresses and type of service, and whether there is a key.
+fn outer_fields(key: &[u8]) -> [u64; 5] {
+    let nest = Attrs::new(key).find(key::TUNNEL).map(|nest| nest.nested());
+    let find = |attr| nest.and_then(|nest| nest.find(attr));
+    let address = |attr| find(attr).and_then(|attr| attr.be32()).map_or(0, u64::from);
+    let id = find(tunnel_key::ID).and_then(|attr| attr.be64());
+    let tos = find(tunnel_key::TOS).and_then(|attr| attr.u8()).map_or(0, u64::from);
+    [id.unwrap_or(0), address(tunnel_key::IPV4_SRC), address(tunnel_key::IPV4_DST), tos, if id.is_some() { u64::MAX } else { 0 }]
+}
+
+/// Type of service and time to live of an IPv4 header.
+fn ip_fields(level: &[u8]) -> [u64; 2] {
+    Attrs::new(level).find(key::IPV4).map_or([0; 2], |ip| [u64::from(ip.payload()[9]), u64::from(ip.payload()[10])])
 }
 
 /// The mask the kernel makes of `mask` for `key`, or why it refuses it.
@@ -87,7 +111,21 @@ pub(super) fn kernel_mask(key: &[u8], mask: &[u8]) -> Result<Fields, &'static st
         return Err("a VLAN attribute unexpected, or no flow of this frame");
     }
     // "Always match on tci."
-    let mut made = [0, 0, 0, 0, 0, 0, ALL, 0, ALL];
+    let mut made = [0, 0, 0, 0, 0, 0, ALL, 0, ALL, 0, 0, 0, 0, 0, 0, 0];
+    if let Some(nest) = Attrs::new(mask).find(key::TUNNEL) {
+        if nest.nested().find(tunnel_key::TTL).is_none() {
+            return Err("IP tunnel TTL not specified");
+        }
+        if Attrs::new(key).find(key::TUNNEL).is_none() {
+            return Err("a mask of a tunnel for a packet of none");
+        }
+        made[9..14].copy_from_slice(&outer_fields(mask));
+    }
+    let ip = Attrs::new(innermost(mask)).find(key::IPV4);
+    if ip.is_some() && Attrs::new(innermost(key)).find(key::IPV4).is_none() {
+        return Err("a mask of IPv4 for another protocol");
+    }
+    made[14..].copy_from_slice(&ip_fields(innermost(mask)));
     let mut level = mask;
     for (place, tag) in [l2.vlan, l2.inner_vlan, None].into_iter().enumerate() {
         let attrs = Attrs::new(level);
@@ -139,13 +177,14 @@ pub(super) struct KernelFlow {
 
 impl KernelFlow {
     fn matches(&self, packet: &Fields) -> bool {
-        (0..9).all(|at| packet[at] & self.made[at] == self.fields[at] & self.made[at])
+        (0..16).all(|at| packet[at] & self.made[at] == self.fields[at] & self.made[at])
     }
 }
 
-/// The ports a list of actions sends to.
+/// The ports a list of actions sends to, whatever is set before.
 pub(super) fn outputs(actions: &[u8]) -> Vec<u32> {
     Attrs::new(actions)
+        .filter(|attr| attr.kind() != action::SET)
         .map(|attr| {
             assert_eq!(attr.kind(), action::OUTPUT);
             attr.u32().unwrap()
@@ -182,10 +221,14 @@ impl Agent {
 
     /// A frame comes in by `port`. Returns the ports it goes out by.
     pub(super) fn packet(&mut self, port: u32, frame: &[u8]) -> Vec<u32> {
-        let key = key_of(port, frame);
-        let packet = fields(&key);
+        outputs(&self.keyed(&key_of(port, frame), frame))
+    }
+
+    /// A frame comes in with this key. Returns what is done with it.
+    pub(super) fn keyed(&mut self, key: &[u8], frame: &[u8]) -> Vec<u8> {
+        let packet = fields(key);
         let mut hits = self.kernel.values_mut().filter(|flow| flow.matches(&packet));
-        let Some(flow) = hits.next() else { return self.upcall(&key) };
+        let Some(flow) = hits.next() else { return self.upcall(key) };
         // A drop for a port that left its bridge may overlap flows of before, until a pass deletes those.
         assert!(!self.strict || hits.next().is_none(), "two flows match one packet");
         flow.counters.packets += 1;
@@ -193,19 +236,19 @@ impl Agent {
         flow.counters.used = Some(self.now);
         let (actions, mask) = (flow.actions.clone(), flow.mask.clone());
         if self.strict {
-            self.switch.translate(self.now, &key, &mut self.decision);
-            assert_eq!(outputs(&actions), outputs(&self.decision.actions), "{:?}", self.decision.reason);
+            self.switch.translate(self.now, key, &mut self.decision);
+            assert_eq!(actions, self.decision.actions, "{:?}", self.decision.reason);
             assert_eq!(mask, self.decision.mask);
             assert!(!self.decision.unlearned, "the sender would have been learned");
         }
-        outputs(&actions)
+        actions
     }
 
-    fn upcall(&mut self, key: &[u8]) -> Vec<u32> {
+    fn upcall(&mut self, key: &[u8]) -> Vec<u8> {
         self.upcalls += 1;
         let mut decision = std::mem::take(&mut self.decision);
         self.switch.upcall(self.now, key, &mut decision);
-        if let Some(learned) = &decision.learned {
+        for learned in &decision.learned {
             self.delete_outdated(learned);
         }
         match self.flows.insert(self.now, key, &decision, self.switch.generation()) {
@@ -215,7 +258,7 @@ impl Agent {
             Insert::NotInstalled => {}
         }
         self.flows.settle(&mut self.switch);
-        let out = outputs(&decision.actions);
+        let out = decision.actions.clone();
         self.decision = decision;
         out
     }

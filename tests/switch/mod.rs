@@ -2,6 +2,7 @@
 
 mod alloc;
 mod datapath;
+mod patch;
 mod property;
 mod restart;
 mod revalidate;
@@ -9,6 +10,7 @@ mod rules;
 mod sim;
 mod statics;
 mod trace;
+mod tunnel;
 
 use std::time::Duration;
 

@@ -80,7 +80,7 @@ struct Naive {
 
 impl Naive {
     fn new(topology: &Topology) -> Self {
-        let ports = |bridge: &Bridge| std::iter::once(bridge.local).chain(bridge.ports.iter().map(|port| port.dp_port)).collect();
+        let ports = |bridge: &Bridge| std::iter::once(bridge.local).chain(bridge.ports.iter().filter_map(|port| port.way.dp_port())).collect();
         Self { bridges: topology.bridges.iter().map(ports).collect(), seen: HashMap::new() }
     }
 
@@ -193,7 +193,7 @@ proptest! {
             agent.switch.upcall(agent.now, key, &mut agent.decision);
             agent.flows.insert(agent.now, key, &agent.decision, agent.switch.generation());
             agent.switch.translate(agent.now, key, &mut agent.decision);
-            agent.switch.credit(agent.now, key, agent.now);
+            agent.switch.credit(agent.now, key, agent.now, &mut agent.decision);
         }
     }
 }

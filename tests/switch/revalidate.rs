@@ -106,9 +106,10 @@ fn late_counters_do_not_move_a_station_back() {
     let (old, new) = (key_of(2, &plain(9, 1)), key_of(3, &plain(9, 1)));
     switch.upcall(Moment(1_000), &old, &mut decision);
     switch.upcall(Moment(5_000), &new, &mut decision);
-    assert_eq!(switch.credit(Moment(6_000), &old, Moment(4_999)), None);
-    assert_eq!(switch.credit(Moment(6_000), &new, Moment(5_500)), None);
-    assert!(switch.credit(Moment(7_000), &old, Moment(6_500)).is_some_and(|learned| learned.moved));
+    for (now, key, used, moved) in [(6_000, &old, 4_999, None), (6_000, &new, 5_500, None), (7_000, &old, 6_500, Some(true))] {
+        switch.credit(Moment(now), key, Moment(used), &mut decision);
+        assert_eq!(decision.learned.first().map(|learned| learned.moved), moved);
+    }
 }
 
 #[test]

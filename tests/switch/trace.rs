@@ -32,7 +32,7 @@ proptest! {
             prop_assert_eq!(&traced.mask, &decided.mask);
             prop_assert_eq!((traced.reason, traced.install), (decided.reason, decided.install));
             prop_assert_eq!((traced.bridge, traced.port, traced.from, traced.to), (decided.bridge, decided.port, decided.from, decided.to));
-            prop_assert_eq!(traced.unlearned, decided.learned.is_some());
+            prop_assert_eq!(traced.unlearned, !decided.learned.is_empty());
             // What is told is what is done: each output is an action, and a flood says why it leaves a port out.
             let told: Vec<u32> = steps.iter().filter_map(|step| match step {
                 Step::Output { port } => agent.switch.dp_port(*port),

@@ -131,6 +131,7 @@ pub fn tests() -> Vec<Test> {
         suites::dpctl_files::TESTS,
         suites::watch::TESTS,
         suites::trace::TESTS,
+        suites::tunnel::TESTS,
         suites::check::TESTS,
     ]
     .concat()

@@ -193,19 +193,21 @@ pub const EXPLANATIONS: &[Explanation] = &[
     of(
         "L20",
         "a patch port whose other end does not point back",
-        Some(Code::BadType),
-        "The peer of an OVSPatchPort has no file, or its file names another peer.",
-        "Open vSwitch makes both ports and passes nothing between them.",
-        "This version builds no patch ports: each file with `TYPE=OVSPatchPort` is refused whole. Put the ports of both bridges into one, \
-        or leave the bridges to Open vSwitch.",
+        None,
+        "The peer of an OVSPatchPort has no file, or its file names another peer, or both are in one bridge.",
+        "Open vSwitch made both ports and passed nothing between them; so does ovsdp.",
+        "Two files with `TYPE=OVSPatchPort`, in two bridges, each with `OVS_PATCH_PEER=` and the other's name.",
     ),
     of(
         "L21",
-        "a tunnel without its other end, or with an address",
-        Some(Code::BadType),
-        "`OVS_TUNNEL_OPTIONS` has no `remote_ip`, or the file of an OVSTunnel has address keys.",
-        "Open vSwitch makes a tunnel port that carries nothing; a tunnel port is no device of the host's, so address keys in its file did nothing.",
-        "This version builds no tunnels: each file with `TYPE=OVSTunnel` is refused whole.",
+        "a tunnel without its other end, with an address, or twice",
+        None,
+        "`OVS_TUNNEL_OPTIONS` has no `remote_ip`; the file of an OVSTunnel or OVSPatchPort has address keys; or two tunnels take the same \
+        packets, or need one UDP port with different extensions.",
+        "Open vSwitch made a port that carried nothing, and said so in its log only. A tunnel or patch port is no device of the host's, so address \
+        keys in its file did nothing.",
+        "`OVS_TUNNEL_OPTIONS=\"options:remote_ip=192.0.2.1 options:key=7\"`, each tunnel with a key or an end of its own; addresses in the \
+        bridge's file.",
     ),
     of(
         "L22",
@@ -385,9 +387,10 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "L42",
         "a type that is unknown or not built yet",
         None,
-        "`TYPE` is misspelt, or one of OVSBond, OVSTunnel and OVSPatchPort; or the bridge is a fake one (`OVS_OPTIONS=\"parent 100\"`).",
-        "ifup-ovs said that the type is invalid and did nothing. This version builds OVSBridge, OVSPort and OVSIntPort.",
-        "One of these three; or move the file out of the folder and go on without the interface.",
+        "`TYPE` is misspelt, or OVSBond; or the bridge is a fake one (`OVS_OPTIONS=\"parent 100\"`).",
+        "ifup-ovs said that the type is invalid and did nothing. This version builds OVSBridge, OVSPort, OVSIntPort, OVSTunnel and \
+        OVSPatchPort.",
+        "One of these five; or move the file out of the folder and go on without the interface.",
     ),
     of(
         "L43",

@@ -57,10 +57,7 @@ impl World {
     pub(super) fn new() -> Self {
         let mut state = Observed { machine: [9; 16], ..Observed::default() };
         state.resolver = Resolver { content: Some("nameserver 172.16.3.1\n".to_owned()), ours_to_write: true };
-        state.links.insert(
-            name("lo"),
-            Link { index: 1, mac: Some(Mac::ZERO), mtu: 65536, up: true, kind: None, ethernet: false, loopback: true, master: None, lower: None },
-        );
+        state.links.insert(name("lo"), Link { mtu: 65536, up: true, ethernet: false, loopback: true, ..nic(1, Mac::ZERO) });
         Self {
             state,
             journal: None,
@@ -81,18 +78,7 @@ impl World {
     pub(super) fn add_nic(&mut self, ifname: &str, mac: &str, up: bool) {
         let index = u32::try_from(self.state.links.len()).unwrap() + 1;
         let mac: Mac = mac.parse().unwrap();
-        let link = Link {
-            index,
-            mac: Some(mac),
-            mtu: 1500,
-            up: false,
-            kind: Some("veth".to_owned()),
-            ethernet: true,
-            loopback: false,
-            master: None,
-            lower: None,
-        };
-        self.state.links.insert(name(ifname), link);
+        self.state.links.insert(name(ifname), Link { kind: Some("veth".to_owned()), ..nic(index, mac) });
         if up {
             self.set_up(name(ifname));
         }
@@ -236,23 +222,25 @@ impl World {
     pub(super) fn new_internal(&mut self, ifname: IfName, port_no: u32) {
         self.made += 1;
         let mac = Mac([2, 0xff, 0, 0, 0, self.made]);
-        let link = Link {
-            index: 100,
-            mac: Some(mac),
-            mtu: 1500,
-            up: false,
-            kind: Some("openvswitch".to_owned()),
-            ethernet: true,
-            loopback: false,
-            master: None,
-            lower: None,
-        };
-        self.state.links.insert(ifname, link);
+        self.state.links.insert(ifname, Link { kind: Some("openvswitch".to_owned()), ..nic(100, mac) });
         let conf = &mut self.state.ipv6;
         if !conf.default.is_empty() {
             conf.devices.insert(ifname, conf.default.clone());
         }
         self.state.vports.insert(ifname, Vport { port_no, kind: Kind::Internal, tunnel: false });
+    }
+
+    fn attach(&mut self, port: IfName, port_no: Option<u32>) -> Result<(), &'static str> {
+        if !self.state.datapath || !self.state.links.contains_key(&port) {
+            return Err("ENODEV");
+        }
+        if self.state.vports.contains_key(&port) {
+            return Err("EEXIST");
+        }
+        let port_no = port_no.unwrap_or_else(|| self.free_port());
+        self.state.vports.insert(port, Vport { port_no, kind: Kind::System, tunnel: false });
+        self.state.links.get_mut(&port).unwrap().master = Some(name("ovs-system"));
+        Ok(())
     }
 
     fn remove_vport(&mut self, ifname: IfName) -> Result<(), &'static str> {
@@ -264,7 +252,7 @@ impl World {
                 self.state.addresses.retain(|a| a.ifname != ifname);
                 self.state.routes.retain(|r| r.ifname != ifname);
             }
-            Kind::System => {
+            _ => {
                 if let Some(link) = self.state.links.get_mut(&ifname) {
                     link.master = None;
                 }
@@ -330,21 +318,27 @@ impl World {
                 }
                 self.new_internal(*name, port_no.unwrap_or_else(|| self.free_port()));
             }
-            Step::AttachSystem { name: port, port_no, .. } => {
-                if !self.state.datapath || !self.state.links.contains_key(port) {
-                    return Err("ENODEV");
-                }
-                if self.state.vports.contains_key(port) {
-                    return Err("EEXIST");
-                }
-                let port_no = port_no.unwrap_or_else(|| self.free_port());
-                self.state.vports.insert(*port, Vport { port_no, kind: Kind::System, tunnel: false });
-                self.state.links.get_mut(port).unwrap().master = Some(name("ovs-system"));
-            }
+            Step::AttachSystem { name, port_no, .. } => self.attach(*name, *port_no)?,
             Step::DetachVport { name, kind, .. } => {
                 assert!(lenient == Lenient::Yes || self.state.vports.get(name).is_some_and(|v| v.kind == *kind));
                 self.remove_vport(*name)?;
             }
+            Step::CreateTunnel { device } => {
+                if self.state.links.contains_key(&device.name()) {
+                    return Err("EEXIST");
+                }
+                let link = Link { kind: Some(device.kind().to_owned()), tunnel: Some(*device), ..nic(99, Mac::ZERO) };
+                self.state.links.insert(device.name(), Link { up: true, mtu: 65000, ..link });
+                self.state.memory.tunnels.insert(*device);
+            }
+            Step::DeleteTunnel { device } => {
+                let vports = &self.state.vports;
+                assert!(lenient == Lenient::Yes || !vports.contains_key(&device.name()), "a device is detached before it is deleted");
+                self.state.links.remove(&device.name());
+                self.state.memory.tunnels.remove(device);
+            }
+            Step::AttachTunnel { device, port_no } => self.attach(device.name(), *port_no)?,
+            Step::DetachTunnel { device, .. } => self.remove_vport(device.name())?,
             Step::SetMac { name, to, .. } => self.state.links.get_mut(name).ok_or("ENODEV")?.mac = Some(*to),
             Step::SetMtu { name, to, .. } => {
                 let stubborn = self.stubborn_mtu;
@@ -499,6 +493,11 @@ impl Executor for World {
         }
         Ok(())
     }
+}
+
+/// An Ethernet device, down.
+fn nic(index: u32, mac: Mac) -> Link {
+    Link { index, mac: Some(mac), mtu: 1500, up: false, kind: None, tunnel: None, ethernet: true, loopback: false, master: None, lower: None }
 }
 
 /// Every link's MAC by name, for a quick look.

@@ -6,6 +6,7 @@ mod ipv6;
 mod random;
 mod scene;
 mod shapes;
+mod tunnels;
 
 use std::net::IpAddr;
 

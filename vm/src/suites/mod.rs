@@ -20,4 +20,5 @@ mod stage;
 pub mod steady;
 pub mod switching;
 pub mod trace;
+pub mod tunnel;
 pub mod watch;
