@@ -19,3 +19,4 @@ pub mod packet;
 pub mod plan;
 pub mod rtnl;
 pub mod switch;
+pub mod vsctl;

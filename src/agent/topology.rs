@@ -31,8 +31,9 @@ pub(super) fn topology(places: &Places, memory: &Memory, vports: &[Vport]) -> To
     let bridges = locals.map(|local| {
         let ports = vports.iter().filter(|vport| vport.name != local.name && place(vport) == Some(local.name));
         let bridge = ports.fold(Bridge::new(local.name, local.number), |bridge, vport| bridge.port(vport.name, vport.number));
-        let remembered = memory.bridges.get(&local.name).into_iter().flat_map(|remembered| remembered.intent.interfaces());
-        remembered.filter_map(|interface| without_device(interface, vports)).fold(bridge, Bridge::with)
+        let Some(remembered) = memory.bridges.get(&local.name) else { return bridge };
+        let bridge = bridge.rules(&remembered.intent.rules);
+        remembered.intent.interfaces().filter_map(|interface| without_device(interface, vports)).fold(bridge, Bridge::with)
     });
     Topology { bridges: bridges.collect() }
 }

@@ -42,7 +42,16 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
     let mut intent = Intent::default();
     for settings in unique.iter().filter(|settings| settings.role == Role::Bridge) {
         let local = interface(settings, Kind::Internal);
-        intent.bridges.insert(settings.device.name, Bridge { onboot: settings.onboot, local, ..Bridge::new(settings.device.name) });
+        intent.bridges.insert(
+            settings.device.name,
+            Bridge {
+                onboot: settings.onboot,
+                local,
+                rules: settings.extra.bridge.rules,
+                external_ids: settings.extra.bridge.external_ids.clone(),
+                ..Bridge::new(settings.device.name)
+            },
+        );
     }
     let mut members: Vec<&Settings> = Vec::new();
     for settings in &unique {
@@ -55,7 +64,8 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
         };
         match intent.bridges.get_mut(&bridge.name) {
             Some(target) => {
-                let port = Port { onboot: settings.onboot, ..Port::new(interface(settings, kind)) };
+                let port =
+                    Port { onboot: settings.onboot, external_ids: settings.extra.port.external_ids.clone(), ..Port::new(interface(settings, kind)) };
                 target.ports.insert(settings.device.name, port);
                 members.push(settings);
             }
@@ -86,12 +96,16 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
         Ask::Dhcp { lease, .. } => Addressing::Dhcp(lease.clone()),
         Ask::None | Ask::OnPort { .. } => Addressing::None,
     };
-    let plain = Interface::new(settings.device.name, kind);
+    let asked = &settings.extra.interface;
+    let plain = Interface { external_ids: asked.external_ids.clone(), ..Interface::new(settings.device.name, kind) };
     if !kind.has_device() {
         return plain;
     }
     let (ipv6, arp) = (settings.ipv6.clone(), settings.arp.clone());
-    Interface { mac: settings.mac, mtu: settings.mtu.map(|mtu| mtu.value), addressing, ipv6, arp, ..plain }
+    // What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts before the device's own address.
+    let mac = settings.extra.bridge.mac.or(asked.mac).or(settings.mac);
+    let mtu = asked.mtu.or(settings.mtu.map(|mtu| mtu.value));
+    Interface { mac, mtu, addressing, ipv6, arp, ..plain }
 }
 
 struct Folder<'a> {

@@ -18,8 +18,6 @@ enum When {
     Yes,
     /// The value is one of initscripts' words for no.
     No,
-    /// The value has a word other than `--`: an empty ovs-vsctl command is one that does nothing.
-    Command,
 }
 
 /// What is done with a key.
@@ -36,7 +34,7 @@ enum Rule {
 }
 
 use Rule::{Acted, Coded, Inert, Refused};
-use When::{Command, No, Set, Yes};
+use When::{No, Set, Yes};
 
 const SHELL: &str = "only network-scripts' own programs read it";
 const NM: &str = "only NetworkManager reads it";
@@ -128,8 +126,8 @@ const KEYS: &[(&str, Rule)] = &[
     ("OVSDHCPINTERFACES", Acted),
     ("OVSREQUIRES", Inert(Set, "the interfaces a bridge needs follow from the files")),
     ("OVS_BRIDGE", Acted),
-    ("OVS_EXTRA", Refused(Command, "VLAN tags, fail modes and other settings in it would be lost")),
-    ("OVS_OPTIONS", Refused(Command, "VLAN tags and bridge options would be lost")),
+    ("OVS_EXTRA", Acted),
+    ("OVS_OPTIONS", Acted),
     ("OVS_PATCH_PEER", Acted),
     ("OVS_PORT_MODE", Inert(Set, "it belongs to DPDK ports")),
     ("OVS_PORT_PATH", Inert(Set, "it belongs to DPDK ports")),
@@ -215,7 +213,6 @@ pub(super) fn judge(file: &str, name: &str, value: &Value, helper: bool) -> Opti
         Set => !text.trim().is_empty(),
         Yes => !text.trim().is_empty() && !is_false(text.trim()),
         No => is_false(text.trim()),
-        Command => text.split_ascii_whitespace().any(|word| word != "--"),
     };
     let (code, refused, when, why) = match rule(name) {
         Some(Acted) => return None,
@@ -282,10 +279,7 @@ mod tests {
             ("DNS", "x", Some((Warning, Code::UnknownKey))),
             ("IPADDR01", "x", Some((Warning, Code::UnknownKey))),
             ("IPADDR256", "x", Some((Warning, Code::UnknownKey))),
-            ("OVS_EXTRA", "", None),
-            ("OVS_EXTRA", " -- ", None),
-            ("OVS_EXTRA", "set port x tag=1", Some((Error, Code::Unsupported))),
-            ("OVS_OPTIONS", "tag=1", Some((Error, Code::Unsupported))),
+            ("OVS_EXTRA", "set port x tag=1", None),
             ("STP", "no", None),
             ("STP", "on", Some((Error, Code::Unsupported))),
             ("VLAN", "yes", Some((Error, Code::KernelVlan))),

@@ -2,9 +2,9 @@
 //! for everything that is wrong.
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
-//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `arp`, `ipv6` and `tunnel` give it types, `folder` puts the files together, `diag` says what was found. `check` adds
+//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `arp`, `ipv6`, `tunnel` and `extra` give it types, `folder` puts the files together, `diag` says what was found. `check` adds
 //! what only a linter says (`lint`, `surroundings`) and `explain` what each code means. Files are evaluated, never executed: no process is started
-//! and, past `dir`, nothing is read. Depends on `model` alone.
+//! and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of `OVS_EXTRA`.
 
 mod address;
 mod ansi;
@@ -15,6 +15,7 @@ mod code;
 mod diag;
 mod dir;
 mod explain;
+mod extra;
 mod file;
 mod folder;
 mod host;

@@ -10,7 +10,7 @@ use super::code::Code;
 use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
-use super::{arp, ipv6, suggest, tunnel};
+use super::{arp, extra, ipv6, suggest, tunnel};
 use crate::model::{Arp, Ipv6, Tunnel};
 
 /// A device's name and where it is written.
@@ -66,6 +66,7 @@ pub(super) struct Settings {
     pub(super) ask: Ask,
     pub(super) ipv6: Ipv6,
     pub(super) arp: Arp,
+    pub(super) extra: extra::Extra,
 }
 
 /// The types this version builds.
@@ -188,11 +189,12 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
     let name = device.as_ref().map(|device| device.name);
     let ipv6 = ipv6::read(&mut reader, role.as_ref(), name, mtu);
     let arp = arp::read(&mut reader, role.as_ref());
+    let extra = extra::read(&mut reader, role.as_ref(), name);
     let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty());
     if reader.sink.has_errors() {
         return None;
     }
-    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask, ipv6, arp })
+    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask, ipv6, arp, extra })
 }
 
 fn role(reader: &mut Reader<'_>) -> Option<Role> {

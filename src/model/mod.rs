@@ -6,6 +6,7 @@
 mod address;
 mod arp;
 mod ipv6;
+mod rules;
 mod tunnel;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use address::{Addressing, Dhcp, Static};
 pub use arp::Arp;
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
+pub use rules::BridgeRules;
 pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
 
 /// Whether a part asks for nothing of its own: then it is not written down.
@@ -39,12 +41,24 @@ pub struct Bridge {
     pub local: Interface,
     /// The other ports by name, the local one not among them.
     pub ports: BTreeMap<IfName, Port>,
+    /// How it switches.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rules: BridgeRules,
+    /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub external_ids: BTreeMap<String, String>,
 }
 
 impl Bridge {
     /// A bridge with nothing but its local port, that comes up by itself.
     pub fn new(name: IfName) -> Self {
-        Self { onboot: true, local: Interface::new(name, Kind::Internal), ports: BTreeMap::new() }
+        Self {
+            onboot: true,
+            local: Interface::new(name, Kind::Internal),
+            ports: BTreeMap::new(),
+            rules: BridgeRules::default(),
+            external_ids: BTreeMap::new(),
+        }
     }
 
     /// The bridge's name, which is its local interface's too.
@@ -65,12 +79,15 @@ pub struct Port {
     pub onboot: bool,
     /// The network devices under it: one, or several when it is a bond. Never empty.
     pub interfaces: Vec<Interface>,
+    /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub external_ids: BTreeMap<String, String>,
 }
 
 impl Port {
     /// A port with one interface, that is attached without being named.
     pub fn new(interface: Interface) -> Self {
-        Self { onboot: true, interfaces: vec![interface] }
+        Self { onboot: true, interfaces: vec![interface], external_ids: BTreeMap::new() }
     }
 }
 
@@ -118,6 +135,9 @@ pub struct Interface {
     /// What is asked of the neighbours before an IPv4 address is used, and said to them after.
     #[serde(default, skip_serializing_if = "is_default")]
     pub arp: Arp,
+    /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub external_ids: BTreeMap<String, String>,
 }
 
 impl Interface {
@@ -128,6 +148,15 @@ impl Interface {
 
     /// An interface that asks for nothing.
     pub fn new(name: IfName, kind: Kind) -> Self {
-        Self { name, kind, mac: None, mtu: None, addressing: Addressing::None, ipv6: Ipv6::default(), arp: Arp::default() }
+        Self {
+            name,
+            kind,
+            mac: None,
+            mtu: None,
+            addressing: Addressing::None,
+            ipv6: Ipv6::default(),
+            arp: Arp::default(),
+            external_ids: BTreeMap::new(),
+        }
     }
 }

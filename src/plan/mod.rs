@@ -31,6 +31,7 @@ mod step;
 mod tests;
 mod text;
 mod tunnels;
+mod unseen;
 
 pub use apart::apart;
 pub use apply::{Cause, Event, Outcome, Report, Target, UndoFailure, apply, apply_unconfirmed, follow_up, recover, rollback};

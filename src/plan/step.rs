@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::memory::{Lease, Remembered};
 use super::observed::{Address, DhcpClient, Route};
-use super::tunnels;
+use super::unseen;
 use crate::model::{Device, Ipv6Setting, Kind};
 
 /// One change of one thing.
@@ -296,7 +296,7 @@ impl Step {
     /// Whether it changes nothing but the agent's own notes: people need no line for it.
     pub fn is_quiet(&self) -> bool {
         match self {
-            Self::Remember { from, to, .. } => tunnels::difference(from.as_ref().map(|from| &from.intent), &to.intent).is_none(),
+            Self::Remember { from, to, .. } => unseen::difference(from.as_ref().map(|from| &from.intent), &to.intent).is_none(),
             Self::Forget { .. } => true,
             _ => false,
         }

@@ -7,7 +7,7 @@ use ovsdp_proto::IfName;
 
 use super::observed::Address;
 use super::step::Step;
-use super::tunnels;
+use super::unseen;
 use crate::model::Kind;
 
 impl fmt::Display for Step {
@@ -55,8 +55,8 @@ impl fmt::Display for Step {
             }
             Self::ReleaseLease { ifname, lease: Some(lease), .. } => write!(f, "releasing the lease of {} on {ifname}", lease.address.addr()),
             Self::ReleaseLease { ifname, lease: None, .. } => write!(f, "giving up the lease on {ifname}"),
-            Self::Remember { bridge, from, to } => match tunnels::difference(from.as_ref().map(|from| &from.intent), &to.intent) {
-                Some(ports) => write!(f, "changing the ports of {bridge}: {ports}"),
+            Self::Remember { bridge, from, to } => match unseen::difference(from.as_ref().map(|from| &from.intent), &to.intent) {
+                Some(what) => write!(f, "changing {bridge}: {what}"),
                 None => write!(f, "remembering {bridge}"),
             },
             Self::Forget { bridge, .. } => write!(f, "forgetting {bridge}"),
@@ -99,8 +99,8 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::AdoptLease { ifname, lease, .. } => ('+', format!("lease of {} on {ifname}", lease.address.addr())),
         Step::ReleaseLease { ifname, lease: Some(lease), .. } => ('-', format!("lease of {} on {ifname}", lease.address.addr())),
         Step::ReleaseLease { ifname, lease: None, .. } => ('-', format!("lease on {ifname}")),
-        Step::Remember { bridge, from, to } => match tunnels::difference(from.as_ref().map(|from| &from.intent), &to.intent) {
-            Some(ports) => ('~', format!("ports of {bridge}: {ports}")),
+        Step::Remember { bridge, from, to } => match unseen::difference(from.as_ref().map(|from| &from.intent), &to.intent) {
+            Some(what) => ('~', format!("{bridge}: {what}")),
             None => ('~', format!("memory of {bridge}")),
         },
         Step::Forget { bridge, .. } => ('-', format!("memory of {bridge}")),

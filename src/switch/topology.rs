@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fdb;
 use super::tunnel::Select;
-use crate::model::Tunnel;
+use crate::model::{BridgeRules, Tunnel};
 
 /// A bridge's handle: the same as long as a bridge of that name exists without interruption, then never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,6 +87,14 @@ impl Bridge {
     #[must_use]
     pub fn with(mut self, port: Port) -> Self {
         self.ports.push(port);
+        self
+    }
+
+    /// The same with settings of the model.
+    #[must_use]
+    pub fn rules(mut self, rules: &BridgeRules) -> Self {
+        let usual = fdb::Limits::default();
+        self.macs = fdb::Limits::new(rules.mac_aging.unwrap_or(usual.aging()), rules.mac_table_size.unwrap_or(usual.size()));
         self
     }
 

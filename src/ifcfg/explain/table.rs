@@ -254,8 +254,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "`OVS_EXTRA` is not in ovs-vsctl's language, quotes words with blanks, or sets what only ovs-vswitchd acts on.",
         "ifup-ovs split it at blanks without looking at quotes and handed the words to ovs-vsctl. When that refused them, nothing of the \
         line was done.",
-        "This version takes no `OVS_EXTRA`: any command in it is refused, for VLAN tags and fail modes in it would be lost. Remove what the \
-        host can do without.",
+        "Write what this file's own bridge, port or interface is to have: `set Bridge ovsbr0 other_config:mac-table-size=50000`, several with \
+        `--` between them. Which columns are applied, recorded or refused is in `docs/columns.md`.",
     ),
     of(
         "L27",
@@ -263,7 +263,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
         Some(Code::Unsupported),
         "`fail_mode=secure` or `set-controller` on a bridge that has an address.",
         "Without a controller that sets flows, a secure bridge forwards nothing: the host is cut off after the next boot.",
-        "Both are written in `OVS_EXTRA`, which this version refuses. A bridge of ovsdp's is an ordinary learning switch, what Open vSwitch \
+        "Both are refused. A bridge of ovsdp's is an ordinary learning switch, what Open vSwitch \
         calls standalone.",
     ),
     of(

@@ -10,6 +10,7 @@ pub mod dpctl;
 pub mod dpctl_ct;
 pub mod dpctl_files;
 pub mod dump;
+pub mod extra;
 pub mod initscripts;
 pub mod library;
 pub mod refusals;

@@ -1,0 +1,109 @@
+//! `OVS_OPTIONS` and `OVS_EXTRA`: what they set of the bridge, port and interface a file describes.
+//!
+//! It must not know the dialect; that is `vsctl`'s.
+
+use ovsdp_proto::IfName;
+
+use super::assign::Var;
+use super::code::Code;
+use super::diag::Diagnostic;
+use super::settings::{Reader, Role, value_span};
+use super::span::Span;
+use crate::vsctl::{self, BridgeAsk, Command, Fault, InterfaceAsk, PortAsk, Setting, Table};
+
+/// What both ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Extra {
+    pub(super) bridge: BridgeAsk,
+    pub(super) port: PortAsk,
+    pub(super) interface: InterfaceAsk,
+}
+
+/// The settings of each row of the file's.
+#[derive(Default)]
+struct Rows {
+    bridge: Vec<Setting>,
+    port: Vec<Setting>,
+    interface: Vec<Setting>,
+}
+
+/// Reads both; what is wrong with them is reported.
+pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>) -> Extra {
+    let mut extra = Extra::default();
+    let (Some(role), Some(device)) = (role, device) else { return extra };
+    for key in ["OVS_OPTIONS", "OVS_EXTRA"] {
+        let Some(var) = reader.vars.get(key) else { continue };
+        // A fake bridge has been refused by its name.
+        if key == "OVS_OPTIONS" && reader.sink.has(Code::BadType) {
+            continue;
+        }
+        let words: Vec<(&str, Span)> = var.value.words().collect();
+        if let Err(fault) = take(key, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>(), role, device, &mut extra) {
+            report(reader, key, var, &words, fault);
+        }
+    }
+    extra
+}
+
+fn take(key: &str, words: &[&str], role: &Role, device: IfName, extra: &mut Extra) -> Result<(), Fault> {
+    let mut rows = Rows::default();
+    // The options of add-br and add-port end where another command begins.
+    let options = if key == "OVS_OPTIONS" { words.iter().take_while(|word| **word != "--").count() } else { 0 };
+    if options > 0 && *role == Role::Bridge {
+        return Err(Fault {
+            word: 0,
+            reason: "a bridge takes no options but those of a fake bridge, which is not built yet".to_owned(),
+            help: "write what is to be set into OVS_EXTRA, such as `set Bridge NAME other_config:mac-table-size=50000`".to_owned(),
+        });
+    }
+    rows.port.extend(vsctl::settings(Table::Port, 0, words.get(..options).unwrap_or_default())?);
+    for command in vsctl::commands(options, words.get(options..).unwrap_or_default())? {
+        let (table, record, word, settings) = match command {
+            Command::Set { table, record, word, settings } => (table, record, word, settings),
+            Command::Done { bridge, word } => (Table::Bridge, bridge, word, Vec::new()),
+        };
+        let bridge = role.bridge().map_or(device, |bridge| bridge.name);
+        let is_own = if table == Table::Bridge { *record == *bridge } else { *record == *device };
+        if !is_own {
+            let reason = format!("{} `{record}` is not what this file describes", table.name());
+            return Err(Fault {
+                word,
+                reason,
+                help: format!("write it into the file of `{record}`, or name `{}` here", if table == Table::Bridge { bridge } else { device }),
+            });
+        }
+        if table == Table::Bridge && *role != Role::Bridge && !settings.is_empty() {
+            return Err(Fault {
+                word,
+                reason: "a port's file sets nothing of its bridge".to_owned(),
+                help: format!("write it into `ifcfg-{bridge}`"),
+            });
+        }
+        match table {
+            Table::Bridge => rows.bridge.extend(settings),
+            Table::Port => rows.port.extend(settings),
+            Table::Interface => rows.interface.extend(settings),
+        }
+    }
+    let (bridge, port, interface) = (vsctl::bridge(&rows.bridge)?, vsctl::port(&rows.port)?, vsctl::interface(&rows.interface)?);
+    let has_device = matches!(role, Role::Bridge | Role::Port(_) | Role::Internal(_));
+    if let Some(setting) = rows.interface.iter().find(|setting| !setting.is_recorded && !has_device) {
+        let help = "remove it".to_owned();
+        return Err(Fault { word: setting.word, reason: format!("`{}` belongs to a device, and this port is none", setting.column), help });
+    }
+    extra.bridge.rules.mac_aging = bridge.rules.mac_aging.or(extra.bridge.rules.mac_aging);
+    extra.bridge.rules.mac_table_size = bridge.rules.mac_table_size.or(extra.bridge.rules.mac_table_size);
+    extra.bridge.mac = bridge.mac.or(extra.bridge.mac);
+    extra.bridge.external_ids.extend(bridge.external_ids);
+    extra.port.external_ids.extend(port.external_ids);
+    extra.interface.mac = interface.mac.or(extra.interface.mac);
+    extra.interface.mtu = interface.mtu.or(extra.interface.mtu);
+    extra.interface.external_ids.extend(interface.external_ids);
+    Ok(())
+}
+
+fn report(reader: &mut Reader<'_>, key: &str, var: &Var, words: &[(&str, Span)], fault: Fault) {
+    let span = words.get(fault.word).map_or_else(|| value_span(var), |(_, span)| *span);
+    let found = Diagnostic::error(Code::Unsupported, &var.file, format!("`{key}`: {}", fault.reason)).at(span);
+    reader.sink.push(found.help(fault.help));
+}

@@ -1,0 +1,52 @@
+//! What of a bridge no object of the kernel shows: ports without a device, its rules, what is only remembered. Two plans are told apart
+//! by it where links, addresses and vports are the same.
+//!
+//! It must not know steps.
+
+use std::collections::BTreeMap;
+
+use super::tunnels;
+use crate::model::Bridge;
+
+/// How a bridge that is remembered as `from` and is to be `to` differs so, in words; `None` when it does not. A new one's rules come with it.
+pub(super) fn difference(from: Option<&Bridge>, to: &Bridge) -> Option<String> {
+    let mut all: Vec<String> = tunnels::difference(from, to).into_iter().map(|ports| format!("ports {ports}")).collect();
+    if let Some(from) = from {
+        all.extend((from.rules != to.rules).then(|| "MAC table".to_owned()));
+        all.extend((ids(from) != ids(to)).then(|| "external_ids".to_owned()));
+    }
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+/// The external ids of the bridge and of every port and interface it still has, by table and name.
+fn ids(bridge: &Bridge) -> BTreeMap<(&'static str, String), &BTreeMap<String, String>> {
+    let ports = bridge.ports.iter().map(|(name, port)| (("port", name.to_string()), &port.external_ids));
+    let interfaces = bridge.interfaces().map(|one| (("interface", one.name.to_string()), &one.external_ids));
+    let all = ports.chain(interfaces).chain([(("bridge", bridge.name().to_string()), &bridge.external_ids)]);
+    all.filter(|(_, ids)| !ids.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ovsdp_proto::IfName;
+
+    use super::*;
+    use crate::model::{Interface, Kind, Port};
+
+    #[test]
+    fn rules_and_ids_are_told() {
+        let name = IfName::new("br0").unwrap();
+        let plain = Bridge::new(name);
+        let mut other = plain.clone();
+        other.rules.mac_table_size = Some(100);
+        assert_eq!(difference(Some(&plain), &other).as_deref(), Some("MAC table"));
+        assert_eq!(difference(None, &other), None);
+        assert_eq!(difference(Some(&other), &other), None);
+        let port = IfName::new("p1").unwrap();
+        other.ports.insert(port, Port::new(Interface::new(port, Kind::System)));
+        let with_port = other.clone();
+        other.ports.get_mut(&port).unwrap().interfaces[0].external_ids.insert("iface-id".to_owned(), "vm".to_owned());
+        assert_eq!(difference(Some(&with_port), &other).as_deref(), Some("external_ids"));
+        assert_eq!(difference(Some(&plain), &with_port).as_deref(), Some("MAC table"), "a port with a device has steps of its own");
+    }
+}
