@@ -58,7 +58,7 @@ fn the_first_port_brings_the_device_and_the_last_takes_it_away() {
     assert_eq!(world.state.memory.tunnels, [VXLAN, Device::Gre].into());
     // Another remote is the switch's matter only, and still a line for people.
     let moved = intent([with(plain("br0"), &[("vx0", tunnel("vxlan", "remote_ip=10.0.0.3"))]), two.bridges[&name("br1")].clone()]);
-    assert_eq!(plan_text(&world, &moved), "~ br0: ~vx0 (vxlan remote_ip=10.0.0.3)\n");
+    assert_eq!(plan_text(&world, &moved), "~ br0: ports ~vx0 (vxlan remote_ip=10.0.0.3)\n");
     up_for_good(&mut world, &moved);
 
     let report = apply(&mut world, &Target::Down { names: &[name("vx1")], with_foreign_ports: false }, &mut |_| {});
