@@ -23,6 +23,7 @@ pub fn link(link: &rtnl::Link, names: &Names) -> plan::Link {
     plan::Link {
         index: link.index,
         mac: link.mac,
+        permanent_mac: link.permanent_mac,
         mtu: link.mtu,
         up: link.up,
         kind: link.kind.clone(),

@@ -141,8 +141,7 @@ struct Understood {
 /// An error in a file of Open vSwitch's, or in the network file, leaves no intent at all: half a folder is not acted on. An
 /// error in another interface's file is a warning, and the file is passed over.
 pub fn intent(sources: &Sources, host: &Host) -> Outcome {
-    let Understood { list, entries, intent, mut diagnostics, .. } = understand(sources, host);
-    surroundings::hardware_unchecked(&list, &mut diagnostics);
+    let Understood { entries, intent, mut diagnostics, .. } = understand(sources, host);
     arrange(&mut diagnostics, sources);
     let mut outcome = Outcome { intent: None, diagnostics, names: Names(entries) };
     if !outcome.has_errors() {

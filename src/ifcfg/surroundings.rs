@@ -77,16 +77,6 @@ pub struct NamingRule {
     pub any_device: bool,
 }
 
-/// Says of each `HWADDR` that nobody compared it.
-pub(super) fn hardware_unchecked(list: &[Settings], found: &mut Vec<Diagnostic>) {
-    for settings in list {
-        if let Some(hwaddr) = settings.hwaddr {
-            let message = "`HWADDR` is not checked yet: the device is found by its name alone";
-            found.push(Diagnostic::warning(Code::Hwaddr, &settings.file, message).at(hwaddr.span).help("make sure the name is the right device's"));
-        }
-    }
-}
-
 /// Reports into `found` what of `around` contradicts the files.
 pub(super) fn compare(list: &[Settings], around: &Surroundings, sources: &Sources, found: &mut Vec<Diagnostic>) {
     for settings in list {
@@ -132,10 +122,9 @@ fn hardware(settings: &Settings, devices: &[Device]) -> Option<Diagnostic> {
         Some(holder) => format!("write `DEVICE={}` and rename the file, or rename the device; `{}` has this address", holder.name, holder.name),
         None => "write the address `ip link` shows, or remove the line".to_owned(),
     };
-    let found = Diagnostic::warning(Code::Hwaddr, &settings.file, message).at(span).help(help);
     Some(match device {
-        Some(_) => found.note("ovsdp goes by the name, and would take another device than this line means; network-scripts refused it"),
-        None => found,
+        Some(_) => Diagnostic::error(Code::Hwaddr, &settings.file, message).at(span).help(help).note("`ovsdp up` refuses it, as network-scripts did"),
+        None => Diagnostic::warning(Code::Hwaddr, &settings.file, message).at(span).help(help),
     })
 }
 

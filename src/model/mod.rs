@@ -125,6 +125,9 @@ pub struct Interface {
     /// The Ethernet address asked for (`MACADDR`); `None` leaves a system device as it is and lets a bridge take its
     /// port's.
     pub mac: Option<Mac>,
+    /// The address a system device must have for it to be the one that is meant (`HWADDR`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hwaddr: Option<Mac>,
     /// The MTU asked for in bytes (`MTU`), 68 to 65535; `None` lets it follow the ports'.
     pub mtu: Option<u32>,
     /// How it gets its addresses. [`Addressing::None`] on system interfaces: a port carries no address.
@@ -152,6 +155,7 @@ impl Interface {
             name,
             kind,
             mac: None,
+            hwaddr: None,
             mtu: None,
             addressing: Addressing::None,
             ipv6: Ipv6::default(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ovsdp_proto::IfName;
+use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 /// What class an error is of.
@@ -91,6 +91,20 @@ pub enum PlanError {
         bridge: IfName,
         /// What it is enslaved to.
         master: IfName,
+    },
+    /// A port's device is not the one its file means by `HWADDR`.
+    #[error("{name}, a port of {bridge}: its address is {}, not {wanted} as HWADDR says", mac.map_or_else(|| "unknown".to_owned(), |mac| mac.to_string()))]
+    OtherHardware {
+        /// The device.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+        /// Its address.
+        mac: Option<Mac>,
+        /// The address its file gives.
+        wanted: Mac,
+        /// The device that has that.
+        holder: Option<IfName>,
     },
     /// A port is attached to another bridge.
     #[error("{name}, a port of {bridge}: it is attached to {other}")]
@@ -193,6 +207,10 @@ impl PlanError {
             Self::Enslaved { name, master, .. } | Self::TunnelEnslaved { name, master } => {
                 format!("take {name} out of {master} first: `ip link set {name} nomaster`")
             }
+            Self::OtherHardware { holder: Some(holder), wanted, .. } => {
+                format!("{holder} has {wanted}: write `DEVICE={holder}`, or rename the device")
+            }
+            Self::OtherHardware { name, .. } => format!("write the address `ip link show {name}` prints, or remove HWADDR"),
             Self::InOtherBridge { name, other, .. } => format!("take {name} out of {other} first: `ovsdp down {name}`"),
             Self::ForeignPorts { bridges, .. } => {
                 format!("detach them first, or have them detached: `ovsdp down {} --with-foreign-ports`", list(bridges).replace(',', ""))

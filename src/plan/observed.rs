@@ -112,6 +112,9 @@ pub struct Link {
     pub index: u32,
     /// Its Ethernet address, when it has one.
     pub mac: Option<Mac>,
+    /// The one it was made with, where the driver tells.
+    #[serde(default)]
+    pub permanent_mac: Option<Mac>,
     /// Its MTU in bytes.
     pub mtu: u32,
     /// Whether it is administratively up.

@@ -226,8 +226,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "`HWADDR` in the file of a bridge or internal port; or on a port, when the host's device of that name has another address, or the \
         address belongs to a device of another name.",
         "A bridge is made, not found, so `HWADDR` says nothing about it. On a port network-scripts compared it with the device and refused \
-        to go on when they differed. ovsdp goes by the name alone, so the bridge would get another device than the file means. `ovsdp \
-        plan`, and `ovsdp check` of a folder that is not this host's, compare nothing and say so.",
+        to go on when they differed; so does `ovsdp up`, for the bridge would get another device than the file means. `ovsdp check` of a \
+        folder that is not this host's compares nothing.",
         "`MACADDR=` to give a bridge an address. On a port the name and the address of the same device, as `ip link` shows them.",
     ),
     of(

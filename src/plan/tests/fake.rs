@@ -497,7 +497,19 @@ impl Executor for World {
 
 /// An Ethernet device, down.
 fn nic(index: u32, mac: Mac) -> Link {
-    Link { index, mac: Some(mac), mtu: 1500, up: false, kind: None, tunnel: None, ethernet: true, loopback: false, master: None, lower: None }
+    Link {
+        index,
+        mac: Some(mac),
+        permanent_mac: None,
+        mtu: 1500,
+        up: false,
+        kind: None,
+        tunnel: None,
+        ethernet: true,
+        loopback: false,
+        master: None,
+        lower: None,
+    }
 }
 
 /// Every link's MAC by name, for a quick look.

@@ -231,6 +231,29 @@ fn a_port_taken_down_by_its_name_and_a_port_that_moves_to_another_bridge() {
 }
 
 #[test]
+fn a_port_is_the_device_its_file_means() {
+    let mut world = host();
+    let (mine, other) = (world.state.links[&name("eth0")].mac.unwrap(), world.state.links[&name("eth1")].mac.unwrap());
+    let files = |hwaddr, mac| {
+        let mut one = bridge("br0", fixed(&["192.0.2.10/24"], None, &[]), &["eth0"]);
+        let port = &mut one.ports.get_mut(&name("eth0")).unwrap().interfaces[0];
+        (port.hwaddr, port.mac) = (Some(hwaddr), mac);
+        intent([one])
+    };
+    let report = up(&mut world, &files(other, None));
+    let Outcome::Refused(Cause::Plan(error)) = report.outcome else { panic!("{:?}", report.outcome) };
+    assert_eq!(error.to_string(), format!("eth0, a port of br0: its address is {mine}, not {other} as HWADDR says"));
+    assert!(error.advice().contains("eth1 has"), "{}", error.advice());
+    // Given another address by its own file, it is still the one it was.
+    let pinned = "02:00:00:00:00:77".parse().unwrap();
+    up_for_good(&mut world, &files(mine, Some(pinned)));
+    assert_eq!(world.state.links[&name("eth0")].mac, Some(pinned));
+    up_for_good(&mut world, &files(mine, None));
+    world.state.links.get_mut(&name("eth0")).unwrap().permanent_mac = Some(other);
+    assert_eq!(up(&mut world, &files(other, None)).outcome, Outcome::Applied);
+}
+
+#[test]
 fn two_bridges_swap_their_ports() {
     let mut world = host();
     let before = world.snapshot();

@@ -109,6 +109,17 @@ fn network_restart(world: &mut World) -> anyhow::Result<()> {
         host.run("sh /tmp/service 'stop start'")?;
     }
     stage.pings_both_ways()?;
+
+    // What somebody else attached keeps the last bridge up: it is said, the service ends with 1, and all is as before.
+    host.run("ip link add vm0 type dummy && ip link set vm0 up && ovs-dpctl add-if ovs-system vm0")?;
+    let restart = host.try_run("sh /tmp/service 'stop start'")?.fails_with(1)?;
+    ensure!(restart.stdout.contains("stop ifcfg-ovsbr0 failed") && restart.stderr.contains("vm0"), "{restart}");
+    ensure!(!restart.stdout.contains("start ifcfg"), "something did not start again: {restart}");
+    ensure!(host.run("ip link show dev vm0")?.stdout.contains("master ovs-system"), "vm0 was detached");
+    ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/24")], "{:?}", addresses(host, "ovsbr0")?);
+    ensure!(addresses(host, "int7")? == ["203.0.113.7/24"], "{:?}", addresses(host, "int7")?);
+    stage.pings_both_ways()?;
+    host.run("ovs-dpctl del-if ovs-system vm0")?;
     host.run("sh /tmp/service stop")?;
     for gone in ["ovsbr0", "int7", "ovs-system"] {
         ensure!(host.try_run(&format!("ip link show dev {gone}"))?.code != 0, "{gone} is still there");
