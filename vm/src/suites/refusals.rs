@@ -91,6 +91,7 @@ fn files(world: &mut World) -> anyhow::Result<()> {
     ensure!(host.try_run("pidof ovsdp")?.code != 0, "a refusal started an agent");
 
     // The device of this name is another one than the file means.
+    host.write(&format!("{DIR}/ifcfg-ovsbr0"), &good)?;
     let port = host.read(&format!("{DIR}/ifcfg-eth0"))?;
     host.write(&format!("{DIR}/ifcfg-eth0"), &format!("{port}HWADDR=52:54:00:99:99:99\n"))?;
     let up = host.try_run("ovsdp up")?.fails_with(3)?;
