@@ -23,10 +23,14 @@ impl Hands {
     /// Asks the neighbours about all of `claims`.
     pub(super) fn probe(&mut self, claims: &[Claim]) -> Result<(), Why> {
         self.announce();
-        let own: Vec<_> = self.rtnl.links()?.iter().filter_map(|link| link.mac).collect();
+        let links = self.rtnl.links()?;
+        let own: Vec<_> = links.iter().filter_map(|link| link.mac).collect();
         let mut asked = Vec::new();
         for claim in claims {
-            let link = self.rtnl.link(&claim.ifname)?.ok_or_else(|| Why::new(Kind::Failed, format!("{}: there is no such device", claim.ifname)))?;
+            let link = links
+                .iter()
+                .find(|link| link.name == claim.ifname)
+                .ok_or_else(|| Why::new(Kind::Failed, format!("{}: there is no such device", claim.ifname)))?;
             let mac = link.mac.ok_or_else(|| Why::new(Kind::Failed, format!("{} has no Ethernet address to ask with", claim.ifname)))?;
             let (ifname, address, wait) = (claim.ifname, claim.address, Duration::from_secs(claim.wait_secs.into()));
             asked.push(packet::Claim { ifname, ifindex: link.index, mac, address, tries: claim.tries, wait });

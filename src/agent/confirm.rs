@@ -2,7 +2,7 @@
 //! and taken over from an agent that was killed.
 
 use super::worker::{Worker, tell, unreadable};
-use super::{alarm, log, topology};
+use super::{alarm, log};
 use crate::ctl::api::Confirmed;
 use crate::ctl::service::Lines;
 use crate::error::{Error, Kind};
@@ -39,8 +39,7 @@ impl Worker {
             log::say("the rest of the undo is kept; `ovsdp rollback` tries it again");
         }
         self.hands.announce();
-        self.hands.places = topology::places(&self.hands.shared.memory());
-        self.hands.refresh()
+        self.hands.place_remembered()
     }
 
     /// From now on `journal` waits to be confirmed.
@@ -114,8 +113,7 @@ impl Worker {
             tell(lines, &event);
         });
         self.hands.announce();
-        self.hands.places = topology::places(&self.hands.shared.memory());
-        self.hands.refresh()?;
+        self.hands.place_remembered()?;
         match result {
             Ok(()) => Ok(undone),
             Err(_) => Err(Error::new(Kind::Failed, "not everything could be undone: the lines marked [STUCK ] say what")

@@ -127,6 +127,15 @@ impl Hands {
         Ok(self.rtnl.link(&name)?.ok_or_else(|| missing("find", name))?.index)
     }
 
+    /// Places every port where the memory has it, and puts the topology of that in force.
+    ///
+    /// # Errors
+    /// The kernel did not answer.
+    pub(super) fn place_remembered(&mut self) -> Result<(), Error> {
+        self.places = topology::places(&self.shared.memory());
+        self.refresh()
+    }
+
     /// Puts the topology that kernel and places make in force, and says which datapath there is. To be called whenever either
     /// may have changed.
     ///

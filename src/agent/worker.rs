@@ -83,9 +83,8 @@ impl Worker {
         for lease in hands.shared.memory().clone().bridges.values().flat_map(|bridge| bridge.leases.values()) {
             hands.leases.note(lease);
         }
-        hands.places = topology::places(&hands.shared.memory());
         let datapath = hands.dp.datapath(&system()?)?;
-        hands.refresh()?;
+        hands.place_remembered()?;
 
         if let Some(journal) = journal {
             self.take_over_change(journal)?;
@@ -224,8 +223,7 @@ impl Worker {
             return report;
         }
         // What a plan placed and took back again is as the memory has it.
-        self.hands.places = topology::places(&self.hands.shared.memory());
-        if let Err(error) = self.hands.refresh() {
+        if let Err(error) = self.hands.place_remembered() {
             log::say(format_args!("cannot see the datapath: {error}"));
         }
         report
@@ -243,10 +241,7 @@ impl Worker {
 
     fn lease(&mut self, ifname: IfName, event: dhcp::Event) {
         let memory = self.hands.shared.memory().clone();
-        let Some(bridge) = memory.bridges.iter().find(|(name, remembered)| **name == ifname || remembered.holds(ifname)).map(|(name, _)| *name)
-        else {
-            return;
-        };
+        let Some(bridge) = memory.place_of(ifname) else { return };
         match event {
             dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease) => {
                 let lease = leases::to_plan(&lease);

@@ -36,9 +36,7 @@ fn bring(run: &Run, change: &Change, hooks: bool, confirm: Option<u32>, common: 
         Some(client) => client,
         None => {
             let config = config::read(&dir)?;
-            if let Change::Up(names) = change {
-                config.names(names)?;
-            }
+            config.names(names)?;
             if config.intent.bridges.is_empty() {
                 return nothing(common.json, &format!("{}: nothing to do", config::names_no_bridge(&dir)));
             }
@@ -51,12 +49,12 @@ fn bring(run: &Run, change: &Change, hooks: bool, confirm: Option<u32>, common: 
 }
 
 pub(super) fn down(run: &Run, names: Vec<String>, hooks: bool, with_foreign_ports: bool, common: Common) -> Result<(), Error> {
-    let memory: Option<Memory> = store::load(&run.memory()).ok().flatten();
+    let memory: Memory = store::load(&run.memory()).ok().flatten().unwrap_or_default();
     let dir = absolute(config_dir(common.dir))?;
     let mut up = Vec::new();
     let mut strangers = Vec::new();
     for name in &names {
-        match memory.as_ref().and_then(|memory| remembered(memory, name)) {
+        match remembered(&memory, name) {
             Some(known) => up.push(known),
             None => strangers.push(name.clone()),
         }
@@ -64,12 +62,12 @@ pub(super) fn down(run: &Run, names: Vec<String>, hooks: bool, with_foreign_port
     // A name nobody brought up is only known if the files have it; a bridge that is up needs no file any more.
     if !strangers.is_empty() {
         let known = config::read(&dir)?.names(&strangers)?;
-        up.extend(known.iter().filter_map(|name| memory.as_ref().and_then(|memory| remembered(memory, name))));
+        up.extend(known.iter().filter_map(|name| remembered(&memory, name)));
     }
     if up.is_empty() {
         return nothing(common.json, &format!("{}: not up, nothing to do", names.join(", ")));
     }
-    let hooks = memory.filter(|_| hooks).map(|memory| Hooks::down(&dir, &up, &memory));
+    let hooks = hooks.then(|| Hooks::down(&dir, &up, &memory));
     let change = Change::Down(up.iter().map(ToString::to_string).collect());
     let mut client = launch::agent(run)?;
     let terms = Terms { with_foreign_ports, who: Some(who()), ..Terms::default() };
@@ -86,9 +84,8 @@ fn between(hooks: Option<&Hooks>, change: impl FnOnce() -> Result<(), Error>) ->
 
 /// The bridge or port that is up and called `name`, or described by the file of that name.
 fn remembered(memory: &Memory, name: &str) -> Option<IfName> {
-    let is_up = |name: &IfName| memory.bridges.contains_key(name) || memory.bridge_of(*name).is_some();
     let file = name.rsplit('/').next().and_then(|file| file.strip_prefix("ifcfg-"));
-    [Some(name), file].into_iter().flatten().filter_map(|name| IfName::new(name).ok()).find(is_up)
+    [Some(name), file].into_iter().flatten().filter_map(|name| IfName::new(name).ok()).find(|name| memory.place_of(*name).is_some())
 }
 
 pub(super) fn confirm(run: &Run, json: bool) -> Result<(), Error> {

@@ -5,22 +5,20 @@
 
 use ovsdp_proto::IfName;
 
+use super::bridge;
 use super::diff::strip;
 use super::error::PlanError;
-use super::memory::Memory;
 use super::observed::Observed;
 use super::step::Step;
-use crate::model::Kind;
+use super::tunnels;
+use crate::model::{Device, Kind};
 
 /// The ports that nobody in memory has, in the order of their names.
 pub(super) fn ports(observed: &Observed) -> Vec<IfName> {
-    // Tunnel ports use a device that was there as well as one of ours.
-    let is_tunnel = |memory: &Memory, name: IfName| {
-        let mut interfaces = memory.bridges.values().flat_map(|bridge| bridge.intent.interfaces());
-        interfaces.any(|interface| matches!(&interface.kind, Kind::Tunnel(tunnel) if tunnel.encap.device().name() == name))
-    };
-    let ours = |memory: &Memory, name: IfName| memory.bridges.contains_key(&name) || memory.bridge_of(name).is_some() || is_tunnel(memory, name);
-    observed.vports.iter().filter(|(name, vport)| vport.port_no != 0 && !ours(&observed.memory, **name)).map(|(name, _)| *name).collect()
+    let memory = &observed.memory;
+    let tunnels: Vec<IfName> = tunnels::needed(memory).into_iter().map(Device::name).collect();
+    let ours = |name: IfName| memory.place_of(name).is_some() || tunnels.contains(&name);
+    observed.vports.iter().filter(|(name, vport)| vport.port_no != 0 && !ours(**name)).map(|(name, _)| *name).collect()
 }
 
 /// The steps that take every foreign port off the datapath, each with what brings it back.
@@ -32,7 +30,7 @@ pub(super) fn detach(observed: &Observed) -> Result<Vec<Step>, PlanError> {
     // They are the datapath's and no bridge's, also when they come back.
     let datapath = observed.vports.iter().find(|(_, vport)| vport.port_no == 0).map(|(name, _)| *name);
     for name in ports(observed) {
-        let (Some(vport), Some(bridge)) = (observed.vports.get(&name), datapath) else { continue };
+        let (Some(vport), Some(datapath)) = (observed.vports.get(&name), datapath) else { continue };
         if vport.tunnel {
             return Err(PlanError::ForeignTunnel { name });
         }
@@ -41,8 +39,7 @@ pub(super) fn detach(observed: &Observed) -> Result<Vec<Step>, PlanError> {
             steps.extend(strip(observed, name));
             steps.extend(link.filter(|link| link.up).map(|_| Step::SetDown { name }));
         }
-        let (mac, mtu) = (link.and_then(|link| link.mac), link.map_or(super::bridge::DEFAULT_MTU, |link| link.mtu));
-        steps.push(Step::DetachVport { bridge, name, kind: vport.kind, port_no: vport.port_no, mac, mtu });
+        steps.extend(bridge::detach(observed, datapath, name));
     }
     Ok(steps)
 }

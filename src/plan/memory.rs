@@ -29,6 +29,11 @@ impl Memory {
     pub fn bridge_of(&self, port: IfName) -> Option<IfName> {
         self.bridges.iter().find(|(_, bridge)| bridge.holds(port)).map(|(name, _)| *name)
     }
+
+    /// The bridge that `name` is or is a port of.
+    pub fn place_of(&self, name: IfName) -> Option<IfName> {
+        if self.bridges.contains_key(&name) { Some(name) } else { self.bridge_of(name) }
+    }
 }
 
 /// One bridge that is up.

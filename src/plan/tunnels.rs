@@ -17,7 +17,7 @@ fn tunnels(bridge: &Bridge) -> impl Iterator<Item = (IfName, &Tunnel)> {
 }
 
 /// The devices that the bridges of `memory` need.
-fn needed(memory: &Memory) -> BTreeSet<Device> {
+pub(super) fn needed(memory: &Memory) -> BTreeSet<Device> {
     memory.bridges.values().flat_map(|bridge| tunnels(&bridge.intent)).map(|(_, tunnel)| tunnel.encap.device()).collect()
 }
 

@@ -20,8 +20,10 @@ use crate::plan::observed::{Address, DhcpClient, Observed};
 use crate::plan::probe;
 use crate::plan::step::{Claim, Step};
 
+pub(in crate::plan) use release::detach;
+
 /// The MTU of an internal port the kernel has just made, and of a bridge without ports.
-pub(in crate::plan) const DEFAULT_MTU: u32 = 1500;
+const DEFAULT_MTU: u32 = 1500;
 
 /// What is to be done for one bridge.
 #[derive(Debug, Default)]
