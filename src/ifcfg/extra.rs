@@ -20,7 +20,7 @@ pub(super) struct Extra {
 }
 
 /// The settings of each row of the file's.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Rows {
     bridge: Vec<Setting>,
     port: Vec<Setting>,
@@ -29,7 +29,7 @@ struct Rows {
 
 /// Reads both; what is wrong with them is reported.
 pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>) -> Extra {
-    let mut extra = Extra::default();
+    let (mut extra, mut rows) = (Extra::default(), Rows::default());
     let (Some(role), Some(device)) = (role, device) else { return extra };
     for key in ["OVS_OPTIONS", "OVS_EXTRA"] {
         let Some(var) = reader.vars.get(key) else { continue };
@@ -38,15 +38,17 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<
             continue;
         }
         let words: Vec<(&str, Span)> = var.value.words().collect();
-        if let Err(fault) = take(key, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>(), role, device, &mut extra) {
-            report(reader, key, var, &words, fault);
+        let mut more = rows.clone();
+        match take(key, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>(), role, device, &mut more) {
+            Ok(all) => (extra, rows) = (all, more),
+            Err(fault) => report(reader, key, var, &words, fault),
         }
     }
     extra
 }
 
-fn take(key: &str, words: &[&str], role: &Role, device: IfName, extra: &mut Extra) -> Result<(), Fault> {
-    let mut rows = Rows::default();
+/// Adds what `words` set to `rows`, in which nothing is wrong before, and returns what all of them ask for.
+fn take(key: &str, words: &[&str], role: &Role, device: IfName, rows: &mut Rows) -> Result<Extra, Fault> {
     // The options of add-br and add-port end where another command begins.
     let options = if key == "OVS_OPTIONS" { words.iter().take_while(|word| **word != "--").count() } else { 0 };
     if options > 0 && *role == Role::Bridge {
@@ -85,21 +87,12 @@ fn take(key: &str, words: &[&str], role: &Role, device: IfName, extra: &mut Extr
             Table::Interface => rows.interface.extend(settings),
         }
     }
-    let (bridge, port, interface) = (vsctl::bridge(&rows.bridge)?, vsctl::port(&rows.port)?, vsctl::interface(&rows.interface)?);
     let has_device = matches!(role, Role::Bridge | Role::Port(_) | Role::Internal(_));
     if let Some(setting) = rows.interface.iter().find(|setting| !setting.is_recorded && !has_device) {
         let help = "remove it".to_owned();
         return Err(Fault { word: setting.word, reason: format!("`{}` belongs to a device, and this port is none", setting.column), help });
     }
-    extra.bridge.rules.mac_aging = bridge.rules.mac_aging.or(extra.bridge.rules.mac_aging);
-    extra.bridge.rules.mac_table_size = bridge.rules.mac_table_size.or(extra.bridge.rules.mac_table_size);
-    extra.bridge.mac = bridge.mac.or(extra.bridge.mac);
-    extra.bridge.external_ids.extend(bridge.external_ids);
-    extra.port.external_ids.extend(port.external_ids);
-    extra.interface.mac = interface.mac.or(extra.interface.mac);
-    extra.interface.mtu = interface.mtu.or(extra.interface.mtu);
-    extra.interface.external_ids.extend(interface.external_ids);
-    Ok(())
+    Ok(Extra { bridge: vsctl::bridge(&rows.bridge)?, port: vsctl::port(&rows.port)?, interface: vsctl::interface(&rows.interface)? })
 }
 
 fn report(reader: &mut Reader<'_>, key: &str, var: &Var, words: &[(&str, Span)], fault: Fault) {

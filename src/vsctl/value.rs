@@ -4,40 +4,32 @@
 
 /// Splits a value into its atoms: `[1,2]`, `1,2`, `"a b"`, `{}`. Quotes are taken off.
 pub(super) fn atoms(text: &str) -> Result<Vec<String>, &'static str> {
-    let inner = match text.as_bytes() {
-        [b'[', .., b']'] | [b'{', .., b'}'] => text.get(1..text.len() - 1).unwrap_or_default(),
-        [b'[' | b'{', ..] => return Err("a bracket is open"),
-        _ => text,
-    };
-    let mut atoms = Vec::new();
-    let mut rest = inner.trim();
-    while !rest.is_empty() {
-        let (atom, after) = atom(rest, ',')?;
-        atoms.push(atom);
-        rest = match after.trim_start().strip_prefix(',') {
-            Some(after) if after.trim().is_empty() => return Err("a comma is the last thing in it"),
-            Some(after) => after.trim_start(),
-            None if after.trim().is_empty() => "",
-            None => return Err("something stands behind a quote"),
-        };
-    }
-    Ok(atoms)
+    elements(within(text, &[('[', ']'), ('{', '}')])?, |text| atom(text, ','))
 }
 
 /// Splits a map's value into its pairs: `{a=b,c="d,e"}` or `a=b,c=d`.
 pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, &'static str> {
-    let inner = match text.as_bytes() {
-        [b'{', .., b'}'] => text.get(1..text.len() - 1).unwrap_or_default(),
-        [b'{', ..] => return Err("a bracket is open"),
-        _ => text,
-    };
-    let mut pairs = Vec::new();
-    let mut rest = inner.trim();
-    while !rest.is_empty() {
-        let (key, after) = atom(rest, '=')?;
+    elements(within(text, &[('{', '}')])?, |text| {
+        let (key, after) = atom(text, '=')?;
         let after = after.trim_start().strip_prefix('=').ok_or("a map is written KEY=VALUE")?;
         let (value, after) = atom(after.trim_start(), ',')?;
-        pairs.push((key, value));
+        Ok(((key, value), after))
+    })
+}
+
+/// What stands within a value's brackets, or all of it when it has none.
+fn within<'a>(text: &'a str, brackets: &[(char, char)]) -> Result<&'a str, &'static str> {
+    let Some((inner, close)) = brackets.iter().find_map(|(open, close)| Some((text.strip_prefix(*open)?, *close))) else { return Ok(text) };
+    inner.strip_suffix(close).ok_or("a bracket is open")
+}
+
+/// What stands between commas, each read by `one`, which returns what is behind it as well.
+fn elements<'a, T>(text: &'a str, one: impl Fn(&'a str) -> Result<(T, &'a str), &'static str>) -> Result<Vec<T>, &'static str> {
+    let mut elements = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let (element, after) = one(rest)?;
+        elements.push(element);
         rest = match after.trim_start().strip_prefix(',') {
             Some(after) if after.trim().is_empty() => return Err("a comma is the last thing in it"),
             Some(after) => after.trim_start(),
@@ -45,7 +37,7 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, &'static str> {
             None => return Err("something stands behind a quote"),
         };
     }
-    Ok(pairs)
+    Ok(elements)
 }
 
 /// One atom and what is behind it: quoted as JSON has it, or up to `end`.
