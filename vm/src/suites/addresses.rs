@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::stage::{ADDRESS, DIR, SERVER, STATION, Stage, addresses, changed_nothing, ifcfg, snapshot};
+use super::stage::{ADDRESS, DIR, SERVER, STATION, Stage, addresses, changed_nothing, ifcfg, is_as_before, snapshot};
 use crate::guest::{Host, World, eventually};
 use crate::peers::Dnsmasq;
 use crate::registry::Test;
@@ -96,8 +96,7 @@ fn in_use(world: &mut World) -> anyhow::Result<()> {
     let up = host.try_run("ovsdp up")?.fails_with(1)?;
     ensure!(up.stderr.contains(&format!("{STATION} is in use")) && up.stderr.contains(STATION_MAC), "{up}");
     ensure!(up.stderr.contains("everything is as it was"), "{up}");
-    let after = snapshot(host)?;
-    ensure!(before == after, "the rollback is not complete:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "the rollback is not complete")?;
     stage.pings_both_ways()?;
     // A free one is taken, and one that need not be asked about.
     bridge_file(host, &format!("BOOTPROTO=static IPADDR=172.16.3.9 PREFIX=24 IPADDR1={STATION} PREFIX1=24 ARPCHECK1=no"))?;
@@ -106,8 +105,7 @@ fn in_use(world: &mut World) -> anyhow::Result<()> {
     ensure!(addresses(host, "ovsbr0")? == ["172.16.3.9/24".to_owned(), format!("{STATION}/24")], "{:?}", addresses(host, "ovsbr0")?);
     changed_nothing(&host.run("ovsdp up")?)?;
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
 }
 
@@ -144,8 +142,7 @@ fn ipv6_by_file(world: &mut World) -> anyhow::Result<()> {
     }
     changed_nothing(&host.run("ovsdp up")?)?;
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
 }
 
@@ -158,8 +155,7 @@ fn ipv6_in_use(world: &mut World) -> anyhow::Result<()> {
     bridge_file(host, &format!("BOOTPROTO=static IPADDR={ADDRESS} PREFIX=24 GATEWAY={SERVER} IPV6ADDR={V6}/64"))?;
     let up = host.try_run("ovsdp up")?.fails_with(1)?;
     ensure!(up.stderr.contains(V6) && up.stderr.contains("dadfailed") && up.stderr.contains("everything is as it was"), "{up}");
-    let after = snapshot(host)?;
-    ensure!(before == after, "the rollback is not complete:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "the rollback is not complete")?;
     stage.pings_both_ways()
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::stage::{Stage, agent_pid, changed_nothing, snapshot, snapshot_anew};
+use super::stage::{Stage, agent_pid, changed_nothing, is_as_before, same, snapshot, snapshot_anew};
 use crate::guest::{Host, Then, World, eventually};
 use crate::registry::Test;
 
@@ -45,13 +45,8 @@ fn killed_at(host: &Host, nth: u32, line: &str) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-fn same(is: &str, was: &str, when: &str) -> anyhow::Result<()> {
-    ensure!(is == was, "{when}: it was\n{was}\nand is now\n{is}");
-    Ok(())
-}
-
 fn is_back(stage: &Stage, old: &str, when: &str) -> anyhow::Result<()> {
-    same(&snapshot(&stage.host)?, old, when)?;
+    is_as_before(&stage.host, old, when)?;
     let client = stage.host.run("cat /proc/$(pidof dhclient)/stat")?;
     ensure!(!client.stdout.contains(") T "), "{when}: dhclient is still stopped");
     Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{ADDRESS, DIR, MAC, SERVER, Stage, addresses, agent_pid, changed_nothing, ifcfg, plain_bridge, snapshot};
+use super::stage::{ADDRESS, DIR, MAC, SERVER, Stage, addresses, agent_pid, changed_nothing, ifcfg, is_as_before, plain_bridge, snapshot};
 use super::steady::kill_agent;
 use crate::guest::{Then, World, eventually};
 use crate::registry::Test;
@@ -52,9 +52,8 @@ fn taken_back_at_once(world: &mut World) -> anyhow::Result<()> {
     let stage = Stage::with_lease(world)?;
     let host = &stage.host;
     let before = snapshot(host)?;
-    let is_as_before = |when: &str| -> anyhow::Result<()> {
-        let after = snapshot(host)?;
-        ensure!(before == after, "{when}:\n{before}\nis now:\n{after}");
+    let is_back = |when: &str| -> anyhow::Result<()> {
+        is_as_before(host, &before, when)?;
         ensure!(!host.run("cat /proc/$(pidof dhclient)/stat")?.stdout.contains(") T "), "{when}: dhclient was not resumed");
         Ok(())
     };
@@ -62,11 +61,11 @@ fn taken_back_at_once(world: &mut World) -> anyhow::Result<()> {
     stage.is_up()?;
     let said = host.run("ovsdp rollback")?;
     ensure!(said.stdout.contains("[UNDONE]"), "{said}");
-    is_as_before("after rollback")?;
+    is_back("after rollback")?;
     host.run("ovsdp up --confirm 3600")?;
     kill_agent(host)?;
     host.run("ovsdp rollback")?;
-    is_as_before("after a kill and rollback")?;
+    is_back("after a kill and rollback")?;
     stage.pings_both_ways()?;
     // The same once more, of a change of what is up.
     host.run("ovsdp up")?;
@@ -77,9 +76,7 @@ fn taken_back_at_once(world: &mut World) -> anyhow::Result<()> {
     host.run("ovsdp up --confirm 3600")?;
     ensure!(!host.run("ip route")?.stdout.contains("default"), "the change is not there");
     host.run("ovsdp rollback")?;
-    let after = snapshot(host)?;
-    ensure!(up == after, "{up}\nis now:\n{after}");
-    Ok(())
+    is_as_before(host, &up, "after the rollback of a change of what is up")
 }
 
 /// The files name a gateway that is not there, so nobody can come and confirm. Somebody sets the clock back meanwhile, and a
@@ -104,8 +101,7 @@ fn a_gateway_that_does_not_answer(world: &mut World) -> anyhow::Result<()> {
     back?;
     ensure!(host.run("ovs-dpctl show ovs-system")?.stdout.contains(": tap0"), "what was attached meanwhile is gone");
     host.run("ovs-dpctl del-dp ovs-system && ip link delete tap0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "not everything went back:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "not everything went back")?;
     let late = host.try_run("ovsdp confirm")?.fails_with(4)?;
     ensure!(late.stderr.contains("was not confirmed within 5 s and is taken back"), "{late}");
     stage.pings_both_ways()
@@ -120,8 +116,7 @@ fn successor_keeps_the_deadline(world: &mut World) -> anyhow::Result<()> {
             ensure!(host.try_run("ip link show dev ovsbr0")?.code != 0 && host.try_run("test -e /run/ovsdp/journal.json")?.code != 0);
             Ok(())
         })?;
-        let after = snapshot(host)?;
-        ensure!(before == after, "not everything went back:\n{before}\nis now:\n{after}");
+        is_as_before(host, &before, "not everything went back")?;
         anyhow::Ok(())
     };
     // It is killed and there again before the time is up …

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use super::stage::{ADDRESS, DIR, SERVER, Stage, changed_nothing, ifcfg, mac, snapshot};
+use super::stage::{ADDRESS, DIR, SERVER, Stage, changed_nothing, ifcfg, is_as_before, mac, snapshot};
 use crate::guest::World;
 use crate::registry::Test;
 
@@ -48,7 +48,6 @@ fn applied(world: &mut World) -> anyhow::Result<()> {
     ensure!(host.run("ip -o link show dev ovsbr0")?.stdout == link, "the link changed");
     changed_nothing(&host.run("ovsdp up")?)?;
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use anyhow::ensure;
 
-use super::stage::{ADDRESS, DIR, SERVER, Stage, addresses, changed_nothing, ifcfg, snapshot};
+use super::stage::{ADDRESS, DIR, SERVER, Stage, addresses, changed_nothing, ifcfg, is_as_before, snapshot};
 use crate::guest::{Host, World};
 use crate::registry::Test;
 
@@ -77,8 +77,7 @@ fn one_interface(world: &mut World) -> anyhow::Result<()> {
     ensure!(!host.run("ip link show dev eth0")?.stdout.contains("master"), "eth0 is still a port");
     host.run("ip link show dev ovsbr0")?;
     host.run(&format!("{DIR}/ifdown-ovs {DIR}/ifcfg-ovsbr0"))?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "ifdown did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "ifdown did not give back what was")?;
     // What is not up is no failure for a network that stops; what no file describes is.
     host.run(&format!("cd {DIR} && ./ifdown-ovs ifcfg-ovsbr0"))?;
     ensure!(host.try_run(&format!("cd {DIR} && ./ifup-ovs ifcfg-nothing"))?.code == 4);

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 
-use super::stage::{ADDRESS, DIR, SERVER, Stage, changed_nothing, ifcfg, snapshot};
+use super::stage::{ADDRESS, DIR, SERVER, Stage, changed_nothing, ifcfg, is_as_before, snapshot};
 use crate::guest::{Host, World};
 use crate::registry::Test;
 
@@ -46,8 +46,7 @@ fn metric_and_source_in_place(world: &mut World) -> anyhow::Result<()> {
     }
     stage.pings_both_ways()?;
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
 }
 
@@ -67,7 +66,6 @@ fn a_gateway_over_the_link(world: &mut World) -> anyhow::Result<()> {
     changed_nothing(&host.run("ovsdp up ovsbr0")?)?;
     host.run(&format!("rm {DIR}/ifcfg-ovsbr0"))?;
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{ADDRESS, DIR, MAC, SERVER, Stage, addresses, changed_nothing, ifcfg, snapshot};
+use super::stage::{ADDRESS, DIR, MAC, SERVER, Stage, addresses, changed_nothing, ifcfg, is_as_before, snapshot};
 use crate::guest::{Host, World, eventually};
 use crate::registry::Test;
 
@@ -47,8 +47,7 @@ fn dhcp(world: &mut World) -> anyhow::Result<()> {
     ensure!(host.run("ovsdp show")?.stdout == first_show, "the UUID is not stable");
 
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     ensure!(host.try_run("ip link show dev ovsbr0")?.code != 0, "ovsbr0 is still there");
     ensure!(!host.run("cat /proc/$(pidof dhclient)/stat")?.stdout.contains(") T "), "dhclient was not resumed");
     stage.pings_both_ways()?;
@@ -83,8 +82,7 @@ fn lease_in_part(world: &mut World) -> anyhow::Result<()> {
     host.run("ovsdp up")?;
     stage.is_up()?;
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
 }
 
@@ -109,8 +107,7 @@ fn static_addresses(world: &mut World) -> anyhow::Result<()> {
     ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/25")], "{:?}", addresses(host, "ovsbr0")?);
     ensure!(host.run("ip link show dev ovsbr0")?.stdout.contains("mtu 1400"));
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
 }
 
@@ -153,8 +150,7 @@ fn every_route_moves(world: &mut World) -> anyhow::Result<()> {
     stage.pings_both_ways()?;
     changed_nothing(&host.run("ovsdp up")?)?;
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
 }
 
@@ -212,8 +208,7 @@ fn silent_dhcp_server(world: &mut World) -> anyhow::Result<()> {
     let before = snapshot(&host)?;
     let up = host.try_run("ovsdp up ovsbr0")?.fails_with(8)?;
     ensure!(up.stdout.contains("[FAILED]") && up.stderr.contains("ovsbr0"), "{up}");
-    let after = snapshot(&host)?;
-    ensure!(before == after, "the rollback is not complete:\n{before}\nis now:\n{after}");
+    is_as_before(&host, &before, "the rollback is not complete")?;
     ensure!(!host.run("cat /proc/$(pidof dhclient)/stat")?.stdout.contains(") T "), "dhclient was not resumed");
     stage.pings_both_ways()
 }

@@ -165,6 +165,17 @@ fn told(host: &Host, strip: impl Fn(&mut serde_json::Value)) -> anyhow::Result<S
     Ok(text)
 }
 
+/// Fails unless the host's [`snapshot`] is `before`; `when` begins what is said then.
+pub(super) fn is_as_before(host: &Host, before: &str, when: &str) -> anyhow::Result<()> {
+    same(&snapshot(host)?, before, when)
+}
+
+/// Fails unless a [`snapshot`] is another one; `when` begins what is said then.
+pub(super) fn same(is: &str, was: &str, when: &str) -> anyhow::Result<()> {
+    ensure!(is == was, "{when}: it was\n{was}\nand is now\n{is}");
+    Ok(())
+}
+
 fn strip(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(map) => {

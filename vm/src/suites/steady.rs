@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{ADDRESS, DIR, SERVER, Stage, addresses, agent_pid, changed_nothing, ifcfg, mac, plain_bridge, port_number};
+use super::stage::{ADDRESS, DIR, SERVER, Stage, addresses, agent_pid, changed_nothing, ifcfg, is_as_before, mac, plain_bridge, port_number};
 use crate::guest::{Host, World, eventually, uptime};
 use crate::registry::Test;
 
@@ -118,8 +118,7 @@ fn killed_with_a_lease(world: &mut World) -> anyhow::Result<()> {
     let status = stage.host.json("ovsdp status ovsbr0 --json")?;
     ensure!(status.to_string().contains("172.16.3.140/24") && status.to_string().contains("172.16.3.1"), "the lease was forgotten: {status}");
     stage.host.run("ovsdp down ovsbr0")?;
-    let after = super::stage::snapshot(&stage.host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(&stage.host, &before, "down did not give back what was")?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{agent_pid, changed_nothing, ifcfg, plain_bridge, snapshot};
+use super::stage::{agent_pid, changed_nothing, ifcfg, is_as_before, plain_bridge, snapshot};
 use crate::guest::{Host, World, eventually};
 use crate::peers::OpenVswitch;
 use crate::registry::Test;
@@ -112,8 +112,7 @@ fn each_type(world: &mut World) -> anyhow::Result<()> {
     let shown = switch.run("ovsdp show")?;
     ensure!(shown.stdout.contains("options: {erspan_idx=\"0\", erspan_ver=\"1\", key=\"42\", remote_ip=\"fd00::2\"}\n"), "{shown}");
     switch.run("ovsdp down br0")?;
-    let after = snapshot(&switch)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(&switch, &before, "down did not give back what was")?;
     Ok(())
 }
 
