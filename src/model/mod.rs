@@ -4,6 +4,7 @@
 //! It must not know files, spans, the kernel or what is there already; those are `ifcfg`'s and `plan`'s.
 
 mod address;
+mod bond;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 pub use address::{Addressing, Dhcp, Static};
+pub use bond::{Bond, BondMode, Detect, Lacp, LacpMember, REBALANCE_MIN};
 
 /// Everything a folder of files asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -54,12 +56,18 @@ pub struct Port {
     pub onboot: bool,
     /// The network devices under it: one, or several when it is a bond. Never empty.
     pub interfaces: Vec<Interface>,
+    /// How several interfaces are one. `None` when there is one interface.
+    #[serde(default)]
+    pub bond: Option<Bond>,
+    /// LACP, which a port with one interface may speak too; `None` when it is off.
+    #[serde(default)]
+    pub lacp: Option<Lacp>,
 }
 
 impl Port {
     /// A port with one interface, that is attached without being named.
     pub fn new(interface: Interface) -> Self {
-        Self { onboot: true, interfaces: vec![interface] }
+        Self { onboot: true, interfaces: vec![interface], bond: None, lacp: None }
     }
 }
 
@@ -87,11 +95,14 @@ pub struct Interface {
     pub mtu: Option<u32>,
     /// How it gets its addresses. [`Addressing::None`] on system interfaces: a port carries no address.
     pub addressing: Addressing,
+    /// What LACP says of it, when its port speaks LACP.
+    #[serde(default)]
+    pub lacp: LacpMember,
 }
 
 impl Interface {
     /// An interface that asks for nothing.
     pub fn new(name: IfName, kind: Kind) -> Self {
-        Self { name, kind, mac: None, mtu: None, addressing: Addressing::None }
+        Self { name, kind, mac: None, mtu: None, addressing: Addressing::None, lacp: LacpMember::default() }
     }
 }
