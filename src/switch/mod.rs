@@ -19,10 +19,12 @@
 //!
 //! It depends on `proto` alone (and may on `model`): it must not know sockets, descriptors, clocks, files or the kernel.
 
+pub mod bond;
 mod chain;
 mod decision;
 pub mod fdb;
 mod flows;
+pub mod lacp;
 mod normal;
 mod reserved;
 mod revalidate;

@@ -1,7 +1,9 @@
 //! The learning switch in virtual time, on a datapath made of a list.
 
 mod alloc;
+mod bond;
 mod datapath;
+mod lacp;
 mod property;
 mod restart;
 mod revalidate;
