@@ -2,7 +2,7 @@
 
 use ovsdp_proto::key::{L2, VLAN_PRESENT};
 use ovsdp_proto::nla::{self, TooLong};
-use ovsdp_proto::uapi::key;
+use ovsdp_proto::uapi::{hash_alg, key};
 use ovsdp_proto::{Mac, action};
 use serde::Serialize;
 
@@ -31,6 +31,15 @@ pub struct Learned {
     pub moved: bool,
 }
 
+/// A bucket of a bond that a decision sends packets by: their bytes are the bucket's load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// The bond's port.
+    pub port: PortId,
+    /// The bucket.
+    pub bucket: u8,
+}
+
 /// Why a packet is treated as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -52,6 +61,14 @@ pub enum Reason {
     Reserved,
     /// Dropped: its destination is behind the port it came from.
     SamePort,
+    /// Taken: it is for the port itself, which speaks LACP.
+    Lacp,
+    /// Dropped: it came in by a member of a bond that does not take it now.
+    BondClosed,
+    /// Dropped: it came in by a bond, and its sender is behind another port: the network sent it back.
+    SentBack,
+    /// Sent by the member of a bond that its hash chose.
+    Spread,
     /// Sent to the port its destination is behind.
     Forwarded,
     /// Sent to every other port: the destination is a group.
@@ -72,6 +89,10 @@ impl Reason {
             Self::PartialTag => "dropped: its VLAN tag is cut short",
             Self::Reserved => "dropped: its destination is a reserved group that no bridge forwards",
             Self::SamePort => "dropped: its destination is behind the port it came from",
+            Self::Lacp => "taken: it is for the port itself, which speaks LACP",
+            Self::BondClosed => "dropped: it came in by a member of a bond that does not take it now",
+            Self::SentBack => "dropped: its sender is behind another port, so the network sent it back to the bond",
+            Self::Spread => "sent by the member of the bond that its hash chose",
             Self::Forwarded => "forwarded to the port its destination is behind",
             Self::Group => "flooded: its destination is a group",
             Self::Unknown => "flooded: it is not known where its destination is",
@@ -112,6 +133,8 @@ pub struct Decision {
     /// The MAC table does not have the sender behind this port, and was not told: [`Switch::translate`](super::Switch::translate)
     /// leaves it alone, where an upcall would have learned.
     pub unlearned: bool,
+    /// The buckets of bonds it sends by.
+    pub loads: Vec<Load>,
     /// Why.
     pub reason: Reason,
     /// Whether it may be installed.
@@ -124,6 +147,8 @@ pub(crate) struct Read {
     pub(crate) src: bool,
     pub(crate) dst: bool,
     pub(crate) vid: bool,
+    /// The lowest 8 bits of the hash that was left by an action.
+    pub(crate) bucket: bool,
 }
 
 impl Decision {
@@ -135,9 +160,11 @@ impl Decision {
     /// Forgets what it held, keeps its memory.
     pub(crate) fn clear(&mut self) {
         let (mut actions, mut mask) = (core::mem::take(&mut self.actions), core::mem::take(&mut self.mask));
+        let mut loads = core::mem::take(&mut self.loads);
         actions.clear();
         mask.clear();
-        *self = Self { actions, mask, ..Self::default() };
+        loads.clear();
+        *self = Self { actions, mask, loads, ..Self::default() };
     }
 
     /// Whether the packet is dropped.
@@ -148,6 +175,12 @@ impl Decision {
     /// Appends sending to a datapath port.
     pub(crate) fn output(&mut self, dp_port: u32) {
         action::output(&mut self.actions, dp_port);
+    }
+
+    /// Appends having the datapath hash the packet by layers 3 and 4 and bring it round under a number.
+    pub(crate) fn recirculate(&mut self, recirc_id: u32, basis: u32) {
+        action::hash(&mut self.actions, hash_alg::L4, basis);
+        action::recirc(&mut self.actions, recirc_id);
     }
 
     /// Settles the decision: its reason, and a mask of what was read if it may be installed.
@@ -175,6 +208,9 @@ fn put_mask(out: &mut Vec<u8>, l2: &L2, read: Read) -> Result<(), TooLong> {
     let byte = |on: bool| if on { 0xff } else { 0 };
     let (s, d) = (byte(read.src), byte(read.dst));
     nla::put_u32(out, key::RECIRC_ID, u32::MAX);
+    if read.bucket {
+        nla::put_u32(out, key::DP_HASH, 0xff);
+    }
     nla::put_u32(out, key::IN_PORT, u32::MAX);
     nla::put_array(out, key::ETHERNET, [s, s, s, s, s, s, d, d, d, d, d, d]);
     nla::put_be16(out, key::ETHERTYPE, EXACT);

@@ -19,7 +19,9 @@
 //!
 //! It depends on `proto` alone (and may on `model`): it must not know sockets, descriptors, clocks, files or the kernel.
 
+mod arp;
 pub mod bond;
+mod bundles;
 mod chain;
 mod decision;
 pub mod fdb;
@@ -36,7 +38,8 @@ mod topology;
 mod trace;
 mod ufid;
 
-pub use decision::{Decision, Install, Learned, Reason, Station};
+pub use bundles::{ActiveMember, Bundle, Bundled, NoLacp};
+pub use decision::{Decision, Install, Learned, Load, Reason, Station};
 pub use fdb::FdbEntry;
 pub use flows::{FLOW_LIMIT, Flow, FlowStats, FlowTable, Insert};
 pub use ovsdp_proto::flow::Ufid;

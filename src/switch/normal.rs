@@ -1,7 +1,9 @@
 //! The pipeline: what a standalone Open vSwitch does with every packet (its NORMAL action), step by step.
 //!
-//! 1. Where it came from: a port of a bridge, or dropped.
-//! 2. Admission: a tag cut short or a reserved destination is dropped; else the packet has a VLAN of the bridge.
+//! 1. Where it came from: a port of a bridge, or dropped. What a port's LACP is to hear goes there, and what came round to be
+//!    spread over a bond's members goes to one.
+//! 2. Admission: a tag cut short or a reserved destination is dropped; else the packet has a VLAN of the bridge. A bond drops
+//!    what it must not take.
 //! 3. Learning: the sender is behind this port.
 //! 4. Lookup: to the destination's port; dropped if that is where it came from; to every other port if it is not known.
 //!
@@ -9,15 +11,25 @@
 //! for which every step would read the same. Each step also tells an [`Observer`] what it found, which is how a decision is
 //! traced; for packets that is [`Silent`], and nothing of it is left in the program.
 
+use core::time::Duration;
+
+use ovsdp_proto::Mac;
 use ovsdp_proto::key::{L2, VLAN_PRESENT};
 
-use super::decision::{Decision, Install, Learned, Read, Reason, Station};
+use super::arp;
+use super::bond::{Exit, Verdict};
+use super::bundles::{Bundles, Slot};
+use super::decision::{Decision, Install, Learned, Load, Read, Reason, Station};
 use super::fdb::{Fdb, Learn};
+use super::lacp::SLOW_PROTOCOLS;
 use super::reserved::is_reserved;
-use super::state::{Bridge, Ingress, Switch};
+use super::state::{Bridge, Ingress, Port, Switch};
 use super::steps::{LeftOut, Observer, Silent, Step};
 use super::time::Moment;
 use super::topology::PortId;
+
+/// How long a bond may not move a station that has just said where it is.
+const ARP_LOCK: Duration = Duration::from_secs(5);
 
 /// What to do about the packet's sender.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,6 +75,11 @@ impl Switch {
         }
         let vlan = admit(&l2).ok()?;
         self.expire_in(ingress.bridge, now);
+        match self.verdict(ingress, l2.eth_dst) {
+            Verdict::Drop => return None,
+            Verdict::DropIfMoved if self.sent_back(now, ingress, vlan, &l2, key) => return None,
+            Verdict::DropIfMoved | Verdict::Accept => {}
+        }
         let known = self.bridges[ingress.bridge].fdb.find((vlan, l2.eth_src));
         if known.is_some_and(|known| known.port != ingress.port && known.used >= used) {
             return None;
@@ -77,6 +94,9 @@ impl Switch {
         out.clear();
         let mut read = Read::default();
         let Ok(l2) = L2::parse(key) else { return };
+        if let Some(at) = self.bundles.by_recirc(l2.recirc_id) {
+            return self.spread(at, &l2, out, observer);
+        }
         let ingress = match self.ingress(&l2) {
             Ok(ingress) => ingress,
             Err((reason, install)) => return out.settle(&l2, reason, read, install),
@@ -85,6 +105,9 @@ impl Switch {
         (out.bridge, out.port) = (Some(bridge), Some(ingress.port));
         observer.step(Step::Admitted { bridge, port: ingress.port });
 
+        if self.hears_lacp(ingress, &l2) {
+            return out.settle(&l2, Reason::Lacp, read, Install::No);
+        }
         read.dst = true;
         if is_reserved(l2.eth_dst) {
             return out.settle(&l2, Reason::Reserved, read, Install::Yes);
@@ -96,9 +119,20 @@ impl Switch {
         };
         observer.step(Step::Vlan { vlan, tagged: l2.vlan.is_some() });
 
+        let verdict = self.verdict(ingress, l2.eth_dst);
+        if verdict == Verdict::Drop {
+            return out.settle(&l2, Reason::BondClosed, read, Install::Yes);
+        }
         (read.src, read.vid) = (true, true);
         let station = |mac| Station { bridge, vlan, mac };
         self.expire_in(ingress.bridge, now);
+        // What it says would have to be in the flow's mask: a flow for each pair of addresses, of what is rare.
+        let wary = self.bridges[ingress.bridge].wary && arp::is_broadcast(&l2);
+        let install = if wary { Install::No } else { Install::Yes };
+        if verdict == Verdict::DropIfMoved && self.sent_back(now, ingress, vlan, &l2, key) {
+            out.from = Some(station(l2.eth_src));
+            return out.settle(&l2, Reason::SentBack, read, install);
+        }
         let learn = if l2.eth_src.is_multicast() {
             Learn::Refused
         } else {
@@ -107,6 +141,9 @@ impl Switch {
                 Teach::Yes => {
                     let (learn, learned) = self.learn(now, ingress, vlan, &l2);
                     out.learned = learned;
+                    if wary && ingress.slot.is_none() && arp::is_gratuitous(&l2, key) {
+                        self.bridges[ingress.bridge].fdb.lock((vlan, l2.eth_src), now + ARP_LOCK);
+                    }
                     learn
                 }
                 Teach::No => {
@@ -121,15 +158,51 @@ impl Switch {
         let bridge = &self.bridges[ingress.bridge];
         let reason = if l2.eth_dst.is_multicast() {
             observer.step(Step::Group { destination: l2.eth_dst });
-            flood(bridge, ingress, out, observer);
+            flood(&mut self.bundles, bridge, ingress, (&l2, vlan), out, observer);
             Reason::Group
         } else {
             out.to = Some(station(l2.eth_dst));
             let found = locate(&bridge.fdb, learn, ingress, vlan, &l2);
             observer.step(Step::Station { destination: l2.eth_dst, port: found });
-            self.unicast(ingress, found, out, observer)
+            self.unicast(ingress, found, (&l2, vlan), out, observer)
         };
-        out.settle(&l2, reason, read, Install::Yes);
+        out.settle(&l2, reason, read, install);
+    }
+
+    /// Sends a packet that came round by the member of a bond that its hash chooses.
+    fn spread<O: Observer>(&mut self, at: usize, l2: &L2, out: &mut Decision, observer: &mut O) {
+        let Bundles { all, .. } = &mut self.bundles;
+        let (one, read) = (&mut all[at], Read { bucket: true, ..Read::default() });
+        let exit = one.bond.as_mut().map_or(Exit::Nowhere, |bond| bond.exit_after(l2.dp_hash));
+        let Exit::Bucket { dp_port, bucket } = exit else {
+            return out.settle(l2, Reason::Recirculated, Read::default(), Install::Briefly);
+        };
+        let port = one.port;
+        (out.bridge, out.port) = (Some(self.bridges[one.bridge].id), Some(port));
+        out.output(dp_port);
+        out.loads.push(Load { port, bucket });
+        observer.step(Step::Member { port, exit });
+        out.settle(l2, Reason::Spread, read, Install::Yes);
+    }
+
+    /// Whether a packet is for the LACP of the port it came in by.
+    fn hears_lacp(&self, ingress: Ingress, l2: &L2) -> bool {
+        let speaks = |slot: Slot| self.bundles.all[slot.bundle].lacp.is_some();
+        l2.eth_type == SLOW_PROTOCOLS && l2.vlan.is_none() && ingress.slot.is_some_and(speaks)
+    }
+
+    /// What the bond a packet came in by makes of it, if it is a bond.
+    fn verdict(&self, ingress: Ingress, dst: Mac) -> Verdict {
+        let Some(Slot { bundle, member }) = ingress.slot else { return Verdict::Accept };
+        self.bundles.all[bundle].bond.as_ref().map_or(Verdict::Accept, |bond| bond.admit(member, dst))
+    }
+
+    /// Whether a packet that came in by a bond was sent back by the network: its sender is behind another port. Unless it says
+    /// that it has moved; which is not believed of one that has just said where it is, there.
+    fn sent_back(&self, now: Moment, ingress: Ingress, vlan: u16, l2: &L2, key: &[u8]) -> bool {
+        let (fdb, address) = (&self.bridges[ingress.bridge].fdb, (vlan, l2.eth_src));
+        let elsewhere = fdb.find(address).is_some_and(|found| found.port != ingress.port);
+        elsewhere && (!arp::is_gratuitous(l2, key) || fdb.is_locked(now, address))
     }
 
     /// Which port of which bridge a packet belongs to; else why it is dropped, and whether a flow may do so.
@@ -164,18 +237,24 @@ impl Switch {
     }
 
     /// To the port a station is behind; everywhere when that is not known.
-    fn unicast<O: Observer>(&self, ingress: Ingress, found: Option<PortId>, out: &mut Decision, observer: &mut O) -> Reason {
+    fn unicast<O: Observer>(
+        &mut self,
+        ingress: Ingress,
+        found: Option<PortId>,
+        packet: (&L2, u16),
+        out: &mut Decision,
+        observer: &mut O,
+    ) -> Reason {
         if found == Some(ingress.port) {
             return Reason::SamePort;
         }
-        match found.and_then(|port| Some((port, *self.dp_ports.get(&port)?))) {
-            Some((port, dp_port)) => {
-                out.output(dp_port);
-                observer.step(Step::Output { port });
+        match found.and_then(|port| self.exits.get(&port)) {
+            Some(port) => {
+                send(&mut self.bundles, port, packet, out, observer);
                 Reason::Forwarded
             }
             None => {
-                flood(&self.bridges[ingress.bridge], ingress, out, observer);
+                flood(&mut self.bundles, &self.bridges[ingress.bridge], ingress, packet, out, observer);
                 Reason::Unknown
             }
         }
@@ -202,13 +281,38 @@ fn admit(l2: &L2) -> Result<u16, Reason> {
 }
 
 /// To every port but the one it came from.
-fn flood<O: Observer>(bridge: &Bridge, ingress: Ingress, out: &mut Decision, observer: &mut O) {
+fn flood<O: Observer>(
+    bundles: &mut Bundles,
+    bridge: &Bridge,
+    ingress: Ingress,
+    packet: (&L2, u16),
+    out: &mut Decision,
+    observer: &mut O,
+) {
     for port in &bridge.ports {
         if port.id == ingress.port {
             observer.step(Step::LeftOut { port: port.id, why: LeftOut::CameFrom });
             continue;
         }
-        out.output(port.dp_port);
-        observer.step(Step::Output { port: port.id });
+        send(bundles, port, packet, out, observer);
     }
+}
+
+/// By a port; of a bond, by the member a packet of this VLAN goes out by.
+fn send<O: Observer>(bundles: &mut Bundles, port: &Port, (l2, vlan): (&L2, u16), out: &mut Decision, observer: &mut O) {
+    let Some(bond) = port.bundle.and_then(|at| bundles.bond(at)) else {
+        out.output(port.dp_port);
+        return observer.step(Step::Output { port: port.id });
+    };
+    let exit = bond.exit(l2.eth_src, vlan);
+    match exit {
+        Exit::Nowhere => {}
+        Exit::Port { dp_port } => out.output(dp_port),
+        Exit::Bucket { dp_port, bucket } => {
+            out.output(dp_port);
+            out.loads.push(Load { port: port.id, bucket });
+        }
+        Exit::Recirculate { recirc_id, basis } => out.recirculate(recirc_id, basis),
+    }
+    observer.step(Step::Member { port: port.id, exit });
 }

@@ -227,7 +227,10 @@ impl Revalidator {
         let Some(flow) = flows.at(index) else { return Verdict::Stranger };
         flow.pass = self.pass;
         // Fewer than before: the kernel made the flow anew under the same name.
-        let fresh = counters.packets.checked_sub(flow.packets).unwrap_or(counters.packets);
+        let anew = counters.packets < flow.packets;
+        let since = |now: u64, before: u64| if anew { now } else { now.saturating_sub(before) };
+        let fresh = since(counters.packets, flow.packets);
+        switch.account(now, &flow.loads, since(counters.bytes, flow.bytes));
         (flow.packets, flow.bytes) = (counters.packets, counters.bytes);
         if let Some(used) = counters.used {
             flow.used = flow.used.max(used);

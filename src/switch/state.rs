@@ -4,10 +4,12 @@ use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 use ovsdp_proto::IfName;
 
-use super::decision::Station;
+use super::bundles::{Bundles, Slot};
+use super::decision::{Load, Station};
 use super::fdb::{self, Address, Fdb, FdbEntry, Found, Restored};
 use super::time::Moment;
-use super::topology::{BadTopology, BridgeId, PortId, Topology};
+use super::topology::{self, BadTopology, BridgeId, PortId, Topology};
+use crate::model::BondMode;
 
 /// How many forgotten stations are kept one by one. When there are more, every flow is looked at again instead.
 const FORGOTTEN_MAX: usize = 8192;
@@ -20,6 +22,8 @@ pub(super) struct Bridge {
     /// Every port, the local one among them, by number in the datapath: what a flood goes through.
     pub(super) ports: Vec<Port>,
     pub(super) fdb: Fdb,
+    /// Whether it has a bond that has to tell stations that moved from packets that were sent back.
+    pub(super) wary: bool,
 }
 
 /// A port as the pipeline wants it.
@@ -28,6 +32,8 @@ pub(super) struct Port {
     pub(super) id: PortId,
     pub(super) dp_port: u32,
     pub(super) name: IfName,
+    /// Index into the bundles, when it is one.
+    pub(super) bundle: Option<usize>,
 }
 
 /// Where a packet from a datapath port belongs.
@@ -36,6 +42,8 @@ pub(super) struct Ingress {
     /// Index into [`Switch::bridges`].
     pub(super) bridge: usize,
     pub(super) port: PortId,
+    /// Where among the bundles, when its port is one.
+    pub(super) slot: Option<Slot>,
 }
 
 /// Every bridge of a datapath. One value; whoever shares it between handlers puts a lock round it.
@@ -45,7 +53,8 @@ pub struct Switch {
     pub(super) bridges: Vec<Bridge>,
     pub(super) by_dp_port: HashMap<u32, Ingress, RandomState>,
     /// Where a port is in the datapath, for packets to a learned station.
-    pub(super) dp_ports: HashMap<PortId, u32, RandomState>,
+    pub(super) exits: HashMap<PortId, Port, RandomState>,
+    pub(super) bundles: Bundles,
     last_id: u32,
     outdated: Outdated,
 }
@@ -102,11 +111,12 @@ impl Switch {
         }
         let mut old: HashMap<IfName, Bridge, RandomState> = self.bridges.drain(..).map(|bridge| (bridge.name, bridge)).collect();
         self.by_dp_port.clear();
-        self.dp_ports.clear();
+        self.exits.clear();
+        let mut bundles = self.bundles.take();
         for (index, spec) in topology.bridges.iter().enumerate() {
             let mut bridge = match old.remove(&*spec.name) {
                 Some(bridge) => bridge,
-                None => Bridge { id: BridgeId(self.fresh_id()), name: spec.name, ports: Vec::new(), fdb: Fdb::new(spec.macs) },
+                None => Bridge { id: BridgeId(self.fresh_id()), name: spec.name, ports: Vec::new(), fdb: Fdb::new(spec.macs), wary: false },
             };
             // Every flow is decided again anyway: nothing needs to be told what the table forgets here.
             if bridge.fdb.limits() != spec.macs {
@@ -114,14 +124,22 @@ impl Switch {
                 bridge.fdb.expire(now, &mut |_| {});
             }
             let before: HashMap<IfName, PortId, RandomState> = bridge.ports.drain(..).map(|port| (port.name, port.id)).collect();
-            for (name, dp_port) in spec.all_ports() {
+            bridge.wary = false;
+            for topology::Port { name, dp_port, bundle: made_of } in spec.every_port() {
                 let id = before.get(&*name).copied().unwrap_or_else(|| PortId(self.fresh_id()));
-                bridge.ports.push(Port { id, dp_port, name });
-                self.by_dp_port.insert(dp_port, Ingress { bridge: index, port: id });
-                self.dp_ports.insert(id, dp_port);
+                let bundle = made_of.as_ref().map(|made_of| self.bundles.add(now, bundles.remove(&id), (index, spec.name), (id, name), made_of));
+                let port = Port { id, dp_port, name, bundle };
+                bridge.ports.push(port);
+                self.exits.insert(id, port);
+                let numbers = topology::Port { name, dp_port, bundle: made_of };
+                for (member, number) in numbers.numbers().enumerate() {
+                    let slot = bundle.map(|bundle| Slot { bundle, member });
+                    self.by_dp_port.insert(number, Ingress { bridge: index, port: id, slot });
+                }
+                bridge.wary |= numbers.bundle.and_then(|bundle| bundle.bond).is_some_and(|bond| bond.mode == BondMode::BalanceSlb);
             }
             bridge.ports.sort_by_key(|port| port.dp_port);
-            for gone in before.values().filter(|id| !self.dp_ports.contains_key(*id)) {
+            for gone in before.values().filter(|id| !self.exits.contains_key(*id)) {
                 bridge.fdb.forget_port(*gone, &mut |_| {});
             }
             self.bridges.push(bridge);
@@ -129,6 +147,28 @@ impl Switch {
         self.topology = topology;
         self.outdated.all();
         Ok(true)
+    }
+
+    /// Notes that every flow must be decided again.
+    pub(super) fn outdate_all(&mut self) {
+        self.outdated.all();
+    }
+
+    /// Has the topology in force say what a bundle's device has become, so that it equals the next one that says so.
+    pub(super) fn note_carrier(&mut self, device: &str, up: bool) {
+        let ports = self.topology.bridges.iter_mut().flat_map(|bridge| &mut bridge.ports);
+        let members = ports.filter_map(|port| port.bundle.as_mut()).flat_map(|bundle| &mut bundle.members);
+        members.filter(|member| *member.name == *device).for_each(|member| member.carrier = up);
+    }
+
+    /// Credits bonds with bytes that were sent by these buckets.
+    pub(super) fn account(&mut self, now: Moment, loads: &[Load], bytes: u64) {
+        for Load { port, bucket } in loads {
+            let bundle = self.exits.get(port).and_then(|port| port.bundle);
+            if let Some(bond) = bundle.and_then(|at| self.bundles.bond(at)).filter(|_| bytes > 0) {
+                bond.account(now, *bucket, bytes);
+            }
+        }
     }
 
     /// Lets silent stations go, in every bridge. A packet does so for its own bridge; this is for a quiet network.
@@ -170,18 +210,32 @@ impl Switch {
 
     /// A port's name.
     pub fn port_name(&self, id: PortId) -> Option<IfName> {
-        let ingress = self.by_dp_port.get(self.dp_ports.get(&id)?)?;
-        self.bridges[ingress.bridge].ports.iter().find(|port| port.id == id).map(|port| port.name)
+        self.exits.get(&id).map(|port| port.name)
     }
 
-    /// A port's number in the datapath.
+    /// A port's number in the datapath; that of its first member when it is a bundle.
     pub fn dp_port(&self, id: PortId) -> Option<u32> {
-        self.dp_ports.get(&id).copied()
+        self.exits.get(&id).map(|port| port.dp_port)
     }
 
-    /// The number in the datapath of a bridge's port that a person calls so: by its name, or `LOCAL`.
+    /// The number in the datapath of a bridge's device that a person calls so: by its name, or `LOCAL`.
     pub fn port_number(&self, bridge: &str, word: &str) -> Option<u32> {
-        self.bridges[self.index_of(bridge)?].port(word).map(|port| port.dp_port)
+        let index = self.index_of(bridge)?;
+        let member = || self.numbered(index).find(|(_, name)| **name == *word).map(|(number, _)| number);
+        self.bridges[index].port(word).filter(|port| port.bundle.is_none()).map(|port| port.dp_port).or_else(member)
+    }
+
+    /// Every number a bridge has in the datapath, with its device's name: a bond's members, not the bond.
+    pub(super) fn numbered(&self, bridge: usize) -> impl Iterator<Item = (u32, IfName)> {
+        self.bridges[bridge].ports.iter().flat_map(|port| {
+            let members = port.bundle.into_iter().flat_map(|at| self.bundles.members(at));
+            members.chain(port.bundle.is_none().then_some((port.dp_port, port.name)))
+        })
+    }
+
+    /// The name of the device with this number in the datapath.
+    pub(super) fn member_name(&self, dp_port: u32) -> Option<IfName> {
+        self.numbered(self.by_dp_port.get(&dp_port)?.bridge).find(|(number, _)| *number == dp_port).map(|(_, name)| name)
     }
 
     /// Every MAC table as values that survive a restart: each bridge's static addresses, then its least recently used first.

@@ -2,6 +2,7 @@
 
 use ovsdp_proto::Mac;
 
+use super::bond::Exit;
 use super::fdb::Learn;
 use super::topology::{BridgeId, PortId};
 
@@ -51,6 +52,13 @@ pub enum Step {
     Output {
         /// The port.
         port: PortId,
+    },
+    /// It goes out by a bond.
+    Member {
+        /// The bond's port.
+        port: PortId,
+        /// By which member.
+        exit: Exit,
     },
     /// It goes everywhere but there.
     LeftOut {

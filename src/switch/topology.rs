@@ -8,6 +8,7 @@ use hashbrown::HashSet;
 use ovsdp_proto::IfName;
 use serde::{Deserialize, Serialize};
 
+use super::bundles::Bundle;
 use super::fdb;
 
 /// A bridge's handle: the same as long as a bridge of that name exists without interruption, then never used again.
@@ -44,8 +45,18 @@ pub struct Bridge {
 pub struct Port {
     /// Its name.
     pub name: IfName,
-    /// Its number in the datapath.
+    /// Its number in the datapath; that of its first member when it is a bundle.
     pub dp_port: u32,
+    /// What it is made of, when it is more than one device or speaks LACP.
+    pub bundle: Option<Bundle>,
+}
+
+impl Port {
+    /// Every number it has in the datapath.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u32> {
+        let members = self.bundle.iter().flat_map(|bundle| bundle.members.iter().map(|member| member.dp_port));
+        members.chain(self.bundle.is_none().then_some(self.dp_port))
+    }
 }
 
 impl Bridge {
@@ -57,7 +68,16 @@ impl Bridge {
     /// The same with one more port.
     #[must_use]
     pub fn port(mut self, name: IfName, dp_port: u32) -> Self {
-        self.ports.push(Port { name, dp_port });
+        self.ports.push(Port { name, dp_port, bundle: None });
+        self
+    }
+
+    /// The same with one more port, that is a bundle; without a member it is left out.
+    #[must_use]
+    pub fn bundle(mut self, name: IfName, bundle: Bundle) -> Self {
+        if let Some(first) = bundle.members.first() {
+            self.ports.push(Port { name, dp_port: first.dp_port, bundle: Some(bundle) });
+        }
         self
     }
 
@@ -78,6 +98,11 @@ impl Bridge {
     /// Every port's name and number, the local one first.
     pub(crate) fn all_ports(&self) -> impl Iterator<Item = (IfName, u32)> {
         core::iter::once((self.name, self.local)).chain(self.ports.iter().map(|port| (port.name, port.dp_port)))
+    }
+
+    /// Every port, the local one first.
+    pub(super) fn every_port(&self) -> impl Iterator<Item = Port> {
+        core::iter::once(Port { name: self.name, dp_port: self.local, bundle: None }).chain(self.ports.iter().cloned())
     }
 }
 
@@ -118,11 +143,11 @@ impl Topology {
                 return Err(BadTopology::BridgeTwice(bridge.name));
             }
             ports.clear();
-            for (name, number) in bridge.all_ports() {
-                if !ports.insert(name) {
-                    return Err(BadTopology::PortTwice(bridge.name, name));
+            for port in bridge.every_port() {
+                if !ports.insert(port.name) {
+                    return Err(BadTopology::PortTwice(bridge.name, port.name));
                 }
-                if !numbers.insert(number) {
+                if let Some(number) = port.numbers().find(|number| !numbers.insert(*number)) {
                     return Err(BadTopology::NumberTwice(number));
                 }
             }

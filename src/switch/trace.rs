@@ -12,6 +12,7 @@ use ovsdp_proto::nla::{self, Attrs, TooLong};
 use ovsdp_proto::text::{ParseError, ParseReason, Style};
 use ovsdp_proto::uapi::key;
 
+use super::bond::Exit;
 use super::decision::{Decision, Install, Reason};
 use super::fdb::Learn;
 use super::state::Switch;
@@ -125,13 +126,14 @@ impl Switch {
         let index = self.index_of(bridge).ok_or(Untraceable::NoBridge)?;
         let key = key_of(flow, &|word| self.port_number(bridge, word))?;
         let in_port = L2::parse(&key).ok().and_then(|l2| l2.in_port).ok_or(Untraceable::NoInPort)?;
-        if !self.bridges[index].ports.iter().any(|port| port.dp_port == in_port) {
+        if self.by_dp_port.get(&in_port).is_none_or(|ingress| ingress.bridge != index) {
             return Err(Untraceable::NoPort(in_port.to_string()));
         }
         let mut decision = Decision::new();
         let steps = self.trace(now, &key, &mut decision);
 
-        let name = |number| self.bridges[index].ports.iter().find(|port| port.dp_port == number).map(|port| port.name.as_str());
+        let names_by_number: Vec<(u32, IfName)> = self.numbered(index).collect();
+        let name = |number| names_by_number.iter().find(|(of, _)| *of == number).map(|(_, name)| name.as_str());
         let style = Style { names: if names { Some(&name) } else { None }, verbose: false };
         let teller = Teller { switch: self, numbers: !names };
         let text = |append: &dyn Fn(&mut Vec<u8>)| {
@@ -175,6 +177,7 @@ impl Teller<'_> {
             Step::Station { destination, port: None } => ("lookup", format!("{destination} is not in the MAC table: to every other port")),
             Step::Station { destination, port: Some(port) } => ("lookup", format!("{destination} is behind {}", self.port(port))),
             Step::Output { port } => ("output", format!("to {}", self.port(port))),
+            Step::Member { port, exit } => ("output", self.tell_exit(port, exit)),
             Step::LeftOut { port, why } => {
                 let why = match why {
                     LeftOut::CameFrom => "the packet came in by it",
@@ -195,6 +198,17 @@ impl Teller<'_> {
             Learn::New { evicted: Some((vlan, mac)) } => {
                 format!("{sender} would be learned behind this port, and {mac} in VLAN {vlan} be forgotten: the table is full")
             }
+        }
+    }
+
+    fn tell_exit(&self, port: PortId, exit: Exit) -> String {
+        let bond = self.switch.port_name(port).map_or_else(|| "a bond that is gone".to_owned(), |name| name.to_string());
+        let member = |dp_port| PortText(self.switch.member_name(dp_port), Some(dp_port).filter(|_| self.numbers));
+        match exit {
+            Exit::Nowhere => format!("not to {bond}: none of its members takes it"),
+            Exit::Port { dp_port } => format!("to {bond}, by its active member {}", member(dp_port)),
+            Exit::Bucket { dp_port, bucket } => format!("to {bond}, by {}, which has bucket {bucket}", member(dp_port)),
+            Exit::Recirculate { .. } => format!("to {bond}, by the member that its hash over layers 3 and 4 chooses when it comes round"),
         }
     }
 
