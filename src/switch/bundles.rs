@@ -178,7 +178,14 @@ impl Bundles {
     }
 
     /// Puts a bundle in force: what it was before, brought to what is asked of it now. Returns its place.
-    pub(super) fn add(&mut self, now: Moment, before: Option<One>, (bridge, bridge_name): (usize, IfName), (port, name): (PortId, IfName), spec: &Bundle) -> usize {
+    pub(super) fn add(
+        &mut self,
+        now: Moment,
+        before: Option<One>,
+        (bridge, bridge_name): (usize, IfName),
+        (port, name): (PortId, IfName),
+        spec: &Bundle,
+    ) -> usize {
         let recirc_id = self.recirc_id(&bridge_name, &name);
         let found = self.remembered.iter().find(|active| active.bridge == bridge_name && active.port == name);
         let active = found.map(|active| active.mac);
@@ -194,7 +201,8 @@ impl Bundles {
     /// The number packets of a bond come round by: made of its name, so that the agent after this one finds its own flows.
     fn recirc_id(&self, bridge: &str, port: &str) -> u32 {
         // FNV-1a; of 31 bits, because it is printed as a signed number. 0 is a packet that has not been round.
-        let hash = bridge.bytes().chain([0]).chain(port.bytes()).fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let hash =
+            bridge.bytes().chain([0]).chain(port.bytes()).fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         let mut id = (hash & 0x7fff_ffff).max(1);
         while self.by_recirc.contains_key(&id) {
             id = (id + 1).min(0x7fff_ffff) % 0x7fff_ffff + 1;

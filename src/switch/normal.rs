@@ -237,14 +237,7 @@ impl Switch {
     }
 
     /// To the port a station is behind; everywhere when that is not known.
-    fn unicast<O: Observer>(
-        &mut self,
-        ingress: Ingress,
-        found: Option<PortId>,
-        packet: (&L2, u16),
-        out: &mut Decision,
-        observer: &mut O,
-    ) -> Reason {
+    fn unicast<O: Observer>(&mut self, ingress: Ingress, found: Option<PortId>, packet: (&L2, u16), out: &mut Decision, observer: &mut O) -> Reason {
         if found == Some(ingress.port) {
             return Reason::SamePort;
         }
@@ -281,14 +274,7 @@ fn admit(l2: &L2) -> Result<u16, Reason> {
 }
 
 /// To every port but the one it came from.
-fn flood<O: Observer>(
-    bundles: &mut Bundles,
-    bridge: &Bridge,
-    ingress: Ingress,
-    packet: (&L2, u16),
-    out: &mut Decision,
-    observer: &mut O,
-) {
+fn flood<O: Observer>(bundles: &mut Bundles, bridge: &Bridge, ingress: Ingress, packet: (&L2, u16), out: &mut Decision, observer: &mut O) {
     for port in &bridge.ports {
         if port.id == ingress.port {
             observer.step(Step::LeftOut { port: port.id, why: LeftOut::CameFrom });

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use ovsdp::switch::{Counters, Decision, Insert, Install, Learned, Moment, Pass, Policy, Revalidator, Seed, Switch, Topology, Ufid, Verdict};
+use ovsdp::switch::{Counters, Decision, Insert, Install, Learned, Moment, Pass, Policy, Reason, Revalidator, Seed, Switch, Topology, Ufid, Verdict};
 use ovsdp_proto::Mac;
 use ovsdp_proto::key::{KeyBuf, L2, VLAN_PRESENT};
 use ovsdp_proto::nla::{self, Attrs};
@@ -28,8 +28,13 @@ fn be16(bytes: &[u8], at: usize) -> Option<u16> {
 
 /// The key of a frame that came in by `port`, fields that nobody reads among it.
 pub(super) fn key_of(port: u32, frame: &[u8]) -> Vec<u8> {
+    key_after(port, frame, 0, 0)
+}
+
+/// The same of a frame that went round by `recirc_id` with a hash.
+fn key_after(port: u32, frame: &[u8], recirc_id: u32, dp_hash: u32) -> Vec<u8> {
     let mut buf = KeyBuf::new();
-    buf.recirc_id(0).dp_hash(0).priority(0).in_port(port).skb_mark(0);
+    buf.recirc_id(recirc_id).dp_hash(dp_hash).priority(0).in_port(port).skb_mark(0);
     buf.ethernet(Mac(frame[6..12].try_into().unwrap()), Mac(frame[..6].try_into().unwrap()));
     let mut bytes = buf.as_bytes().to_vec();
     put_type(&mut bytes, frame, 12, 0);
@@ -67,7 +72,7 @@ fn put_type(out: &mut Vec<u8>, frame: &[u8], at: usize, depth: u32) {
 }
 
 /// What a flow can match on of a layer-2 key, all of it as numbers.
-type Fields = [u64; 9];
+type Fields = [u64; 10];
 
 fn fields(key: &[u8]) -> Fields {
     let l2 = L2::parse(key).unwrap();
@@ -76,7 +81,7 @@ fn fields(key: &[u8]) -> Fields {
     let tci = |vlan: Option<ovsdp_proto::key::Vlan>| vlan.map_or(0, |vlan| u64::from(vlan.tci));
     let port = l2.in_port.map_or(u64::MAX, u64::from);
     let (src, dst) = (l2.eth_src.as_u64(), l2.eth_dst.as_u64());
-    [u64::from(l2.recirc_id), port, src, dst, u64::from(l2.eth_type), tpid(outer), tci(outer), tpid(inner), tci(inner)]
+    [u64::from(l2.recirc_id), port, src, dst, u64::from(l2.eth_type), tpid(outer), tci(outer), tpid(inner), tci(inner), u64::from(l2.dp_hash)]
 }
 
 /// The mask the kernel makes of `mask` for `key`, or why it refuses it.
@@ -87,7 +92,7 @@ pub(super) fn kernel_mask(key: &[u8], mask: &[u8]) -> Result<Fields, &'static st
         return Err("a VLAN attribute unexpected, or no flow of this frame");
     }
     // "Always match on tci."
-    let mut made = [0, 0, 0, 0, 0, 0, ALL, 0, ALL];
+    let mut made = [0, 0, 0, 0, 0, 0, ALL, 0, ALL, 0];
     let mut level = mask;
     for (place, tag) in [l2.vlan, l2.inner_vlan, None].into_iter().enumerate() {
         let attrs = Attrs::new(level);
@@ -96,6 +101,7 @@ pub(super) fn kernel_mask(key: &[u8], mask: &[u8]) -> Result<Fields, &'static st
         let tci = attrs.find(key::VLAN).and_then(|attr| attr.be16());
         if place == 0 {
             made[0] = attrs.find(key::RECIRC_ID).and_then(|attr| attr.u32()).map_or(0, u64::from);
+            made[9] = attrs.find(key::DP_HASH).and_then(|attr| attr.u32()).map_or(0, u64::from);
             made[1] = if attrs.find(key::IN_PORT).is_some() { ALL } else { 0 };
             if let Some(ethernet) = attrs.find(key::ETHERNET).and_then(|attr| attr.array::<12>()) {
                 made[2] = Mac(ethernet[..6].try_into().unwrap()).as_u64();
@@ -139,7 +145,7 @@ pub(super) struct KernelFlow {
 
 impl KernelFlow {
     fn matches(&self, packet: &Fields) -> bool {
-        (0..9).all(|at| packet[at] & self.made[at] == self.fields[at] & self.made[at])
+        (0..10).all(|at| packet[at] & self.made[at] == self.fields[at] & self.made[at])
     }
 }
 
@@ -151,6 +157,11 @@ pub(super) fn outputs(actions: &[u8]) -> Vec<u32> {
             attr.u32().unwrap()
         })
         .collect()
+}
+
+/// What the datapath computes over a frame's layers 3 and 4: any function of what is in them will do.
+fn hash(frame: &[u8], basis: u32) -> u32 {
+    frame[12..].iter().fold(basis, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193).rotate_left(5)).max(1)
 }
 
 /// An agent and its datapath.
@@ -182,10 +193,36 @@ impl Agent {
 
     /// A frame comes in by `port`. Returns the ports it goes out by.
     pub(super) fn packet(&mut self, port: u32, frame: &[u8]) -> Vec<u32> {
-        let key = key_of(port, frame);
+        self.pass(port, frame, 0, 0)
+    }
+
+    /// One pass of a frame through the datapath, and those its actions ask for.
+    fn pass(&mut self, port: u32, frame: &[u8], recirc_id: u32, dp_hash: u32) -> Vec<u32> {
+        let actions = self.actions(port, frame, recirc_id, dp_hash);
+        let (mut out, mut dp_hash) = (Vec::new(), dp_hash);
+        for attr in Attrs::new(&actions) {
+            match attr.kind() {
+                action::OUTPUT => out.push(attr.u32().unwrap()),
+                action::HASH => {
+                    let [0, 0, 0, 0, b0, b1, b2, b3] = attr.array::<8>().unwrap() else { panic!("not by layers 3 and 4") };
+                    dp_hash = hash(frame, u32::from_ne_bytes([b0, b1, b2, b3]));
+                }
+                action::RECIRC => {
+                    assert_eq!(recirc_id, 0, "round and round");
+                    out.extend(self.pass(port, frame, attr.u32().unwrap(), dp_hash));
+                }
+                other => panic!("action {other}"),
+            }
+        }
+        out
+    }
+
+    /// What is done to a frame: by a flow, or by the switch.
+    fn actions(&mut self, port: u32, frame: &[u8], recirc_id: u32, dp_hash: u32) -> Vec<u8> {
+        let key = key_after(port, frame, recirc_id, dp_hash);
         let packet = fields(&key);
         let mut hits = self.kernel.values_mut().filter(|flow| flow.matches(&packet));
-        let Some(flow) = hits.next() else { return self.upcall(&key) };
+        let Some(flow) = hits.next() else { return self.upcall(port, &key, frame) };
         // A drop for a port that left its bridge may overlap flows of before, until a pass deletes those.
         assert!(!self.strict || hits.next().is_none(), "two flows match one packet");
         flow.counters.packets += 1;
@@ -194,14 +231,14 @@ impl Agent {
         let (actions, mask) = (flow.actions.clone(), flow.mask.clone());
         if self.strict {
             self.switch.translate(self.now, &key, &mut self.decision);
-            assert_eq!(outputs(&actions), outputs(&self.decision.actions), "{:?}", self.decision.reason);
+            assert_eq!(actions, self.decision.actions, "{:?}", self.decision.reason);
             assert_eq!(mask, self.decision.mask);
             assert!(!self.decision.unlearned, "the sender would have been learned");
         }
-        outputs(&actions)
+        actions
     }
 
-    fn upcall(&mut self, key: &[u8]) -> Vec<u32> {
+    fn upcall(&mut self, port: u32, key: &[u8], frame: &[u8]) -> Vec<u8> {
         self.upcalls += 1;
         let mut decision = std::mem::take(&mut self.decision);
         self.switch.upcall(self.now, key, &mut decision);
@@ -215,9 +252,12 @@ impl Agent {
             Insert::NotInstalled => {}
         }
         self.flows.settle(&mut self.switch);
-        let out = outputs(&decision.actions);
+        if decision.reason == Reason::Lacp {
+            self.switch.receive_lacp(self.now, port, frame);
+        }
+        let actions = decision.actions.clone();
         self.decision = decision;
-        out
+        actions
     }
 
     fn delete_outdated(&mut self, learned: &Learned) {

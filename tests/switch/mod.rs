@@ -2,6 +2,7 @@
 
 mod alloc;
 mod bond;
+mod bundles;
 mod datapath;
 mod lacp;
 mod property;
