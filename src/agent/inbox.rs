@@ -11,7 +11,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use ovsdp_proto::IfName;
 
 use super::shared::Shared;
-use super::{status, tables};
+use super::{appctl, status, tables};
 use crate::ctl::api::{Progress, Stage};
 use crate::ctl::service::{Inbox, Request};
 use crate::dhcp;
@@ -122,6 +122,10 @@ impl Inbox for Front {
             }
             Request::Trace(of, reply) => {
                 let _ = reply.send(tables::trace(&self.shared, &of));
+                Ok(())
+            }
+            Request::Appctl(words, reply) => {
+                let _ = reply.send(appctl::run(&self.shared, &words));
                 Ok(())
             }
             Request::Metrics(reply) => {

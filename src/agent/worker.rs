@@ -14,7 +14,7 @@ use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
 use super::leases::{self, Asker, Leases};
 use super::shared::Shared;
-use super::{adopt, log, topology};
+use super::{adopt, bundles, log, topology};
 use crate::ctl::api::{Progress, Stage};
 use crate::ctl::service::{Change, Lines, Request};
 use crate::dhcp;
@@ -45,8 +45,19 @@ impl Worker {
         let (links, datapaths) = (rtnl::Events::open()?, dp::Events::open(dp.families())?);
         let rtnl = Rtnl::open()?;
         let losses = shared.counters.losses.place();
-        let hands =
-            Hands { run, rtnl, dp, upcalls, shared, leases, orders, pending: Vec::new(), places: topology::Places::new(), attached: BTreeSet::new() };
+        let hands = Hands {
+            run,
+            rtnl,
+            dp,
+            upcalls,
+            shared,
+            leases,
+            orders,
+            pending: Vec::new(),
+            places: topology::Places::new(),
+            attached: BTreeSet::new(),
+            bundled: BTreeSet::new(),
+        };
         Ok(Self { hands, links, datapaths, losses })
     }
 
@@ -67,6 +78,7 @@ impl Worker {
         for lease in hands.shared.memory().clone().bridges.values().flat_map(|bridge| bridge.leases.values()) {
             hands.leases.note(lease);
         }
+        bundles::restore(&hands.run, &hands.shared);
         hands.places = topology::places(&hands.shared.memory());
         let datapath = hands.dp.datapath(&system()?)?;
         hands.refresh()?;

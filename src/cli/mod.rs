@@ -2,6 +2,7 @@
 //!
 //! A command here reads files and the kernel and asks the agent; it changes nothing itself, and nothing may import it.
 
+mod appctl;
 mod args;
 mod change;
 mod check;
@@ -78,6 +79,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Metrics(args) => metrics::run(&run, &args),
         Command::Check(args) => return check::run(args),
         Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
+        Command::Appctl { words } => appctl::run(&run, &words),
         Command::Flow { command } => flow::run(command),
         Command::Ifcfg { command } => ifcfg::run(command),
         Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),

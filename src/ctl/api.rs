@@ -161,6 +161,13 @@ pub struct FdbStats {
     pub tables: Vec<FdbCounts>,
 }
 
+/// What a command prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct Printed {
+    /// The text, with its line ends.
+    pub text: String,
+}
+
 /// One step of a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
 pub struct TraceStep {

@@ -91,6 +91,8 @@ pub enum Request {
     FdbStats(Option<String>, Answer<FdbStats>),
     /// Say how a packet would be treated.
     Trace(TraceOf, Answer<Trace>),
+    /// Carry out a command of `ovs-appctl`; answered with what it prints.
+    Appctl(Vec<String>, Answer<String>),
     /// Say what the agent measures of itself.
     Metrics(oneshot::Sender<AgentMetrics>),
 }
@@ -104,6 +106,7 @@ impl fmt::Debug for Request {
             Self::FdbChange(change, _) => f.debug_tuple("FdbChange").field(change).finish(),
             Self::FdbStats(bridge, _) => f.debug_tuple("FdbStats").field(bridge).finish(),
             Self::Trace(of, _) => f.debug_tuple("Trace").field(of).finish(),
+            Self::Appctl(words, _) => f.debug_tuple("Appctl").field(words).finish(),
             Self::Metrics(_) => f.write_str("Metrics"),
         }
     }
@@ -182,7 +185,7 @@ mod interface {
     use zlink::Reply;
 
     use super::super::api::{
-        AgentStatus, ApiError, BridgeStatus, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, LeaseStatus, Progress, Stage, Trace, TraceStep,
+        AgentStatus, ApiError, BridgeStatus, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, LeaseStatus, Printed, Progress, Stage, Trace, TraceStep,
     };
     use super::super::metrics::{AgentMetrics, Losses, Timing};
     use super::{Change, FdbChange, Request, Service, TraceOf, gone};
@@ -194,7 +197,7 @@ mod interface {
         version = env!("CARGO_PKG_VERSION"),
         url = env!("CARGO_PKG_REPOSITORY"),
         types = [
-            Progress, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Stage, Timing,
+            Progress, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Printed, Stage, Timing,
             Losses, AgentMetrics
         ]
     )]
@@ -247,6 +250,11 @@ mod interface {
         /// Nothing is learned.
         async fn trace(&self, bridge: String, flow: String, names: bool) -> Result<Trace, ApiError> {
             self.ask(|answer| Request::Trace(TraceOf { bridge, flow, names }, answer)).await
+        }
+
+        /// Carry out a command of `ovs-appctl` about bonds or LACP, `words` its name and arguments; answered with what it prints.
+        async fn appctl(&self, words: Vec<String>) -> Result<Printed, ApiError> {
+            self.ask(|answer| Request::Appctl(words, answer)).await.map(|text| Printed { text })
         }
 
         /// How long the agent's work took, and what its netlink sockets lost.

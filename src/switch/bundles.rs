@@ -7,6 +7,7 @@ use core::fmt;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
+use ovsdp_proto::key::L2;
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
@@ -67,15 +68,17 @@ pub(super) struct Slot {
     pub(super) member: usize,
 }
 
-/// The member of a bond that was active, by its address: what outlives a restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ActiveMember {
+/// What of a bundle outlives a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
     /// The bridge.
     pub bridge: IfName,
-    /// The bond.
+    /// The port.
     pub port: IfName,
-    /// The member's address.
-    pub mac: Mac,
+    /// The address of the bond's active member.
+    pub active: Option<Mac>,
+    /// The members whose partners speak, and what those say of themselves.
+    pub partners: Vec<(IfName, lacp::Info)>,
 }
 
 /// One port's state.
@@ -92,8 +95,8 @@ pub(super) struct One {
 
 impl One {
     /// Brings bond and LACP to what is asked of them now.
-    fn follow(&mut self, now: Moment, spec: &Bundle, recirc_id: u32, active: Option<Mac>) {
-        let name = self.name;
+    fn follow(&mut self, now: Moment, spec: &Bundle, recirc_id: u32, remembered: Option<&Remembered>) {
+        let (name, fresh) = (self.name, self.lacp.is_none());
         match (spec.lacp, &mut self.lacp) {
             (None, lacp) => *lacp = None,
             (Some(settings), Some(lacp)) => lacp.configure(settings),
@@ -101,6 +104,9 @@ impl One {
         }
         if let Some(lacp) = &mut self.lacp {
             lacp.set_members(now, spec.members.iter().map(|member| (member.to_lacp(), member.carrier)));
+            for (member, partner) in remembered.into_iter().flat_map(|before| &before.partners).filter(|_| fresh) {
+                lacp.remember(now, member, *partner);
+            }
         }
         let status = self.status();
         let Self { lacp, bond, .. } = self;
@@ -109,6 +115,7 @@ impl One {
             Some(asked) => {
                 let fallback_ab = spec.lacp.is_some_and(|lacp| lacp.fallback_ab);
                 let settings = bond::Settings { bond: asked.clone(), fallback_ab, recirc_id };
+                let active = remembered.and_then(|before| before.active);
                 let bond = bond.get_or_insert_with(|| Bond::new(now, name, settings.clone(), active));
                 bond.configure(now, settings);
                 // Before its members come: they are not to carry packets that LACP has not agreed on.
@@ -166,8 +173,8 @@ impl One {
 pub(super) struct Bundles {
     pub(super) all: Vec<One>,
     by_recirc: HashMap<u32, usize, RandomState>,
-    /// Of an earlier run, for bonds that are yet to come.
-    remembered: Vec<ActiveMember>,
+    /// Of an earlier run, for those that are yet to come.
+    remembered: Vec<Remembered>,
 }
 
 impl Bundles {
@@ -187,12 +194,12 @@ impl Bundles {
         spec: &Bundle,
     ) -> usize {
         let recirc_id = self.recirc_id(&bridge_name, &name);
-        let found = self.remembered.iter().find(|active| active.bridge == bridge_name && active.port == name);
-        let active = found.map(|active| active.mac);
+        let found = self.remembered.iter().position(|before| before.bridge == bridge_name && before.port == name);
+        let remembered = found.map(|at| self.remembered.swap_remove(at));
         let fresh = || One { bridge, port, name, members: Vec::new(), bond: None, lacp: None };
         let mut one = before.unwrap_or_else(fresh);
         one.bridge = bridge;
-        one.follow(now, spec, recirc_id, active);
+        one.follow(now, spec, recirc_id, remembered.as_ref());
         self.by_recirc.insert(recirc_id, self.all.len());
         self.all.push(one);
         self.all.len() - 1
@@ -254,10 +261,12 @@ impl Switch {
         changed
     }
 
-    /// Takes a packet that [`upcall`](Self::upcall) gave the reason [`Lacp`](super::Reason::Lacp): a whole frame, by the
-    /// port it came in by. Then [`run_bundles`](Self::run_bundles).
-    pub fn receive_lacp(&mut self, now: Moment, dp_port: u32, frame: &[u8]) {
-        let Some(Slot { bundle, member }) = self.by_dp_port.get(&dp_port).and_then(|ingress| ingress.slot) else { return };
+    /// Takes a packet that [`upcall`](Self::upcall) gave the reason [`Lacp`](super::Reason::Lacp): its key and the whole
+    /// frame. Then [`run_bundles`](Self::run_bundles).
+    pub fn receive_lacp(&mut self, now: Moment, key: &[u8], frame: &[u8]) {
+        let dp_port = L2::parse(key).ok().and_then(|l2| l2.in_port);
+        let slot = dp_port.and_then(|dp_port| self.by_dp_port.get(&dp_port)).and_then(|ingress| ingress.slot);
+        let Some(Slot { bundle, member }) = slot else { return };
         let Some(One { members, lacp: Some(lacp), .. }) = self.bundles.all.get_mut(bundle) else { return };
         let Some(member) = members.get(member) else { return };
         // What is wrong with it the machine counts; a carrier that is late will be told.
@@ -298,18 +307,21 @@ impl Switch {
         self.bundles.all.iter().filter_map(One::next).min()
     }
 
-    /// Every bond's active member.
-    pub fn active_members(&self) -> Vec<ActiveMember> {
-        let active = |one: &One| {
-            let mac = one.bond.as_ref()?.active_mac()?;
-            Some(ActiveMember { bridge: self.bridges[one.bridge].name, port: one.name, mac })
+    /// What of the bundles outlives a restart.
+    pub fn remember_bundles(&self) -> Vec<Remembered> {
+        let remembered = |one: &One| Remembered {
+            bridge: self.bridges[one.bridge].name,
+            port: one.name,
+            active: one.bond.as_ref().and_then(Bond::active_mac),
+            partners: one.lacp.iter().flat_map(Lacp::partners).collect(),
         };
-        self.bundles.all.iter().filter_map(active).collect()
+        self.bundles.all.iter().map(remembered).collect()
     }
 
-    /// Has bonds that are yet to come begin with the member that was active before.
-    pub fn remember_active_members(&mut self, active: Vec<ActiveMember>) {
-        self.bundles.remembered = active;
+    /// Has bundles that are yet to come begin where an earlier run was: the same member is active, and partners that spoke are
+    /// believed to speak still, for as long as one may be silent. Call it before [`set_topology`](Self::set_topology).
+    pub fn restore_bundles(&mut self, remembered: Vec<Remembered>) {
+        self.bundles.remembered = remembered;
     }
 
     /// What `bond/show` says of one bond, or of all.

@@ -38,7 +38,7 @@ mod topology;
 mod trace;
 mod ufid;
 
-pub use bundles::{ActiveMember, Bundle, Bundled, NoLacp};
+pub use bundles::{Bundle, Bundled, NoLacp, Remembered};
 pub use decision::{Decision, Install, Learned, Load, Reason, Station};
 pub use fdb::FdbEntry;
 pub use flows::{FLOW_LIMIT, Flow, FlowStats, FlowTable, Insert};

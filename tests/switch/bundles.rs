@@ -363,14 +363,37 @@ fn a_bond_survives_another_topology_and_a_restart() {
     agent.switch.run_bundles(agent.now, &mut |_, _| {});
     assert_eq!(active(agent), "active member mac: 02:00:00:00:00:0c(m12)");
     // The next agent begins with the same member.
-    let remembered = agent.switch.active_members();
     let mut next = ovsdp::switch::Switch::new();
-    next.remember_active_members(remembered);
+    next.restore_bundles(agent.switch.remember_bundles());
     next.set_topology(Moment(0), same).unwrap();
     next.run_bundles(Moment(0), &mut |_, _| {});
     assert!(next.show_bonds(Moment(0), None).unwrap().contains("active member mac: 02:00:00:00:00:0c(m12)\n"));
     assert_eq!(next.show_bonds(Moment(0), Some("bond9")), Err(Refused::NoBond));
     assert_eq!(next.change_bond("bond9", |bond| bond.set_active("m11")), Err(Refused::NoBond));
+}
+
+#[test]
+fn a_restart_does_not_shut_a_bond_that_speaks_lacp() {
+    let mut net = Pair::new(BondMode::BalanceTcp, true);
+    net.wait(seconds(2));
+    let before = &net.agents[0];
+    let (now, remembered) = (before.now, serde_json::to_string(&before.switch.remember_bundles()).unwrap());
+    let mut next = Agent::new(Topology::default());
+    next.now = now;
+    next.switch.restore_bundles(serde_json::from_str(&remembered).unwrap());
+    next.switch.set_topology(now, topology(bundle(0, BondMode::BalanceTcp, true))).unwrap();
+    next.switch.run_bundles(now, &mut |_, _| {});
+    let outs: BTreeSet<u32> = (0..50).flat_map(|flow| next.packet(2, &ip(Mac::BROADCAST, mac(1), flow))).collect();
+    assert_eq!(outs, [1, 3, 4, 11, 12].into());
+    // And its flows are the ones of before: packets come round by the same number.
+    let round = |agent: &Agent| agent.switch.list_bonds();
+    assert_eq!(round(&next), round(&net.agents[0]));
+    // The partner is not believed for ever.
+    let later = now + seconds(4);
+    next.now = later;
+    next.switch.run_bundles(later, &mut |_, _| {});
+    next.revalidate();
+    assert_eq!(next.packet(2, &ip(Mac::BROADCAST, mac(1), 0)), [1, 3, 4]);
 }
 
 #[test]

@@ -222,7 +222,7 @@ impl Agent {
         let key = key_after(port, frame, recirc_id, dp_hash);
         let packet = fields(&key);
         let mut hits = self.kernel.values_mut().filter(|flow| flow.matches(&packet));
-        let Some(flow) = hits.next() else { return self.upcall(port, &key, frame) };
+        let Some(flow) = hits.next() else { return self.upcall(&key, frame) };
         // A drop for a port that left its bridge may overlap flows of before, until a pass deletes those.
         assert!(!self.strict || hits.next().is_none(), "two flows match one packet");
         flow.counters.packets += 1;
@@ -238,7 +238,7 @@ impl Agent {
         actions
     }
 
-    fn upcall(&mut self, port: u32, key: &[u8], frame: &[u8]) -> Vec<u8> {
+    fn upcall(&mut self, key: &[u8], frame: &[u8]) -> Vec<u8> {
         self.upcalls += 1;
         let mut decision = std::mem::take(&mut self.decision);
         self.switch.upcall(self.now, key, &mut decision);
@@ -253,7 +253,7 @@ impl Agent {
         }
         self.flows.settle(&mut self.switch);
         if decision.reason == Reason::Lacp {
-            self.switch.receive_lacp(self.now, port, frame);
+            self.switch.receive_lacp(self.now, key, frame);
         }
         let actions = decision.actions.clone();
         self.decision = decision;

@@ -300,6 +300,19 @@ impl Lacp {
         self.find(member).is_some_and(|link| self.usable(link))
     }
 
+    /// The members whose partners speak, and what those say of themselves.
+    pub fn partners(&self) -> impl Iterator<Item = (IfName, Info)> {
+        self.links.iter().filter(|link| link.status == Status::Current).map(|link| (link.member.name, link.partner))
+    }
+
+    /// Has a member believe that its partner still says this, as it did to an earlier run; for as long as a partner may be silent.
+    pub fn remember(&mut self, now: Moment, member: &str, partner: Info) {
+        let deadline = now + interval(self.settings.fast) * MISSES;
+        let Some(link) = self.find_mut(member).filter(|link| link.carrier) else { return };
+        (link.status, link.partner, link.deadline) = (Status::Current, partner, deadline);
+        self.select();
+    }
+
     /// What happened to a member.
     pub fn counts(&self, member: &str) -> Option<Counts> {
         self.find(member).map(|link| link.counts)

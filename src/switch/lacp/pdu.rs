@@ -1,6 +1,7 @@
 //! The bytes of LACP (IEEE 802.1AX-2014, 6.4.2): what each side says of itself and of what it has heard of the other.
 
 use ovsdp_proto::Mac;
+use serde::{Deserialize, Serialize};
 
 /// The Ethernet type of the slow protocols, LACP among them.
 pub const SLOW_PROTOCOLS: u16 = 0x8809;
@@ -23,7 +24,8 @@ const INFO_LEN: u8 = 20;
 const COLLECTOR_LEN: u8 = 16;
 
 /// Flags of one side's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct State(pub u8);
 
 impl State {
@@ -68,7 +70,7 @@ impl State {
 }
 
 /// What is said of one side of a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Info {
     /// The system's priority, lower is better.
     pub system_priority: u16,
