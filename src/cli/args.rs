@@ -232,8 +232,11 @@ pub(super) enum Change {
         /// Bridges or ports by name
         names: Vec<String>,
         /// Print what would be done and change nothing, as `ovsdp plan`
-        #[arg(long)]
+        #[arg(long, conflicts_with = "hooks")]
         dry_run: bool,
+        /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
+        #[arg(long)]
+        hooks: bool,
         /// The folder, and how to print
         #[command(flatten)]
         common: Common,
@@ -241,11 +244,14 @@ pub(super) enum Change {
     /// Take bridges down and give their ports back what they had
     #[command(long_about = "Take bridges down and give their ports back what they had.\n\n\
         Addresses, routes and the resolver return to the port as they were before the bridge came up; a lease goes back with its \
-        remaining time, or is released when the port had none. Other bridges and ports that are not ovsdp's are left alone.")]
+        remaining time, or is released when the port had none. A port's NAME takes only that port off its bridge. Other bridges and ports that are not ovsdp's are left alone.")]
     Down {
-        /// Bridges by name
+        /// Bridges or ports by name
         #[arg(required = true)]
         names: Vec<String>,
+        /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
+        #[arg(long)]
+        hooks: bool,
         /// The folder, and how to print
         #[command(flatten)]
         common: Common,
@@ -254,6 +260,9 @@ pub(super) enum Change {
     #[command(long_about = "Bring everything with ONBOOT to what its files say, as a difference.\n\n\
         Unlike `service network restart` nothing is taken down first: what is right stays as it is.")]
     Restart {
+        /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
+        #[arg(long)]
+        hooks: bool,
         /// The folder, and how to print
         #[command(flatten)]
         common: Common,

@@ -4,9 +4,11 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use ovsdp_proto::IfName;
 use serde_json::json;
 
 use super::args::Common;
+use super::hooks::Hooks;
 use super::progress::Printer;
 use super::{launch, output};
 use crate::ctl::api::Stage;
@@ -18,8 +20,9 @@ use crate::host::paths::{Run, config_dir};
 use crate::host::store;
 use crate::plan::Memory;
 
-pub(super) fn up(run: &Run, names: Vec<String>, common: Common) -> Result<(), Error> {
+pub(super) fn up(run: &Run, names: Vec<String>, hooks: bool, common: Common) -> Result<(), Error> {
     let dir = absolute(config_dir(common.dir))?;
+    let hooks = if hooks { Some(Hooks::up(&dir, &names)?) } else { None };
     let mut client = match launch::running(run)? {
         Some(client) => client,
         None => {
@@ -32,23 +35,47 @@ pub(super) fn up(run: &Run, names: Vec<String>, common: Common) -> Result<(), Er
             launch::agent(run)?
         }
     };
-    finish(&mut client, &Change::Up(names), &dir, common.json)
+    between(hooks.as_ref(), || finish(&mut client, &Change::Up(names), &dir, common.json))
 }
 
-pub(super) fn down(run: &Run, names: Vec<String>, common: Common) -> Result<(), Error> {
+pub(super) fn down(run: &Run, names: Vec<String>, hooks: bool, common: Common) -> Result<(), Error> {
     let memory: Option<Memory> = store::load(&run.memory()).ok().flatten();
-    let is_up = |name: &String| memory.as_ref().is_some_and(|memory| memory.bridges.keys().any(|bridge| bridge.as_str() == name));
     let dir = absolute(config_dir(common.dir))?;
-    // A name nobody brought up is only known if the files have it; a bridge that is up needs no file any more.
-    let strangers: Vec<_> = names.iter().filter(|name| !is_up(name)).cloned().collect();
-    if !strangers.is_empty() {
-        config::read(&dir)?.names(&strangers)?;
+    let mut up = Vec::new();
+    let mut strangers = Vec::new();
+    for name in &names {
+        match memory.as_ref().and_then(|memory| remembered(memory, name)) {
+            Some(known) => up.push(known),
+            None => strangers.push(name.clone()),
+        }
     }
-    if strangers.len() == names.len() {
+    // A name nobody brought up is only known if the files have it; a bridge that is up needs no file any more.
+    if !strangers.is_empty() {
+        let known = config::read(&dir)?.names(&strangers)?;
+        up.extend(known.iter().filter_map(|name| memory.as_ref().and_then(|memory| remembered(memory, name))));
+    }
+    if up.is_empty() {
         return nothing(common.json, &format!("{}: not up, nothing to do", names.join(", ")));
     }
-    let up: Vec<_> = names.into_iter().filter(|name| is_up(name)).collect();
-    finish(&mut launch::agent(run)?, &Change::Down(up), &dir, common.json)
+    let hooks = memory.filter(|_| hooks).map(|memory| Hooks::down(&dir, &up, &memory));
+    let change = Change::Down(up.iter().map(ToString::to_string).collect());
+    let mut client = launch::agent(run)?;
+    between(hooks.as_ref(), || finish(&mut client, &change, &dir, common.json))
+}
+
+/// A change between the hooks before it and, when it was done, those after it.
+fn between(hooks: Option<&Hooks>, change: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    hooks.inspect(|hooks| hooks.before());
+    change()?;
+    hooks.inspect(|hooks| hooks.after());
+    Ok(())
+}
+
+/// The bridge or port that is up and called `name`, or described by the file of that name.
+fn remembered(memory: &Memory, name: &str) -> Option<IfName> {
+    let is_up = |name: &IfName| memory.bridges.contains_key(name) || memory.bridge_of(*name).is_some();
+    let file = name.rsplit('/').next().and_then(|file| file.strip_prefix("ifcfg-"));
+    [Some(name), file].into_iter().flatten().filter_map(|name| IfName::new(name).ok()).find(is_up)
 }
 
 fn finish(client: &mut Client, change: &Change, dir: &Path, json: bool) -> Result<(), Error> {

@@ -114,6 +114,7 @@ pub const MEMORY: u32 = 1024;
 pub fn tests() -> Vec<Test> {
     [
         suites::smoke::TESTS,
+        suites::initscripts::TESTS,
         suites::library::TESTS,
         suites::demo::TESTS,
         suites::scene::TESTS,

@@ -172,11 +172,17 @@ impl<'a> Work<'a> {
     }
 
     fn obtain(&self) -> Vec<Step> {
-        let wanting = self.goals.iter().filter(|(interface, _)| matches!(interface.addressing, Addressing::Dhcp(_)));
+        let wanting = self.goals.iter().filter(|(interface, _)| self.can_ask(interface));
         let wanting = wanting.filter(|(interface, _)| !self.leases.contains_key(&interface.name));
         wanting
             .map(|(interface, goal)| Step::ObtainLease { bridge: self.name, ifname: interface.name, request: self.request(interface, goal) })
             .collect()
+    }
+
+    /// Whether a lease is wanted and a port is attached that it can come through.
+    fn can_ask(&self, interface: &Interface) -> bool {
+        let Addressing::Dhcp(dhcp) = &interface.addressing else { return false };
+        dhcp.through.is_empty() || self.target.is_some_and(|bridge| dhcp.through.iter().any(|port| bridge.ports.contains_key(port)))
     }
 
     /// The address to ask for: the one that is to be kept alive, and of several the one that a lease gave.

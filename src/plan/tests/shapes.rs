@@ -202,6 +202,22 @@ fn two_bridges_swap_their_ports() {
     assert_eq!(world.snapshot().addresses.len(), before.addresses.len());
 }
 
+/// As `ifdown eth0` in `service network stop`: the lease is eth0's again, and nobody waits for a server that cannot hear.
+#[test]
+fn the_last_port_is_taken_down_and_the_bridge_waits_for_it() {
+    let mut world = super::scene::host();
+    let files = intent([bridge("br0", dhcp(&["eth0"]), &["eth0"])]);
+    up_for_good(&mut world, &files);
+    let address = global(&world, "br0");
+    breaks_nowhere(&world, &Target::Down { names: &[name("eth0")] });
+    let report = apply(&mut world, &Target::Down { names: &[name("eth0")] }, &mut |_| {});
+    assert_eq!(report.outcome, Outcome::Applied);
+    assert!(!report.steps.iter().any(|step| matches!(step, Step::ObtainLease { .. })), "{:#?}", report.steps);
+    assert_eq!((global(&world, "eth0"), global(&world, "br0").len()), (address.clone(), 0));
+    up_for_good(&mut world, &files);
+    assert_eq!((global(&world, "br0"), global(&world, "eth0").len()), (address, 0));
+}
+
 #[test]
 fn the_lease_goes_with_the_port_that_had_its_address() {
     let mut world = super::scene::host();

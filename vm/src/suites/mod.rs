@@ -7,6 +7,7 @@ pub mod dpctl;
 pub mod dpctl_ct;
 pub mod dpctl_files;
 pub mod dump;
+pub mod initscripts;
 pub mod library;
 pub mod refusals;
 pub mod scene;
