@@ -92,6 +92,13 @@ pub struct LacpMember {
     pub key: Option<u16>,
 }
 
+impl LacpMember {
+    /// Whether all of it is the default.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How a port's interfaces are one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]

@@ -57,10 +57,10 @@ pub struct Port {
     /// The network devices under it: one, or several when it is a bond. Never empty.
     pub interfaces: Vec<Interface>,
     /// How several interfaces are one. `None` when there is one interface.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bond: Option<Bond>,
     /// LACP, which a port with one interface may speak too; `None` when it is off.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacp: Option<Lacp>,
 }
 
@@ -96,7 +96,7 @@ pub struct Interface {
     /// How it gets its addresses. [`Addressing::None`] on system interfaces: a port carries no address.
     pub addressing: Addressing,
     /// What LACP says of it, when its port speaks LACP.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "LacpMember::is_default")]
     pub lacp: LacpMember,
 }
 

@@ -378,7 +378,7 @@ fn a_restart_does_not_shut_a_bond_that_speaks_lacp() {
     net.wait(seconds(2));
     let before = &net.agents[0];
     let (now, remembered) = (before.now, serde_json::to_string(&before.switch.remember_bundles()).unwrap());
-    let mut next = Agent::new(Topology::default());
+    let mut next = Agent::new(super::one_bridge(0));
     next.now = now;
     next.switch.restore_bundles(serde_json::from_str(&remembered).unwrap());
     next.switch.set_topology(now, topology(bundle(0, BondMode::BalanceTcp, true))).unwrap();
