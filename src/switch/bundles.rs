@@ -212,7 +212,7 @@ impl Bundles {
             bridge.bytes().chain([0]).chain(port.bytes()).fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         let mut id = (hash & 0x7fff_ffff).max(1);
         while self.by_recirc.contains_key(&id) {
-            id = (id + 1).min(0x7fff_ffff) % 0x7fff_ffff + 1;
+            id = id % 0x7fff_ffff + 1;
         }
         id
     }

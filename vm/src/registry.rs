@@ -119,6 +119,7 @@ pub fn tests() -> Vec<Test> {
         suites::demo::TESTS,
         suites::scene::TESTS,
         suites::switching::TESTS,
+        suites::bonds::TESTS,
         suites::steady::TESTS,
         suites::refusals::TESTS,
         suites::dpctl::TESTS,

@@ -1,6 +1,7 @@
 //! The suites, one file each, with its table of tests. `registry` lists the tables.
 
 pub mod bench;
+pub mod bonds;
 pub mod check;
 pub mod demo;
 pub mod dpctl;
