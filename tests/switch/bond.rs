@@ -7,6 +7,7 @@ use ovsdp::model::{self, BondMode};
 use ovsdp::switch::Moment;
 use ovsdp::switch::bond::{Bond, Exit, LacpStatus, Member, Refused, Settings, Verdict, hash_mac};
 use ovsdp_proto::Mac;
+use proptest::prelude::*;
 
 use super::{mac, name};
 
@@ -420,4 +421,80 @@ fn choosing_a_member_allocates_nothing() {
         }
     });
     assert_eq!(counted.count_total, 0);
+}
+
+/// What may happen to a bond.
+#[derive(Debug, Clone)]
+enum Event {
+    Wait(u64),
+    Carrier(u32, bool),
+    Lacp(LacpStatus, u32),
+    Members(Vec<u32>),
+    Configure(usize, bool, Option<u32>, u32),
+    SetActive(u32),
+    SetEnabled(u32, bool),
+    Migrate(u8, u32),
+    Account(u8, u64),
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let who = || 1..=4_u32;
+    let status = prop_oneof![Just(LacpStatus::Off), Just(LacpStatus::Configured), Just(LacpStatus::Negotiated)];
+    let event = prop_oneof![
+        3 => (0..5_000_u64).prop_map(Event::Wait),
+        4 => (who(), any::<bool>()).prop_map(|(member, up)| Event::Carrier(member, up)),
+        2 => (status, 0..16_u32).prop_map(|(status, agreed)| Event::Lacp(status, agreed)),
+        1 => proptest::sample::subsequence(vec![1, 2, 3, 4], 0..=4).prop_shuffle().prop_map(Event::Members),
+        1 => (0..3_usize, any::<bool>(), proptest::option::of(who()), 0..2_000_u32).prop_map(|(a, b, c, d)| Event::Configure(a, b, c, d)),
+        1 => who().prop_map(Event::SetActive),
+        1 => (who(), any::<bool>()).prop_map(|(member, on)| Event::SetEnabled(member, on)),
+        1 => (any::<u8>(), who()).prop_map(|(bucket, member)| Event::Migrate(bucket, member)),
+        2 => (any::<u8>(), any::<u64>()).prop_map(|(bucket, bytes)| Event::Account(bucket, bytes)),
+    ];
+    proptest::collection::vec(event, 0..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Whatever happens: there is an active member when one is enabled, and it is; what goes out goes by an enabled one; and
+    /// nothing is due that has just been done.
+    #[test]
+    fn whatever_happens_a_bond_uses_what_it_may(events in events()) {
+        let mut bond = bond(settings(BondMode::BalanceSlb), 3);
+        let mut now = 0;
+        for event in events {
+            let at = |number: u32| format!("p{number}");
+            match event {
+                Event::Wait(time) => now += time,
+                Event::Carrier(number, up) => bond.set_carrier(&at(number), up),
+                Event::Lacp(status, agreed) => bond.set_lacp(Moment(now), status, |member| (1..=4).any(|one| member == at(one) && agreed & (1 << (one - 1)) != 0)),
+                Event::Members(members) => bond.set_members(members.into_iter().map(|number| (member(number), number % 2 == 0))),
+                Event::Configure(mode, fallback_ab, primary, delay) => {
+                    let primary = primary.map(|number| name(&at(number)));
+                    let asked = model::Bond { mode: BondMode::ALL[mode], primary, updelay: delay, downdelay: delay / 2, ..model::Bond::default() };
+                    bond.configure(Moment(now), Settings { bond: asked, fallback_ab, recirc_id: 7 });
+                }
+                Event::SetActive(number) => drop(bond.set_active(&at(number))),
+                Event::SetEnabled(number, on) => drop(bond.set_enabled(&at(number), on)),
+                Event::Migrate(bucket, number) => drop(bond.migrate(bucket, &at(number))),
+                Event::Account(bucket, bytes) => bond.account(Moment(now), bucket, bytes),
+            }
+            bond.run(Moment(now));
+            let enabled: Vec<u32> = bond.members().filter(|member| bond.is_enabled(&member.name)).map(|member| member.dp_port).collect();
+            let active = bond.active();
+            prop_assert_eq!(active.is_some(), !enabled.is_empty());
+            prop_assert!(active.is_none_or(|active| bond.is_enabled(&active)));
+            for number in 0..40 {
+                for exit in [bond.exit(mac(number), 0), bond.exit_after(number)] {
+                    if let Exit::Port { dp_port } | Exit::Bucket { dp_port, .. } = exit {
+                        prop_assert!(enabled.contains(&dp_port), "{:?} of {:?}", exit, enabled);
+                    }
+                }
+            }
+            prop_assert!(bond.next().is_none_or(|next| next > Moment(now)), "{:?} at {}", bond.next(), now);
+            let mut text = String::new();
+            bond.show(Moment(now), &mut text);
+        }
+    }
 }

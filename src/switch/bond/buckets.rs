@@ -11,6 +11,9 @@ use crate::model::BondMode;
 /// How many buckets there are: a hash's lowest 8 bits.
 pub(super) const BUCKETS: usize = 256;
 
+/// No bucket counts more bytes (16 PiB): what the kernel reports is not to make the sum of them overflow.
+const MOST: u64 = 1 << 54;
+
 /// Where a bond sends a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -93,7 +96,7 @@ impl Bond {
         }
         if let Some(Buckets(buckets)) = &mut self.buckets {
             let bucket = &mut buckets[usize::from(bucket)];
-            bucket.bytes = bucket.bytes.saturating_add(bytes);
+            bucket.bytes = bucket.bytes.saturating_add(bytes).min(MOST);
         }
     }
 

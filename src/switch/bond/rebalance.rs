@@ -24,10 +24,10 @@ impl Load {
         if self.buckets.len() < 2 {
             return None;
         }
-        let middle = self.bytes.saturating_add(to) / 2;
+        let middle = (self.bytes + to) / 2;
         self.buckets.iter().position(|bucket| {
             let moved = bytes(*bucket);
-            let lower = (self.bytes - moved).min(to.saturating_add(moved));
+            let lower = (self.bytes - moved).min(to + moved);
             lower > to && lower - to >= (middle - to) / 10
         })
     }
@@ -75,7 +75,7 @@ impl Bond {
             let bucket = &mut buckets[from.buckets.remove(place)];
             bucket.member = Some(to.member);
             from.bytes -= bucket.bytes;
-            to.bytes = to.bytes.saturating_add(bucket.bytes);
+            to.bytes += bucket.bytes;
             *changed = true;
         }
         for bucket in buckets.iter_mut() {
