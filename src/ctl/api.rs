@@ -214,6 +214,13 @@ pub enum ApiError {
         /// What to do about it.
         advice: Option<String>,
     },
+    /// It was asked for in words that mean nothing.
+    Usage {
+        /// Which.
+        message: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
     /// The files cannot be carried out.
     BadConfiguration {
         /// What is wrong, as shown to a person.
@@ -261,7 +268,8 @@ pub enum ApiError {
 impl From<Error> for ApiError {
     fn from(Error { kind, message, advice }: Error) -> Self {
         match kind {
-            Kind::Failed | Kind::Usage => Self::Failed { message, advice },
+            Kind::Failed => Self::Failed { message, advice },
+            Kind::Usage => Self::Usage { message, advice },
             Kind::BadConfiguration => Self::BadConfiguration { message, advice },
             Kind::NoSuch => Self::NoSuch { message, advice },
             Kind::NotPermitted => Self::NotPermitted { message, advice },
@@ -276,6 +284,7 @@ impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
         let (kind, message, advice) = match error {
             ApiError::Failed { message, advice } => (Kind::Failed, message, advice),
+            ApiError::Usage { message, advice } => (Kind::Usage, message, advice),
             ApiError::BadConfiguration { message, advice } => (Kind::BadConfiguration, message, advice),
             ApiError::NoSuch { message, advice } => (Kind::NoSuch, message, advice),
             ApiError::NotPermitted { message, advice } => (Kind::NotPermitted, message, advice),

@@ -128,11 +128,17 @@ fn lacp(world: &mut World) -> anyhow::Result<()> {
     let both = ["status: active negotiated", "member: m1: current attached", "member: m2: current attached"];
     scene.says("lacp/show bond0", &both)?;
     scene.says("bond/show bond0", &["lacp_status: negotiated", "member m1: enabled", "member m2: enabled", "recirculation: yes"])?;
-    // The partner says the same, of one aggregator with both links.
+    // The partner says the same, of one aggregator with both links: each side of each speaks, is fast, together, in sync, and
+    // takes and sends packets (63).
     eventually(SOON, || {
-        let text = scene.peer.read("/proc/net/bonding/bond0")?;
-        ensure!(text.contains("Number of ports: 2"), "{text}");
-        ensure!(text.matches("port state: 63").count() == 4, "a side of a link is not in the state it should be:\n{text}");
+        let mut aggregators = Vec::new();
+        for link in ["eth1", "eth2"] {
+            let link = scene.peer.json(&format!("ip -d -j link show dev {link}"))?;
+            let data = &link[0]["linkinfo"]["info_slave_data"];
+            ensure!(data["ad_actor_oper_port_state"] == 63 && data["ad_partner_oper_port_state"] == 63, "{link}");
+            aggregators.push(data["ad_aggregator_id"].clone());
+        }
+        ensure!(aggregators[0] == aggregators[1] && aggregators[0].is_u64(), "{aggregators:?}");
         Ok(())
     })?;
     // Connections between many addresses spread over both members, in the kernel.
