@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ovsdp_proto::Mac;
 use ovsdp_proto::flow::{FlowBuf, parse_flow};
 use ovsdp_proto::key::L2;
 
@@ -13,7 +14,7 @@ use crate::ctl::api::Trace;
 use crate::error::{Error, Kind};
 use crate::host::config;
 use crate::host::paths::Run;
-use crate::switch::{Bridge, Moment, Switch, Topology, Untraceable};
+use crate::switch::{Bridge, Bundle, Moment, Switch, Topology, Untraceable};
 
 /// What the command is for, in full.
 pub(super) const ABOUT: &str = "Print how a bridge would treat a packet, step by step, and change nothing.\n\n\
@@ -88,11 +89,19 @@ fn offline(dir: &Path, name: &str, flow: &str) -> Result<Trace, Error> {
         let known = config.intent.bridges.keys().map(ToString::to_string).collect();
         return Err(missing(format!("{name}: no bridge by that name in {}", dir.display()), known));
     };
-    let others = bridge.interfaces().skip(1).zip(FIRST + 1..);
-    let topology = others.fold(Bridge::new(bridge.name(), FIRST), |bridge, (interface, number)| bridge.port(interface.name, number));
+    let mut topology = Bridge::new(bridge.name(), FIRST);
+    let mut numbers = FIRST + 1..;
+    for (name, port) in &bridge.ports {
+        // Every link works, as far as files can say.
+        topology = match Bundle::of(port, Mac::ZERO, |_| Some((numbers.next()?, Mac::ZERO, true))) {
+            Some(bundle) => topology.bundle(*name, bundle),
+            None => port.interfaces.iter().zip(numbers.by_ref()).fold(topology, |bridge, (interface, number)| bridge.port(interface.name, number)),
+        };
+    }
     let mut switch = Switch::new();
     // The names are a map's keys, each once, and the numbers ascend.
     let _ = switch.set_topology(Moment(0), Topology { bridges: vec![topology] });
+    switch.run_bundles(Moment(0), &mut |_, _| {});
     match switch.explain(Moment(0), name, flow, true) {
         Ok(told) => Ok(Trace::of(name, told)),
         Err(Untraceable::NoPort(port)) => {

@@ -65,6 +65,11 @@ pub struct Port {
 }
 
 impl Port {
+    /// Whether it is more than one device, or speaks LACP.
+    pub fn is_bundle(&self) -> bool {
+        self.bond.is_some() || self.lacp.is_some() || self.interfaces.len() > 1
+    }
+
     /// A port with one interface, that is attached without being named.
     pub fn new(interface: Interface) -> Self {
         Self { onboot: true, interfaces: vec![interface], bond: None, lacp: None }

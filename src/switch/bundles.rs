@@ -44,6 +44,34 @@ pub struct Bundled {
     pub lacp: model::LacpMember,
 }
 
+/// The priority of a system that nobody gave one: of one with a bond, and of one with a single link (Open vSwitch's).
+const BOND_PRIORITY: u16 = 65534;
+const LINK_PRIORITY: u16 = 65535;
+
+impl Bundle {
+    /// What `port` asks for; `None` when it is a port like any other. `attached` says of a device its number in the datapath,
+    /// its address and whether it has a carrier, if it is attached; `system` is the bridge's address.
+    pub fn of(port: &model::Port, system: Mac, mut attached: impl FnMut(IfName) -> Option<(u32, Mac, bool)>) -> Option<Self> {
+        if !port.is_bundle() {
+            return None;
+        }
+        let several = port.interfaces.len() > 1 || port.bond.is_some();
+        let members = port.interfaces.iter().filter_map(|interface| {
+            let (dp_port, mac, carrier) = attached(interface.name)?;
+            Some(Bundled { name: interface.name, dp_port, mac, carrier, lacp: interface.lacp })
+        });
+        let lacp = port.lacp.map(|lacp| lacp::Settings {
+            system: lacp.system.unwrap_or(system),
+            system_priority: lacp.system_priority.unwrap_or(if several { BOND_PRIORITY } else { LINK_PRIORITY }),
+            active: lacp.active,
+            fast: lacp.fast,
+            fallback_ab: lacp.fallback_ab,
+        });
+        let bond = several.then(|| port.bond.clone().unwrap_or_default());
+        Some(Self { bond, lacp, members: members.collect() })
+    }
+}
+
 /// The lowest priority LACP has, which is what ports have that nobody gave one.
 const LOWEST: u16 = u16::MAX;
 
