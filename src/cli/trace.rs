@@ -101,7 +101,6 @@ fn offline(dir: &Path, name: &str, flow: &str) -> Result<Trace, Error> {
     let mut switch = Switch::new();
     // The names are a map's keys, each once, and the numbers ascend.
     let _ = switch.set_topology(Moment(0), Topology { bridges: vec![topology] });
-    switch.run_bundles(Moment(0), &mut |_, _| {});
     match switch.explain(Moment(0), name, flow, true) {
         Ok(told) => Ok(Trace::of(name, told)),
         Err(Untraceable::NoPort(port)) => {

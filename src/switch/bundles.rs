@@ -7,7 +7,9 @@ use core::fmt;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
-use ovsdp_proto::key::L2;
+use ovsdp_proto::key::{L2, Vlan};
+use ovsdp_proto::nla::Attrs;
+use ovsdp_proto::uapi::action;
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
@@ -146,14 +148,19 @@ impl One {
                 let active = remembered.and_then(|before| before.active);
                 let bond = bond.get_or_insert_with(|| Bond::new(now, name, settings.clone(), active));
                 bond.configure(now, settings);
+                let agreed = |member: &str| lacp.as_ref().is_some_and(|lacp| lacp.may_enable(member));
                 // Before its members come: they are not to carry packets that LACP has not agreed on.
-                bond.set_lacp(now, status, |member| lacp.as_ref().is_some_and(|lacp| lacp.may_enable(member)));
-                bond.set_members(spec.members.iter().map(|member| (member.to_bond(), member.carrier)));
+                bond.set_lacp(now, status, agreed);
+                bond.set_members(spec.members.iter().map(|member| (member.to_bond(), member.carrier, agreed(&member.name))));
             }
         }
         self.members.clone_from(&spec.members);
         for Bundled { name, carrier, .. } in &spec.members {
             self.set_carrier(now, name, *carrier);
+        }
+        // So that the first packet finds an active member. Every flow is decided again anyway.
+        if let Some(bond) = &mut self.bond {
+            bond.run(now);
         }
     }
 
@@ -326,6 +333,23 @@ impl Switch {
                 && let Some(dp_port) = bond.announce_by(mac, vlan)
             {
                 send(dp_port, bond::announcement(mac, vlan).bytes());
+            }
+        }
+    }
+
+    /// Has bonds give their buckets to the members that a flow of an earlier run sends them by, so that connections stay where
+    /// they are.
+    pub(super) fn keep_buckets(&mut self, key: &[u8], actions: &[u8]) {
+        let Ok(l2) = L2::parse(key) else { return };
+        let outputs = Attrs::new(actions).filter(|attr| attr.kind() == action::OUTPUT).filter_map(|attr| attr.u32());
+        for dp_port in outputs {
+            let Some(slot) = self.by_dp_port.get(&dp_port).and_then(|ingress| ingress.slot) else { continue };
+            let round = self.bundles.by_recirc(l2.recirc_id);
+            let Some(bond) = self.bundles.bond(slot.bundle) else { continue };
+            match round {
+                Some(bundle) if bundle == slot.bundle => bond.keep_bucket(l2.dp_hash, dp_port),
+                None if l2.recirc_id == 0 => bond.keep_source(l2.eth_src, l2.vlan.map_or(0, Vlan::vid), dp_port),
+                Some(_) | None => {}
             }
         }
     }

@@ -186,6 +186,7 @@ impl Revalidator {
         scratch: &mut Decision,
         also: &mut dyn FnMut(Ufid),
     ) -> Verdict {
+        switch.keep_buckets(found.key, found.actions);
         let digest = flows.digest(found.actions, found.mask);
         flows.adopt(now, found.counters.used.unwrap_or(now), found.ufid, found.key, digest);
         self.check(now, switch, flows, &found.ufid, found.counters, scratch, also)

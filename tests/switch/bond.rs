@@ -24,7 +24,7 @@ fn member(number: u32) -> Member {
 /// With members `p1`, `p2`, …, all of them with a carrier.
 fn bond(settings: Settings, count: u32) -> Bond {
     let mut bond = Bond::new(Moment(0), name("bond0"), settings, None);
-    bond.set_members((1..=count).map(|number| (member(number), true)));
+    bond.set_members((1..=count).map(|number| (member(number), true, false)));
     assert!(bond.run(Moment(0)));
     assert!(!bond.run(Moment(0)), "only once");
     bond
@@ -125,7 +125,7 @@ fn with_no_member_left_the_first_that_comes_need_not_wait() {
 #[test]
 fn the_member_that_was_active_before_a_restart_is_active_again() {
     let mut bond = Bond::new(Moment(0), name("bond0"), settings(BondMode::ActiveBackup), Some(mac(2)));
-    bond.set_members([(member(1), true), (member(2), true)].into_iter());
+    bond.set_members([(member(1), true, false), (member(2), true, false)].into_iter());
     bond.run(Moment(0));
     assert_eq!((active(&bond).as_deref(), bond.active_mac()), (Some("p2"), Some(mac(2))));
 }
@@ -135,7 +135,7 @@ fn members_that_go_and_come_leave_the_others_as_they_are() {
     let mut bond = bond(settings(BondMode::BalanceSlb), 3);
     let exits = |bond: &mut Bond| (0..600).map(|number| bond.exit(mac(number), 0)).collect::<Vec<_>>();
     let before = exits(&mut bond);
-    bond.set_members([(member(4), true), (member(3), true), (member(2), true)].into_iter());
+    bond.set_members([(member(4), true, false), (member(3), true, false), (member(2), true, false)].into_iter());
     assert!(bond.run(Moment(1)));
     assert_eq!(active(&bond).as_deref(), Some("p4"), "the active one went; the first there is follows");
     for (number, (before, after)) in before.iter().zip(exits(&mut bond)).enumerate() {
@@ -469,7 +469,7 @@ proptest! {
                 Event::Wait(time) => now += time,
                 Event::Carrier(number, up) => bond.set_carrier(&at(number), up),
                 Event::Lacp(status, agreed) => bond.set_lacp(Moment(now), status, |member| (1..=4).any(|one| member == at(one) && agreed & (1 << (one - 1)) != 0)),
-                Event::Members(members) => bond.set_members(members.into_iter().map(|number| (member(number), number % 2 == 0))),
+                Event::Members(members) => bond.set_members(members.into_iter().map(|number| (member(number), number % 2 == 0, number > 2))),
                 Event::Configure(mode, fallback_ab, primary, delay) => {
                     let primary = primary.map(|number| name(&at(number)));
                     let asked = model::Bond { mode: BondMode::ALL[mode], primary, updelay: delay, downdelay: delay / 2, ..model::Bond::default() };

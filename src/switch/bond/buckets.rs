@@ -87,6 +87,22 @@ impl Bond {
         }
     }
 
+    /// Gives the bucket of this hash to the member with this number, if it is nobody's yet and the member may have it.
+    pub fn keep_bucket(&mut self, hash: u32, dp_port: u32) {
+        let Self { buckets: Some(Buckets(buckets)), links, .. } = self else { return };
+        let [.., bucket] = hash.to_be_bytes();
+        let member = links.iter().position(|link| link.enabled && link.member.dp_port == dp_port);
+        let place = &mut buckets[usize::from(bucket)].member;
+        *place = place.or(member);
+    }
+
+    /// The same with the bucket of a source address in a VLAN, where those decide.
+    pub fn keep_source(&mut self, src: Mac, vlan: u16, dp_port: u32) {
+        if matches!(self.way(), Way::Source) {
+            self.keep_bucket(hash_mac(src, vlan, self.settings.bond.hash_basis), dp_port);
+        }
+    }
+
     /// Notes bytes that were sent in a bucket, if the load is looked at.
     pub fn account(&mut self, now: Moment, bucket: u8, bytes: u64) {
         let Some(interval) = self.rebalances() else { return };

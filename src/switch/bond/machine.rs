@@ -156,14 +156,13 @@ impl Bond {
         }
     }
 
-    /// Says which members there are now, each with whether it has a carrier. One that is new and has a carrier carries
-    /// packets at once; one that is still there stays as it was.
-    pub fn set_members(&mut self, members: impl Iterator<Item = (Member, bool)>) {
+    /// Says which members there are now, each with whether it has a carrier and whether LACP lets it carry packets. One that is
+    /// new and has both does so at once; one that is still there stays as it was.
+    pub fn set_members(&mut self, members: impl Iterator<Item = (Member, bool, bool)>) {
         let before: Vec<IfName> = self.links.iter().map(|link| link.member.name).collect();
         let active = self.active();
         let mut old = core::mem::take(&mut self.links);
-        let lacp = self.lacp == LacpStatus::Off;
-        for (member, carrier) in members {
+        for (member, carrier, agreed) in members {
             let known = old.iter().position(|link| link.member.name == member.name).map(|at| old.remove(at));
             let link = match known {
                 Some(link) => {
@@ -172,6 +171,7 @@ impl Bond {
                 }
                 None => {
                     self.changed = true;
+                    let lacp = agreed || self.lacp == LacpStatus::Off;
                     Link { member, carrier, lacp, enabled: carrier && lacp, due: None, held: None }
                 }
             };
