@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ovsdp::model::{self, BondMode};
 use ovsdp::switch::bond::Refused;
-use ovsdp::switch::{Bridge, Bundle, Bundled, Moment, Reason, Topology, lacp};
+use ovsdp::switch::{Bridge, Bundle, Bundled, Found, Moment, Reason, Topology, Verdict, lacp};
 use ovsdp_proto::Mac;
 
 use super::datapath::{Agent, frame};
@@ -393,6 +393,34 @@ fn a_restart_does_not_shut_a_bond_that_speaks_lacp() {
     next.switch.run_bundles(later, &mut |_, _| {});
     next.revalidate();
     assert_eq!(next.packet(2, &ip(Mac::BROADCAST, mac(1), 0)), [1, 3, 4]);
+}
+
+/// The flows of the agent before are right as they are, and each bucket's member is the one they have.
+#[test]
+fn a_restart_moves_no_connection() {
+    for (mode, lacp) in [(BondMode::BalanceTcp, true), (BondMode::BalanceSlb, false)] {
+        let mut net = Pair::new(mode, lacp);
+        net.wait(seconds(2));
+        net.send((1, 3), &ip(Mac::BROADCAST, mac(100), 0));
+        for host in 0..30_u8 {
+            net.send((0, 2), &ip(Mac::BROADCAST, mac(host.into()), 0));
+            net.send((0, 2), &ip(mac(100), mac(host.into()), host));
+        }
+        let before = &mut net.agents[0];
+        before.revalidate();
+        let mut next = Agent::new(super::one_bridge(0));
+        next.now = before.now;
+        next.switch.restore_bundles(before.switch.remember_bundles());
+        next.switch.set_topology(next.now, topology(bundle(0, mode, lacp))).unwrap();
+        next.switch.restore(next.now, &before.switch.snapshot(next.now));
+        // In the order of their names, which is none.
+        for (ufid, flow) in &before.kernel {
+            let found = Found { ufid: *ufid, key: &flow.key, mask: &flow.mask, actions: &flow.actions, counters: flow.counters };
+            let Agent { now, switch, flows, revalidator, decision, .. } = &mut next;
+            assert_eq!(revalidator.adopt(*now, switch, flows, &found, decision, &mut |_| {}), Verdict::Keep, "{mode:?}");
+        }
+        assert!(before.kernel.len() > 30);
+    }
 }
 
 #[test]
