@@ -175,10 +175,13 @@ fn lacp(world: &mut World) -> anyhow::Result<()> {
 
 /// The peer is a switch that has both cables and no idea of the bond: it sends back by one what it gets by the other.
 fn slb(world: &mut World) -> anyhow::Result<()> {
-    let peer = "ip link add lan type bridge && ip link set eth1 master lan && ip link set eth2 master lan && ip link set lan up && \
-                ip addr add 10.0.0.2/24 dev lan";
-    let scene = Scene::new(world, peer, &json!({ "mode": "balance-slb" }), &Value::Null)?;
+    let scene = Scene::new(world, "true", &json!({ "mode": "balance-slb" }), &Value::Null)?;
     scene.says("bond/show bond0", &["bond_mode: balance-slb", "member m1: enabled", "member m2: enabled"])?;
+    // Not before: as two ports of their own the members would be a loop with it.
+    scene.peer.run(
+        "ip link add lan type bridge && ip link set eth1 master lan && ip link set eth2 master lan && ip link set lan up && \
+         ip addr add 10.0.0.2/24 dev lan",
+    )?;
     // Stations with addresses of their own behind one port.
     for number in 11..=18 {
         scene.station.run(&format!(
