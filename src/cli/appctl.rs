@@ -10,7 +10,7 @@ use crate::host::paths::Run;
 pub(super) fn main(words: &[String]) -> ExitCode {
     let done = match words.iter().find(|word| word.starts_with('-')) {
         Some(option) => Err(Error::new(Kind::Usage, format!("{option}: no option is taken")).advise("see `ovsdp appctl --help`")),
-        None => run(&Run::from_env(), words),
+        None => run(&Run::from_env(), words, false),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -21,9 +21,10 @@ pub(super) fn main(words: &[String]) -> ExitCode {
     }
 }
 
-pub(super) fn run(run: &Run, words: &[String]) -> Result<(), Error> {
+pub(super) fn run(run: &Run, words: &[String], json: bool) -> Result<(), Error> {
     let Some(mut client) = launch::running(run)? else {
         return Err(Error::new(Kind::NoSuch, "the agent is not running, so there are no bonds").advise("`ovsdp up` starts it"));
     };
-    output::text(&client.appctl(words)?)
+    let printed = client.appctl(words)?;
+    if json { output::json(&printed) } else { output::text(&printed.text) }
 }

@@ -164,6 +164,9 @@ pub(super) enum Command {
         /// The command and what it takes
         #[arg(required = true, value_name = "COMMAND")]
         words: Vec<String>,
+        /// Print what the command prints as JSON: an object with `text`
+        #[arg(long)]
+        json: bool,
     },
     /// Work with the text of flows, without a kernel
     Flow {

@@ -82,7 +82,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Metrics(args) => metrics::run(&run, &args),
         Command::Check(args) => return check::run(args),
         Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
-        Command::Appctl { words } => appctl::run(&run, &words),
+        Command::Appctl { words, json } => appctl::run(&run, &words, json),
         Command::Flow { command } => flow::run(command),
         Command::Ifcfg { command } => ifcfg::run(command),
         Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),

@@ -174,12 +174,12 @@ impl Client {
         self.call("io.ovsdp.Trace", serde_json::json!({ "bridge": bridge, "flow": flow, "names": names }))
     }
 
-    /// Has a command of `ovs-appctl` carried out; returns what it prints.
+    /// Has a command of `ovs-appctl` carried out.
     ///
     /// # Errors
     /// What the agent answered, or that it did not.
-    pub fn appctl(&mut self, words: &[String]) -> Result<String, Error> {
-        self.call::<Printed>("io.ovsdp.Appctl", serde_json::json!({ "words": words })).map(|printed| printed.text)
+    pub fn appctl(&mut self, words: &[String]) -> Result<Printed, Error> {
+        self.call("io.ovsdp.Appctl", serde_json::json!({ "words": words }))
     }
 
     /// Calls a method that has one answer.
