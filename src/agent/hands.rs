@@ -133,7 +133,8 @@ impl Hands {
         self.shared.set_datapath(found.as_ref().map(|(index, dispatch, _)| (*index, *dispatch)));
         let vports = found.map(|(_, _, vports)| vports).unwrap_or_default();
         self.attached = vports.iter().map(|vport| vport.name).collect();
-        let changed = self.shared.core().switch.set_topology(now(), topology::topology(&self.places, &vports));
+        let topology = topology::topology(&self.places, &self.shared.memory(), &vports);
+        let changed = self.shared.core().switch.set_topology(now(), topology);
         match changed {
             Ok(true) => self.shared.ring(),
             Ok(false) => {}

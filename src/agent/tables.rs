@@ -92,7 +92,7 @@ fn no_port(core: &Core, bridge: &str, port: &str) -> Error {
     let error = Error::new(Kind::NoSuch, format!("{bridge} has no port {port}"));
     match core.switch.topology().bridges.iter().find(|one| one.name.as_str() == bridge) {
         Some(one) => {
-            error.advise(format!("it has: {}", one.all_ports().map(|(name, number)| format!("{name} ({number})")).collect::<Vec<_>>().join(", ")))
+            error.advise(format!("it has: {}", one.all_ports().map(|(name, number, _)| format!("{name} ({number})")).collect::<Vec<_>>().join(", ")))
         }
         None => error,
     }
@@ -113,7 +113,7 @@ fn refusal(core: &Core, bridge: &str, about: &[&str], refused: Refused) -> Error
 fn to_entry(core: &Core, entry: switch::FdbEntry) -> FdbEntry {
     let bridges = &core.switch.topology().bridges;
     let bridge = bridges.iter().find(|bridge| bridge.name == entry.bridge);
-    let number = bridge.and_then(|bridge: &Bridge| bridge.all_ports().find(|(name, _)| *name == entry.port)).map(|(_, number)| number);
+    let number = bridge.and_then(|bridge: &Bridge| bridge.all_ports().find(|(name, ..)| *name == entry.port)).map(|(_, number, _)| number);
     FdbEntry {
         bridge: entry.bridge.to_string(),
         port: entry.port.to_string(),

@@ -88,8 +88,9 @@ fn offline(dir: &Path, name: &str, flow: &str) -> Result<Trace, Error> {
         let known = config.intent.bridges.keys().map(ToString::to_string).collect();
         return Err(missing(format!("{name}: no bridge by that name in {}", dir.display()), known));
     };
-    let others = bridge.interfaces().skip(1).zip(FIRST + 1..);
-    let topology = others.fold(Bridge::new(bridge.name(), FIRST), |bridge, (interface, number)| bridge.port(interface.name, number));
+    let others = bridge.ports.values().flat_map(|port| port.interfaces.iter().map(move |interface| (interface.name, &port.rules)));
+    let empty = Bridge::new(bridge.name(), FIRST).rules(&bridge.rules, &bridge.local_rules);
+    let topology = others.zip(FIRST + 1..).fold(empty, |bridge, ((name, rules), number)| bridge.port_with(name, number, rules.clone()));
     let mut switch = Switch::new();
     // The names are a map's keys, each once, and the numbers ascend.
     let _ = switch.set_topology(Moment(0), Topology { bridges: vec![topology] });

@@ -4,6 +4,7 @@
 //! It must not know files, spans, the kernel or what is there already; those are `ifcfg`'s and `plan`'s.
 
 mod address;
+mod vlan;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 pub use address::{Addressing, Dhcp, Static};
+pub use vlan::{BridgeRules, NoVlan, PortRules, PriorityTags, ServiceTag, Vid, VlanSet, Vlans};
 
 /// Everything a folder of files asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,12 +30,24 @@ pub struct Bridge {
     pub local: Interface,
     /// The other ports by name, the local one not among them.
     pub ports: BTreeMap<IfName, Port>,
+    /// How it switches.
+    #[serde(default)]
+    pub rules: BridgeRules,
+    /// How its local port switches.
+    #[serde(default)]
+    pub local_rules: PortRules,
 }
 
 impl Bridge {
     /// A bridge with nothing but its local port, that comes up by itself.
     pub fn new(name: IfName) -> Self {
-        Self { onboot: true, local: Interface::new(name, Kind::Internal), ports: BTreeMap::new() }
+        Self {
+            onboot: true,
+            local: Interface::new(name, Kind::Internal),
+            ports: BTreeMap::new(),
+            rules: BridgeRules::default(),
+            local_rules: PortRules::default(),
+        }
     }
 
     /// The bridge's name, which is its local interface's too.
@@ -54,12 +68,15 @@ pub struct Port {
     pub onboot: bool,
     /// The network devices under it: one, or several when it is a bond. Never empty.
     pub interfaces: Vec<Interface>,
+    /// How it switches.
+    #[serde(default)]
+    pub rules: PortRules,
 }
 
 impl Port {
     /// A port with one interface, that is attached without being named.
     pub fn new(interface: Interface) -> Self {
-        Self { onboot: true, interfaces: vec![interface] }
+        Self { onboot: true, interfaces: vec![interface], rules: PortRules::default() }
     }
 }
 

@@ -48,16 +48,24 @@ pub enum Reason {
     UnknownPort,
     /// Dropped: its VLAN tag is cut short.
     PartialTag,
+    /// Dropped: its port does not take packets of its VLAN.
+    NotAdmitted,
     /// Dropped: it is for a group address that no bridge forwards.
     Reserved,
     /// Dropped: its destination is behind the port it came from.
     SamePort,
+    /// Dropped: the port its destination is behind does not carry packets of its VLAN.
+    NotCarried,
+    /// Dropped: it came in by a protected port, and its destination is behind another.
+    Protected,
     /// Sent to the port its destination is behind.
     Forwarded,
     /// Sent to every other port: the destination is a group.
     Group,
     /// Sent to every other port: the destination's port is not known.
     Unknown,
+    /// Sent to every other port: it is in a VLAN in which everything is.
+    FloodVlan,
 }
 
 impl Reason {
@@ -70,11 +78,15 @@ impl Reason {
             Self::Recirculated => "dropped: recirculated by a flow that is not ours",
             Self::UnknownPort => "dropped: its port belongs to no bridge",
             Self::PartialTag => "dropped: its VLAN tag is cut short",
+            Self::NotAdmitted => "dropped: its port does not take packets of its VLAN",
             Self::Reserved => "dropped: its destination is a reserved group that no bridge forwards",
             Self::SamePort => "dropped: its destination is behind the port it came from",
+            Self::NotCarried => "dropped: the port its destination is behind does not carry its VLAN",
+            Self::Protected => "dropped: its destination is behind a protected port, as it came in by one",
             Self::Forwarded => "forwarded to the port its destination is behind",
             Self::Group => "flooded: its destination is a group",
             Self::Unknown => "flooded: it is not known where its destination is",
+            Self::FloodVlan => "flooded: in its VLAN nothing is learned",
         }
     }
 }
@@ -123,7 +135,11 @@ pub struct Decision {
 pub(crate) struct Read {
     pub(crate) src: bool,
     pub(crate) dst: bool,
+    /// Of the outer tag.
     pub(crate) vid: bool,
+    /// Of the outer tag.
+    pub(crate) pcp: bool,
+    pub(crate) inner_vid: bool,
 }
 
 impl Decision {
@@ -168,8 +184,8 @@ impl Decision {
 
 /// Appends a mask the kernel takes for a key like this (`ovs_nla_get_match`). RECIRC_ID and IN_PORT tell passes and ports
 /// apart and are always exact, and so is ETHERTYPE, which the kernel makes exact anyhow. Of a tag the kernel demands the
-/// TPID and the present bit; a TCI not in the mask would be taken for exact, so an inner tag has its present bit there and
-/// nothing else.
+/// TPID and the present bit; a TCI not in the mask would be taken for exact, so each tag's is there, if only with its present
+/// bit.
 fn put_mask(out: &mut Vec<u8>, l2: &L2, read: Read) -> Result<(), TooLong> {
     const EXACT: u16 = 0xffff;
     let byte = |on: bool| if on { 0xff } else { 0 };
@@ -181,13 +197,14 @@ fn put_mask(out: &mut Vec<u8>, l2: &L2, read: Read) -> Result<(), TooLong> {
     if l2.vlan.is_none() {
         return Ok(());
     }
-    nla::put_be16(out, key::VLAN, VLAN_PRESENT | if read.vid { 0xfff } else { 0 });
+    let bits = |on: bool, bits: u16| if on { bits } else { 0 };
+    nla::put_be16(out, key::VLAN, VLAN_PRESENT | bits(read.vid, 0xfff) | bits(read.pcp, 0xe000));
     nla::put_nested(out, key::ENCAP, |out| {
         nla::put_be16(out, key::ETHERTYPE, EXACT);
         if l2.inner_vlan.is_none() {
             return Ok(());
         }
-        nla::put_be16(out, key::VLAN, VLAN_PRESENT);
+        nla::put_be16(out, key::VLAN, VLAN_PRESENT | bits(read.inner_vid, 0xfff));
         nla::put_nested(out, key::ENCAP, |out| {
             nla::put_be16(out, key::ETHERTYPE, EXACT);
             Ok(())

@@ -8,6 +8,8 @@ use super::decision::Station;
 use super::fdb::{self, Address, Fdb, FdbEntry, Found, Restored};
 use super::time::Moment;
 use super::topology::{BadTopology, BridgeId, PortId, Topology};
+use super::vlan::Rules;
+use crate::model::VlanSet;
 
 /// How many forgotten stations are kept one by one. When there are more, every flow is looked at again instead.
 const FORGOTTEN_MAX: usize = 8192;
@@ -20,21 +22,26 @@ pub(super) struct Bridge {
     /// Every port, the local one among them, by number in the datapath: what a flood goes through.
     pub(super) ports: Vec<Port>,
     pub(super) fdb: Fdb,
+    pub(super) flood_vlans: VlanSet,
+    pub(super) forward_bpdu: bool,
 }
 
 /// A port as the pipeline wants it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Port {
     pub(super) id: PortId,
     pub(super) dp_port: u32,
     pub(super) name: IfName,
+    pub(super) rules: Rules,
 }
 
-/// Where a packet from a datapath port belongs.
+/// Where a port is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ingress {
+pub(super) struct Place {
     /// Index into [`Switch::bridges`].
     pub(super) bridge: usize,
+    /// Index into that bridge's ports.
+    pub(super) index: usize,
     pub(super) port: PortId,
 }
 
@@ -43,9 +50,9 @@ pub(super) struct Ingress {
 pub struct Switch {
     topology: Topology,
     pub(super) bridges: Vec<Bridge>,
-    pub(super) by_dp_port: HashMap<u32, Ingress, RandomState>,
-    /// Where a port is in the datapath, for packets to a learned station.
-    pub(super) dp_ports: HashMap<PortId, u32, RandomState>,
+    pub(super) by_dp_port: HashMap<u32, Place, RandomState>,
+    /// For packets to a learned station.
+    pub(super) by_id: HashMap<PortId, Place, RandomState>,
     last_id: u32,
     outdated: Outdated,
 }
@@ -57,6 +64,20 @@ struct Outdated {
     generation: u64,
     /// Those to and from these stations, which are no longer known.
     forgotten: Vec<Station>,
+}
+
+impl Bridge {
+    /// Puts other flood VLANs in force: in one that is new nothing learned is left, and nothing static is heeded.
+    fn set_flood_vlans(&mut self, flood_vlans: &VlanSet) {
+        if self.flood_vlans != *flood_vlans {
+            let learned = self.fdb.iter().filter(|((vlan, _), found)| !found.is_static && flood_vlans.contains(*vlan));
+            let gone: Vec<Address> = learned.map(|(address, _)| address).collect();
+            for address in gone {
+                self.fdb.forget(address);
+            }
+            self.flood_vlans = flood_vlans.clone();
+        }
+    }
 }
 
 impl Outdated {
@@ -102,27 +123,45 @@ impl Switch {
         }
         let mut old: HashMap<IfName, Bridge, RandomState> = self.bridges.drain(..).map(|bridge| (bridge.name, bridge)).collect();
         self.by_dp_port.clear();
-        self.dp_ports.clear();
+        self.by_id.clear();
         for (index, spec) in topology.bridges.iter().enumerate() {
             let mut bridge = match old.remove(&*spec.name) {
                 Some(bridge) => bridge,
-                None => Bridge { id: BridgeId(self.fresh_id()), name: spec.name, ports: Vec::new(), fdb: Fdb::new(spec.macs) },
+                None => Bridge {
+                    id: BridgeId(self.fresh_id()),
+                    name: spec.name,
+                    ports: Vec::new(),
+                    fdb: Fdb::new(spec.macs),
+                    flood_vlans: VlanSet::none(),
+                    forward_bpdu: false,
+                },
             };
             // Every flow is decided again anyway: nothing needs to be told what the table forgets here.
             if bridge.fdb.limits() != spec.macs {
                 bridge.fdb.set_limits(spec.macs, &mut |_| {});
                 bridge.fdb.expire(now, &mut |_| {});
             }
-            let before: HashMap<IfName, PortId, RandomState> = bridge.ports.drain(..).map(|port| (port.name, port.id)).collect();
-            for (name, dp_port) in spec.all_ports() {
-                let id = before.get(&*name).copied().unwrap_or_else(|| PortId(self.fresh_id()));
-                bridge.ports.push(Port { id, dp_port, name });
-                self.by_dp_port.insert(dp_port, Ingress { bridge: index, port: id });
-                self.dp_ports.insert(id, dp_port);
+            bridge.set_flood_vlans(&spec.flood_vlans);
+            bridge.forward_bpdu = spec.forward_bpdu;
+            let before: HashMap<IfName, Port, RandomState> = bridge.ports.drain(..).map(|port| (port.name, port)).collect();
+            for (name, dp_port, rules) in spec.all_ports() {
+                let rules = Rules::from(rules);
+                let known = before.get(&*name);
+                let id = known.map_or_else(|| PortId(self.fresh_id()), |port| port.id);
+                // What was learned behind it may be in VLANs it is no longer in.
+                if known.is_some_and(|port| port.rules != rules) {
+                    bridge.fdb.flush_port(id, &mut |_| {});
+                }
+                bridge.ports.push(Port { id, dp_port, name, rules });
             }
             bridge.ports.sort_by_key(|port| port.dp_port);
-            for gone in before.values().filter(|id| !self.dp_ports.contains_key(*id)) {
-                bridge.fdb.forget_port(*gone, &mut |_| {});
+            for (at, port) in bridge.ports.iter().enumerate() {
+                let place = Place { bridge: index, index: at, port: port.id };
+                self.by_dp_port.insert(port.dp_port, place);
+                self.by_id.insert(port.id, place);
+            }
+            for gone in before.values().filter(|port| !self.by_id.contains_key(&port.id)) {
+                bridge.fdb.forget_port(gone.id, &mut |_| {});
             }
             self.bridges.push(bridge);
         }
@@ -170,13 +209,18 @@ impl Switch {
 
     /// A port's name.
     pub fn port_name(&self, id: PortId) -> Option<IfName> {
-        let ingress = self.by_dp_port.get(self.dp_ports.get(&id)?)?;
-        self.bridges[ingress.bridge].ports.iter().find(|port| port.id == id).map(|port| port.name)
+        self.port(id).map(|port| port.name)
+    }
+
+    /// A port.
+    pub(super) fn port(&self, id: PortId) -> Option<&Port> {
+        let place = self.by_id.get(&id)?;
+        self.bridges[place.bridge].ports.get(place.index)
     }
 
     /// A port's number in the datapath.
     pub fn dp_port(&self, id: PortId) -> Option<u32> {
-        self.dp_ports.get(&id).copied()
+        self.port(id).map(|port| port.dp_port)
     }
 
     /// The number in the datapath of a bridge's port that a person calls so: by its name, or `LOCAL`.

@@ -4,6 +4,7 @@ use ovsdp_proto::Mac;
 
 use super::fdb::Learn;
 use super::topology::{BridgeId, PortId};
+use super::vlan::Edit;
 
 /// What a step of the pipeline found. A decision that drops the packet ends behind the last step it passed; why is its
 /// [`Reason`](super::Reason).
@@ -25,8 +26,15 @@ pub enum Step {
     Vlan {
         /// The VLAN, 0 when untagged.
         vlan: u16,
+        /// What says so.
+        source: Source,
         /// Whether it has a tag: one may say VLAN 0.
         tagged: bool,
+    },
+    /// Nothing is learned in its VLAN, and all of it is flooded.
+    FloodVlan {
+        /// The VLAN.
+        vlan: u16,
     },
     /// What the MAC table makes of its sender.
     Sender {
@@ -51,6 +59,8 @@ pub enum Step {
     Output {
         /// The port.
         port: PortId,
+        /// What becomes of its tags there.
+        edit: Edit,
     },
     /// It goes everywhere but there.
     LeftOut {
@@ -61,11 +71,26 @@ pub enum Step {
     },
 }
 
-/// Why a flood leaves a port out.
+/// What says which VLAN a packet is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Its tag.
+    Tag,
+    /// The port it came in by: it has no tag, or one of VLAN 0, which only gives a priority.
+    Port,
+    /// The port it came in by, whatever tags it has: they are a customer's.
+    Service,
+}
+
+/// Why a port is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeftOut {
     /// The packet came in by it.
     CameFrom,
+    /// The packet came in by a protected port, and this is another.
+    Protected,
+    /// It does not carry packets of the VLAN, or not with the tags they have.
+    NotCarried,
 }
 
 /// Is told every step of a decision.

@@ -9,6 +9,7 @@ use ovsdp_proto::IfName;
 use serde::{Deserialize, Serialize};
 
 use super::fdb;
+use crate::model::{BridgeRules, PortRules, VlanSet};
 
 /// A bridge's handle: the same as long as a bridge of that name exists without interruption, then never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,6 +38,12 @@ pub struct Bridge {
     pub ports: Vec<Port>,
     /// Aging time and size of its MAC table.
     pub macs: fdb::Limits,
+    /// The VLANs in which nothing is learned and everything flooded.
+    pub flood_vlans: VlanSet,
+    /// Whether packets to reserved groups are forwarded as others.
+    pub forward_bpdu: bool,
+    /// How the local port switches.
+    pub local_rules: PortRules,
 }
 
 /// One attachment of a bridge.
@@ -46,18 +53,37 @@ pub struct Port {
     pub name: IfName,
     /// Its number in the datapath.
     pub dp_port: u32,
+    /// How it switches.
+    pub rules: PortRules,
 }
 
 impl Bridge {
-    /// A bridge with nothing but its local port, and a MAC table of the usual size.
+    /// A bridge with nothing but its local port, and the usual settings.
     pub fn new(name: IfName, local: u32) -> Self {
-        Self { name, local, ports: Vec::new(), macs: fdb::Limits::default() }
+        let (flood_vlans, local_rules) = (VlanSet::none(), PortRules::default());
+        Self { name, local, ports: Vec::new(), macs: fdb::Limits::default(), flood_vlans, forward_bpdu: false, local_rules }
+    }
+
+    /// The same with one more port, a trunk of every VLAN.
+    #[must_use]
+    pub fn port(self, name: IfName, dp_port: u32) -> Self {
+        self.port_with(name, dp_port, PortRules::default())
     }
 
     /// The same with one more port.
     #[must_use]
-    pub fn port(mut self, name: IfName, dp_port: u32) -> Self {
-        self.ports.push(Port { name, dp_port });
+    pub fn port_with(mut self, name: IfName, dp_port: u32, rules: PortRules) -> Self {
+        self.ports.push(Port { name, dp_port, rules });
+        self
+    }
+
+    /// The same with settings of the model.
+    #[must_use]
+    pub fn rules(mut self, rules: &BridgeRules, local: &PortRules) -> Self {
+        let BridgeRules { mac_aging, mac_table_size, flood_vlans, forward_bpdu } = rules;
+        let usual = fdb::Limits::default();
+        self.macs = fdb::Limits::new(mac_aging.unwrap_or(usual.aging()), mac_table_size.unwrap_or(usual.size()));
+        (self.flood_vlans, self.forward_bpdu, self.local_rules) = (flood_vlans.clone(), *forward_bpdu, local.clone());
         self
     }
 
@@ -75,9 +101,10 @@ impl Bridge {
         self
     }
 
-    /// Every port's name and number, the local one first.
-    pub(crate) fn all_ports(&self) -> impl Iterator<Item = (IfName, u32)> {
-        core::iter::once((self.name, self.local)).chain(self.ports.iter().map(|port| (port.name, port.dp_port)))
+    /// Every port's name, number and rules, the local one first.
+    pub(crate) fn all_ports(&self) -> impl Iterator<Item = (IfName, u32, &PortRules)> {
+        let local = core::iter::once((self.name, self.local, &self.local_rules));
+        local.chain(self.ports.iter().map(|port| (port.name, port.dp_port, &port.rules)))
     }
 }
 
@@ -118,7 +145,7 @@ impl Topology {
                 return Err(BadTopology::BridgeTwice(bridge.name));
             }
             ports.clear();
-            for (name, number) in bridge.all_ports() {
+            for (name, number, _) in bridge.all_ports() {
                 if !ports.insert(name) {
                     return Err(BadTopology::PortTwice(bridge.name, name));
                 }

@@ -15,9 +15,10 @@ use ovsdp_proto::uapi::key;
 use super::decision::{Decision, Install, Reason};
 use super::fdb::Learn;
 use super::state::Switch;
-use super::steps::{LeftOut, Step};
+use super::steps::{LeftOut, Source, Step};
 use super::time::Moment;
 use super::topology::PortId;
+use super::vlan::Edit;
 
 /// One step in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,16 +169,25 @@ impl Teller<'_> {
                 ("admission", format!("it comes in by {} of {}", self.port(port), bridge.as_ref().map_or("no bridge", IfName::as_str)))
             }
             Step::NotReserved { destination } => ("reserved", format!("{destination} is none of the groups that no bridge forwards")),
-            Step::Vlan { vlan, tagged: true } => ("vlan", format!("its tag says VLAN {vlan}")),
-            Step::Vlan { tagged: false, .. } => ("vlan", "it has no tag: VLAN 0".to_owned()),
+            Step::Vlan { vlan, source, tagged } => ("vlan", tell_vlan(vlan, source, tagged)),
+            Step::FloodVlan { vlan } => ("lookup", format!("in VLAN {vlan} nothing is learned: to every other port")),
             Step::Sender { sender, learn } => ("learning", self.tell_learning(&sender.to_string(), learn)),
             Step::Group { destination } => ("lookup", format!("{destination} is a group's address: to every other port")),
             Step::Station { destination, port: None } => ("lookup", format!("{destination} is not in the MAC table: to every other port")),
             Step::Station { destination, port: Some(port) } => ("lookup", format!("{destination} is behind {}", self.port(port))),
-            Step::Output { port } => ("output", format!("to {}", self.port(port))),
+            Step::Output { port, edit } => {
+                let edit = match edit {
+                    Edit::Keep => "",
+                    Edit::Pop => ", without its outer tag",
+                    Edit::New => ", with a new tag",
+                };
+                ("output", format!("to {}{edit}", self.port(port)))
+            }
             Step::LeftOut { port, why } => {
                 let why = match why {
                     LeftOut::CameFrom => "the packet came in by it",
+                    LeftOut::Protected => "it is protected, as is the port the packet came in by",
+                    LeftOut::NotCarried => "it does not carry packets of this VLAN with these tags",
                 };
                 ("left-out", format!("not to {}: {why}", self.port(port)))
             }
@@ -200,6 +210,16 @@ impl Teller<'_> {
 
     fn port(&self, id: PortId) -> PortText {
         PortText(self.switch.port_name(id), self.switch.dp_port(id).filter(|_| self.numbers))
+    }
+}
+
+fn tell_vlan(vlan: u16, source: Source, tagged: bool) -> String {
+    match (source, tagged, vlan) {
+        (Source::Tag, ..) | (Source::Port, true, 0) => format!("its tag says VLAN {vlan}"),
+        (Source::Port, false, 0) => "it has no tag: VLAN 0".to_owned(),
+        (Source::Port, false, _) => format!("it has no tag: VLAN {vlan}, which is this port's"),
+        (Source::Port, true, _) => format!("its tag only gives a priority: VLAN {vlan}, which is this port's"),
+        (Source::Service, ..) => format!("whatever tags it has, it travels in VLAN {vlan}, which is this port's"),
     }
 }
 

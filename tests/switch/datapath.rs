@@ -67,7 +67,7 @@ fn put_type(out: &mut Vec<u8>, frame: &[u8], at: usize, depth: u32) {
 }
 
 /// What a flow can match on of a layer-2 key, all of it as numbers.
-type Fields = [u64; 9];
+pub(super) type Fields = [u64; 9];
 
 fn fields(key: &[u8]) -> Fields {
     let l2 = L2::parse(key).unwrap();
@@ -126,6 +126,12 @@ pub(super) fn kernel_mask(key: &[u8], mask: &[u8]) -> Result<Fields, &'static st
     Err("nested too deep")
 }
 
+/// Whether a flow of `flow`'s key under the mask the kernel made covers the packet of another key.
+pub(super) fn covers(flow: &[u8], made: &Fields, packet: &[u8]) -> bool {
+    let (flow, packet) = (fields(flow), fields(packet));
+    (0..9).all(|at| packet[at] & made[at] == flow[at] & made[at])
+}
+
 /// One flow of the datapath.
 #[derive(Debug, Clone)]
 pub(super) struct KernelFlow {
@@ -145,12 +151,25 @@ impl KernelFlow {
 
 /// The ports a list of actions sends to.
 pub(super) fn outputs(actions: &[u8]) -> Vec<u32> {
-    Attrs::new(actions)
-        .map(|attr| {
-            assert_eq!(attr.kind(), action::OUTPUT);
-            attr.u32().unwrap()
-        })
-        .collect()
+    deliver(actions, &[0; 64]).into_iter().map(|(port, _)| port).collect()
+}
+
+/// What a list of actions makes of a frame: where it goes, and as what. A tag is taken from where it is, be it there or not.
+pub(super) fn deliver(actions: &[u8], frame: &[u8]) -> Vec<(u32, Vec<u8>)> {
+    let (mut frame, mut out) = (frame.to_vec(), Vec::new());
+    for attr in Attrs::new(actions) {
+        match attr.kind() {
+            action::OUTPUT => out.push((attr.u32().unwrap(), frame.clone())),
+            action::POP_VLAN => drop(frame.drain(12..16)),
+            action::PUSH_VLAN => {
+                let [t0, t1, c0, c1] = attr.array::<4>().unwrap();
+                assert_ne!(c0 & 0x10, 0, "the kernel refuses a tag without the present bit");
+                frame.splice(12..12, [t0, t1, c0 & 0xef, c1]);
+            }
+            kind => panic!("action {kind}"),
+        }
+    }
+    out
 }
 
 /// An agent and its datapath.
@@ -162,6 +181,8 @@ pub(super) struct Agent {
     pub(super) kernel: BTreeMap<Ufid, KernelFlow>,
     pub(super) decision: Decision,
     pub(super) upcalls: u32,
+    /// What was done to the last packet.
+    pub(super) done: Vec<u8>,
     /// Check with every packet a flow handles that the switch would decide, and know, the same.
     pub(super) strict: bool,
 }
@@ -176,6 +197,7 @@ impl Agent {
             kernel: BTreeMap::new(),
             decision: Decision::new(),
             upcalls: 0,
+            done: Vec::new(),
             strict: false,
         }
     }
@@ -194,11 +216,13 @@ impl Agent {
         let (actions, mask) = (flow.actions.clone(), flow.mask.clone());
         if self.strict {
             self.switch.translate(self.now, &key, &mut self.decision);
-            assert_eq!(outputs(&actions), outputs(&self.decision.actions), "{:?}", self.decision.reason);
+            assert_eq!(actions, self.decision.actions, "{:?}", self.decision.reason);
             assert_eq!(mask, self.decision.mask);
             assert!(!self.decision.unlearned, "the sender would have been learned");
         }
-        outputs(&actions)
+        let out = outputs(&actions);
+        self.done = actions;
+        out
     }
 
     fn upcall(&mut self, key: &[u8]) -> Vec<u32> {
@@ -216,6 +240,7 @@ impl Agent {
         }
         self.flows.settle(&mut self.switch);
         let out = outputs(&decision.actions);
+        self.done.clone_from(&decision.actions);
         self.decision = decision;
         out
     }

@@ -2,6 +2,7 @@
 
 mod alloc;
 mod datapath;
+mod naive;
 mod property;
 mod restart;
 mod revalidate;
@@ -9,6 +10,7 @@ mod rules;
 mod sim;
 mod statics;
 mod trace;
+mod vlan;
 
 use std::time::Duration;
 

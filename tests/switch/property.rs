@@ -1,14 +1,15 @@
 //! The property that matters most: whatever happened before, a flow in the kernel does with every packet it matches what
 //! the switch would do with that packet now; and both do what a naive switch does.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use ovsdp::model::{BridgeRules, Vid};
 use ovsdp::switch::{Bridge, Topology};
 use ovsdp_proto::Mac;
 use proptest::prelude::*;
 
-use super::datapath::{Agent, frame};
+use super::datapath::{Agent, covers, deliver, frame, kernel_mask, key_of};
+use super::naive::{Naive, RULES, rules};
 use super::{mac, name};
 
 /// Something that happens.
@@ -17,7 +18,7 @@ pub(super) enum Event {
     Packet { port: u32, dst: u32, src: u32, tags: Vec<(u16, u16)>, eth_type: u16, payload: [u8; 5] },
     Wait(u64),
     Revalidate,
-    Rewire(Vec<(bool, u32)>),
+    Rewire(Wiring),
     Pin { bridge: u32, port: u32, vlan: u16, station: u32 },
     Unlearn { bridge: u32, vlan: u16, station: u32 },
     Flush(u32),
@@ -56,51 +57,45 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Which of the ports 2 to 7 exist, and on which of two bridges (whose local ports are 0 and 1).
-pub(super) fn wiring() -> impl Strategy<Value = Vec<(bool, u32)>> {
-    proptest::collection::vec((any::<bool>(), 0..3u32), 6)
+/// Two bridges whose local ports are 0 and 1: on which of them the ports 2 to 7 are, if they are, and what rules hold.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wiring {
+    /// Of each port from 2: whether on the second bridge, whether at all, its rules' number.
+    pub(super) ports: Vec<(bool, bool, usize)>,
+    locals: [usize; 2],
+    flood_vlan: Option<u16>,
+    forward_bpdu: bool,
 }
 
-pub(super) fn topology(wiring: &[(bool, u32)]) -> Topology {
-    let mut bridges = [Bridge::new(name("br0"), 0).table_size(10), Bridge::new(name("br1"), 1).table_size(10)];
-    for (number, (second, present)) in (2..).zip(wiring) {
-        if *present > 0 {
+pub(super) fn wiring() -> impl Strategy<Value = Wiring> {
+    let rules = || prop_oneof![1 => Just(0), 2 => 0..RULES];
+    let port = (any::<bool>(), prop_oneof![1 => Just(false), 2 => Just(true)], rules());
+    let locals = proptest::array::uniform2(rules());
+    let flood_vlan = prop_oneof![3 => Just(None), 1 => Just(Some(5)), 1 => Just(Some(0))];
+    (proptest::collection::vec(port, 6), locals, flood_vlan, any::<bool>()).prop_map(|(ports, locals, flood_vlan, forward_bpdu)| Wiring {
+        ports,
+        locals,
+        flood_vlan,
+        forward_bpdu,
+    })
+}
+
+pub(super) fn topology(wiring: &Wiring) -> Topology {
+    let bridge_rules = BridgeRules {
+        mac_aging: None,
+        mac_table_size: Some(10),
+        flood_vlans: wiring.flood_vlan.into_iter().map(|vid| Vid::try_from(vid).unwrap()).collect(),
+        forward_bpdu: wiring.forward_bpdu,
+    };
+    let bridge = |text: &str, number: u32, local: usize| Bridge::new(name(text), number).rules(&bridge_rules, &rules(local));
+    let mut bridges = [bridge("br0", 0, wiring.locals[0]), bridge("br1", 1, wiring.locals[1])];
+    for (number, (second, present, with)) in (2..).zip(&wiring.ports) {
+        if *present {
             let bridge = &mut bridges[usize::from(*second)];
-            *bridge = bridge.clone().port(name(&format!("p{number}")), number);
+            *bridge = bridge.clone().port_with(name(&format!("p{number}")), number, rules(*with));
         }
     }
     Topology { bridges: bridges.into() }
-}
-
-/// A switch as a child would write it.
-struct Naive {
-    bridges: Vec<Vec<u32>>,
-    seen: HashMap<(usize, u16, Mac), u32>,
-}
-
-impl Naive {
-    fn new(topology: &Topology) -> Self {
-        let ports = |bridge: &Bridge| std::iter::once(bridge.local).chain(bridge.ports.iter().map(|port| port.dp_port)).collect();
-        Self { bridges: topology.bridges.iter().map(ports).collect(), seen: HashMap::new() }
-    }
-
-    fn packet(&mut self, port: u32, dst: Mac, src: Mac, tags: &[(u16, u16)]) -> Vec<u32> {
-        let Some(bridge) = self.bridges.iter().position(|ports| ports.contains(&port)) else { return Vec::new() };
-        if dst == address(1) {
-            return Vec::new();
-        }
-        let vlan = tags.first().map_or(0, |(_, tci)| tci & 0xfff);
-        if !src.is_multicast() {
-            self.seen.insert((bridge, vlan, src), port);
-        }
-        let mut out = match self.seen.get(&(bridge, vlan, dst)) {
-            Some(to) => vec![*to],
-            None => self.bridges[bridge].clone(),
-        };
-        out.retain(|to| *to != port);
-        out.sort_unstable();
-        out
-    }
 }
 
 impl Agent {
@@ -128,11 +123,20 @@ impl Agent {
     }
 }
 
-/// Sends a packet and returns the ports it came out of, sorted.
-fn send(agent: &mut Agent, event: &Event) -> Vec<u32> {
+/// Sends a packet and returns the ports it came out of with the tags it had there, sorted.
+fn send(agent: &mut Agent, event: &Event) -> Vec<(u32, Vec<(u16, u16)>)> {
     let Event::Packet { port, dst, src, tags, eth_type, payload } = event else { return Vec::new() };
-    let mut out = agent.packet(*port, &frame(address(*dst), address(*src), tags, *eth_type, payload));
-    out.sort_unstable();
+    let sent = frame(address(*dst), address(*src), tags, *eth_type, payload);
+    agent.packet(*port, &sent);
+    let tail = [&eth_type.to_be_bytes()[..], payload].concat();
+    let tags = |got: &[u8]| {
+        let (head, rest) = got.split_at(12);
+        assert_eq!((head, &rest[rest.len() - tail.len()..]), (&sent[..12], &tail[..]), "the rest is as it was");
+        let be16 = |two: &[u8]| u16::from_be_bytes(two.try_into().unwrap());
+        rest[..rest.len() - tail.len()].chunks_exact(4).map(|tag| (be16(&tag[..2]), be16(&tag[2..]))).collect()
+    };
+    let mut out: Vec<_> = deliver(&agent.done, &sent).into_iter().map(|(port, got)| (port, tags(&got))).collect();
+    out.sort();
     out
 }
 
@@ -185,10 +189,37 @@ proptest! {
         }
     }
 
+    /// A flow decides every packet it covers as the switch would: of two packets that are one flow's, the decisions are one.
+    #[test]
+    fn what_one_mask_covers_is_decided_alike(
+        wiring in wiring(),
+        before in proptest::collection::vec(packet(), 0..40),
+        packets in proptest::collection::vec(packet(), 2..60),
+    ) {
+        let mut agent = Agent::new(topology(&wiring));
+        before.iter().for_each(|event| drop(send(&mut agent, event)));
+        let mut decided = Vec::new();
+        for event in &packets {
+            let Event::Packet { port, dst, src, tags, eth_type, payload } = event else { unreachable!() };
+            let key = key_of(*port, &frame(address(*dst), address(*src), tags, *eth_type, payload));
+            agent.switch.translate(agent.now, &key, &mut agent.decision);
+            decided.push((key, agent.decision.clone()));
+        }
+        for (flow, decision) in &decided {
+            let Ok(made) = kernel_mask(flow, &decision.mask) else { continue };
+            for (key, other) in &decided {
+                if covers(flow, &made, key) {
+                    prop_assert_eq!((&decision.actions, &decision.mask), (&other.actions, &other.mask));
+                    prop_assert_eq!((decision.reason, decision.unlearned), (other.reason, other.unlearned));
+                }
+            }
+        }
+    }
+
     /// Bytes from anyone: no panic, nothing learned from what cannot be read, nothing the kernel would refuse.
     #[test]
     fn any_bytes_are_survived(keys in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 1..20)) {
-        let mut agent = Agent::new(topology(&[(false, 1); 6]));
+        let mut agent = Agent::new(topology(&Wiring { ports: (0..6).map(|rules| (false, true, rules * 2)).collect(), ..Wiring::default() }));
         for key in &keys {
             agent.switch.upcall(agent.now, key, &mut agent.decision);
             agent.flows.insert(agent.now, key, &agent.decision, agent.switch.generation());
