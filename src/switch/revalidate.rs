@@ -260,13 +260,16 @@ impl Revalidator {
         }
         self.count.retranslated += 1;
         switch.translate(now, &flow.key, scratch);
-        let before = flow.digest;
+        let (before, born) = (flow.digest, flow.born);
         let digest = flows.digest(&scratch.actions, &scratch.mask);
         if scratch.install == Install::No || digest.mask != before.mask {
             return Verdict::Delete(Why::Mask);
         }
         if scratch.unlearned {
             return Verdict::Delete(Why::Unlearned);
+        }
+        if scratch.install == Install::Briefly && now.since(born) >= BRIEF {
+            return Verdict::Delete(Why::Brief);
         }
         flows.renew(index, scratch, digest, switch.generation());
         if digest.actions == before.actions { Verdict::Keep } else { Verdict::Modify }

@@ -100,16 +100,15 @@ impl Rules {
             Some(_) | None => {}
         }
         let tagged = vid(l2.vlan);
+        read.vid = matches!(self.mode, Mode::Access | Mode::Native { .. });
         let own = Admitted { vlan: self.vlan, source: Source::Port, tpid: 0 };
         let (admitted, asked) = match self.mode {
             Mode::Tunnel { tpid } => (Admitted { source: Source::Service, tpid, ..own }, tagged),
             Mode::Access => {
-                read.vid = true;
                 let plain = tagged == 0 && l2.inner_vlan.is_none();
                 return if plain { Ok(own) } else { Err(Reason::NotAdmitted) };
             }
             Mode::Native { .. } if tagged == 0 => {
-                read.vid = true;
                 return if l2.inner_vlan.is_none() { Ok(own) } else { Err(Reason::NotAdmitted) };
             }
             Mode::Trunk if tagged == 0 => (Admitted { vlan: 0, ..own }, 0),

@@ -69,7 +69,7 @@ fn put_type(out: &mut Vec<u8>, frame: &[u8], at: usize, depth: u32) {
 /// What a flow can match on of a layer-2 key, all of it as numbers.
 pub(super) type Fields = [u64; 9];
 
-fn fields(key: &[u8]) -> Fields {
+pub(super) fn fields(key: &[u8]) -> Fields {
     let l2 = L2::parse(key).unwrap();
     let (outer, inner) = (l2.vlan, l2.inner_vlan);
     let tpid = |vlan: Option<ovsdp_proto::key::Vlan>| vlan.map_or(0, |vlan| u64::from(vlan.tpid));
@@ -126,9 +126,8 @@ pub(super) fn kernel_mask(key: &[u8], mask: &[u8]) -> Result<Fields, &'static st
     Err("nested too deep")
 }
 
-/// Whether a flow of `flow`'s key under the mask the kernel made covers the packet of another key.
-pub(super) fn covers(flow: &[u8], made: &Fields, packet: &[u8]) -> bool {
-    let (flow, packet) = (fields(flow), fields(packet));
+/// Whether a flow of such a key, under the mask the kernel made, covers another packet.
+pub(super) fn covers(flow: &Fields, made: &Fields, packet: &Fields) -> bool {
     (0..9).all(|at| packet[at] & made[at] == flow[at] & made[at])
 }
 
@@ -145,7 +144,7 @@ pub(super) struct KernelFlow {
 
 impl KernelFlow {
     fn matches(&self, packet: &Fields) -> bool {
-        (0..9).all(|at| packet[at] & self.made[at] == self.fields[at] & self.made[at])
+        covers(&self.fields, &self.made, packet)
     }
 }
 

@@ -8,7 +8,7 @@ use ovsdp::switch::{Bridge, Topology};
 use ovsdp_proto::Mac;
 use proptest::prelude::*;
 
-use super::datapath::{Agent, covers, deliver, frame, kernel_mask, key_of};
+use super::datapath::{Agent, covers, deliver, fields, frame, kernel_mask, key_of};
 use super::naive::{Naive, RULES, rules};
 use super::{mac, name};
 
@@ -140,6 +140,15 @@ fn send(agent: &mut Agent, event: &Event) -> Vec<(u32, Vec<(u16, u16)>)> {
     out
 }
 
+/// Every way to be tagged, up to two tags: each VLAN with a priority and without.
+fn every_tag(service: bool) -> Vec<Vec<(u16, u16)>> {
+    let tcis = [0, 5, 6, 0x6000, 0x6005, 0x6006];
+    let outer = if service { 0x88a8 } else { 0x8100 };
+    let one = tcis.into_iter().map(|tci| vec![(outer, tci)]);
+    let two = tcis.into_iter().flat_map(|tci| tcis.into_iter().map(move |inner| vec![(outer, tci), (0x8100, inner)]));
+    std::iter::once(Vec::new()).chain(one).chain(two).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
@@ -194,23 +203,24 @@ proptest! {
     fn what_one_mask_covers_is_decided_alike(
         wiring in wiring(),
         before in proptest::collection::vec(packet(), 0..40),
-        packets in proptest::collection::vec(packet(), 2..60),
+        packets in proptest::collection::vec((0..8u32, 0..10u32, 0..10u32, any::<bool>()), 1..6),
     ) {
         let mut agent = Agent::new(topology(&wiring));
         before.iter().for_each(|event| drop(send(&mut agent, event)));
-        let mut decided = Vec::new();
-        for event in &packets {
-            let Event::Packet { port, dst, src, tags, eth_type, payload } = event else { unreachable!() };
-            let key = key_of(*port, &frame(address(*dst), address(*src), tags, *eth_type, payload));
-            agent.switch.translate(agent.now, &key, &mut agent.decision);
-            decided.push((key, agent.decision.clone()));
-        }
-        for (flow, decision) in &decided {
-            let Ok(made) = kernel_mask(flow, &decision.mask) else { continue };
-            for (key, other) in &decided {
-                if covers(flow, &made, key) {
-                    prop_assert_eq!((&decision.actions, &decision.mask), (&other.actions, &other.mask));
-                    prop_assert_eq!((decision.reason, decision.unlearned), (other.reason, other.unlearned));
+        for (port, dst, src, service) in packets {
+            let mut decided = Vec::new();
+            for (tags, sender) in every_tag(service).into_iter().flat_map(|tags| [(tags.clone(), src), (tags, 5)]) {
+                let key = key_of(port, &frame(address(dst), address(sender), &tags, 0x0800, &[]));
+                agent.switch.translate(agent.now, &key, &mut agent.decision);
+                let made = kernel_mask(&key, &agent.decision.mask).unwrap();
+                decided.push((fields(&key), made, agent.decision.clone()));
+            }
+            for (flow, made, decision) in &decided {
+                for (packet, _, other) in &decided {
+                    if covers(flow, made, packet) {
+                        prop_assert_eq!((&decision.actions, &decision.mask), (&other.actions, &other.mask));
+                        prop_assert_eq!((decision.reason, decision.unlearned), (other.reason, other.unlearned));
+                    }
                 }
             }
         }

@@ -126,6 +126,7 @@ pub fn tests() -> Vec<Test> {
         suites::dpctl_files::TESTS,
         suites::watch::TESTS,
         suites::trace::TESTS,
+        suites::vlan::TESTS,
         suites::check::TESTS,
     ]
     .concat()

@@ -15,4 +15,5 @@ mod stage;
 pub mod steady;
 pub mod switching;
 pub mod trace;
+pub mod vlan;
 pub mod watch;
