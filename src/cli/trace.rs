@@ -141,8 +141,8 @@ mod tests {
              ipv4(src=10.0.0.1,dst=0.0.0.0,proto=0,tos=0,ttl=0,frag=no)\n\n\
              bridge(\"ovsbr0\")\n----------------\n \
              admission  it comes in by eth0 of ovsbr0\n \
-             reserved   52:54:00:00:00:02 is none of the groups that no bridge forwards\n \
              vlan       it has no tag: VLAN 0\n \
+             reserved   52:54:00:00:00:02 is none of the groups that no bridge forwards\n \
              learning   52:54:00:00:00:01 would be learned behind this port\n \
              lookup     52:54:00:00:00:02 is not in the MAC table: to every other port\n \
              output     to ovsbr0\n \

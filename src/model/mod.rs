@@ -31,10 +31,10 @@ pub struct Bridge {
     /// The other ports by name, the local one not among them.
     pub ports: BTreeMap<IfName, Port>,
     /// How it switches.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub rules: BridgeRules,
     /// How its local port switches.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub local_rules: PortRules,
 }
 
@@ -69,7 +69,7 @@ pub struct Port {
     /// The network devices under it: one, or several when it is a bond. Never empty.
     pub interfaces: Vec<Interface>,
     /// How it switches.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub rules: PortRules,
 }
 
@@ -78,6 +78,11 @@ impl Port {
     pub fn new(interface: Interface) -> Self {
         Self { onboot: true, interfaces: vec![interface], rules: PortRules::default() }
     }
+}
+
+/// Whether a setting is what it is when nobody asks for anything: it is then not written.
+fn is_default<T: Default + PartialEq>(setting: &T) -> bool {
+    *setting == T::default()
 }
 
 /// What kind of network device an interface is.
@@ -110,5 +115,24 @@ impl Interface {
     /// An interface that asks for nothing.
     pub fn new(name: IfName, kind: Kind) -> Self {
         Self { name, kind, mac: None, mtu: None, addressing: Addressing::None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rules_that_are_asked_for_are_written_and_they_come_back() {
+        let mut bridge = Bridge::new(IfName::new("br0").unwrap());
+        bridge.ports.insert(IfName::new("p1").unwrap(), Port::new(Interface::new(IfName::new("p1").unwrap(), Kind::System)));
+        let plain = serde_json::to_string(&bridge).unwrap();
+        assert!(!plain.contains("rules"), "{plain}");
+        assert_eq!(serde_json::from_str::<Bridge>(&plain).unwrap(), bridge);
+        bridge.rules.forward_bpdu = true;
+        bridge.local_rules.protected = true;
+        bridge.ports.values_mut().for_each(|port| port.rules.vlans = Vlans::Access { vlan: Vid::try_from(5).unwrap() });
+        let text = serde_json::to_string(&bridge).unwrap();
+        assert_eq!(serde_json::from_str::<Bridge>(&text).unwrap(), bridge);
     }
 }

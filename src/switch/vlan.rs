@@ -162,6 +162,8 @@ impl Rules {
             Source::Tag if self.hands_over(l2) => Edit::Pop,
             Source::Tag => {
                 if self.keeps_priority(l2, read) {
+                    // The new tag says it.
+                    read.pcp = true;
                     Edit::New
                 } else {
                     Edit::Pop
@@ -194,10 +196,7 @@ impl Rules {
     fn keeps_priority(&self, l2: &L2, read: &mut Read) -> bool {
         match self.priority_tags {
             PriorityTags::Never => false,
-            PriorityTags::Always => {
-                read.pcp = true;
-                true
-            }
+            PriorityTags::Always => true,
             PriorityTags::IfNonzero => {
                 read.pcp = true;
                 l2.vlan.is_some_and(|tag| tag.tci & PRIORITY != 0)
