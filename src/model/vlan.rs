@@ -60,6 +60,11 @@ impl VlanSet {
         self.0.get(usize::from(vid / 64)).is_some_and(|word| word >> (vid % 64) & 1 != 0)
     }
 
+    /// Whether no VLAN is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
     /// Puts a VLAN in.
     pub fn insert(&mut self, vid: Vid) {
         self.0[usize::from(vid.0 / 64)] |= 1 << (vid.0 % 64);
@@ -225,6 +230,7 @@ mod tests {
         set.remove(vid(63));
         assert!(!set.contains(63) && set.contains(64) && !set.contains(4096) && !set.contains(u16::MAX));
         assert_eq!((VlanSet::all().iter().count(), VlanSet::none().iter().count()), (4096, 0));
+        assert!(VlanSet::none().is_empty() && !set.is_empty());
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Switch {
         let ingress = self.ingress(&l2).ok()?;
         let bridge = &self.bridges[ingress.bridge];
         let vlan = bridge.ports[ingress.index].rules.admit(&l2, &mut Read::default()).ok()?.vlan;
-        if (!bridge.forward_bpdu && is_reserved(l2.eth_dst)) || bridge.flood_vlans.contains(vlan) {
+        if (!bridge.forward_bpdu && is_reserved(l2.eth_dst)) || bridge.floods(vlan) {
             return None;
         }
         self.expire_in(ingress.bridge, now);
@@ -86,11 +86,12 @@ impl Switch {
             Ok(ingress) => ingress,
             Err((reason, install)) => return out.settle(&l2, reason, read, install),
         };
-        let Bridge { id: bridge, forward_bpdu, .. } = self.bridges[ingress.bridge];
+        let Bridge { id: bridge, forward_bpdu, plain, .. } = self.bridges[ingress.bridge];
         (out.bridge, out.port) = (Some(bridge), Some(ingress.port));
         observer.step(Step::Admitted { bridge, port: ingress.port });
 
-        let admitted = match self.at(ingress).rules.admit(&l2, &mut read) {
+        let admitted = if plain { Admitted::by_tag(&l2) } else { self.at(ingress).rules.admit(&l2, &mut read) };
+        let admitted = match admitted {
             Ok(admitted) => admitted,
             Err(reason @ Reason::PartialTag) => return out.settle(&l2, reason, read, Install::No),
             Err(reason) => return out.settle(&l2, reason, read, Install::Yes),
@@ -106,8 +107,10 @@ impl Switch {
         }
         // A provider's VLAN is the port's, whatever the packet's tags say.
         read.vid |= source != Source::Service;
-        let way = Way { l2: &l2, ingress, admitted };
-        if self.bridges[ingress.bridge].flood_vlans.contains(vlan) {
+        // Only a tag that just gives a priority would be touched by a plain port.
+        let plain = plain && (source == Source::Tag || l2.vlan.is_none());
+        let way = Way { l2: &l2, ingress, admitted, plain };
+        if self.bridges[ingress.bridge].floods(vlan) {
             observer.step(Step::FloodVlan { vlan });
             self.flood(&way, &mut read, out, observer);
             return out.settle(&l2, Reason::FloodVlan, read, Install::Yes);
@@ -181,15 +184,21 @@ impl Switch {
 
     /// To the port a station is behind; everywhere when that is not known.
     fn unicast<O: Observer>(&self, way: &Way<'_>, found: Option<PortId>, read: &mut Read, out: &mut Decision, observer: &mut O) -> Reason {
-        let Some(port) = found.and_then(|id| self.port(id)) else {
+        let Some(place) = found.and_then(|id| self.by_id.get(&id)) else {
             self.flood(way, read, out, observer);
             return Reason::Unknown;
         };
-        match way.to(port, self.at(way.ingress), read) {
+        let port = place.port;
+        let leaves = match way.plain {
+            true if port == way.ingress.port => Err(LeftOut::CameFrom),
+            true => Ok(Edit::Keep),
+            false => way.to(self.at(*place), self.at(way.ingress), read),
+        };
+        match leaves {
             Ok(edit) => {
                 way.put_edit(Edit::Keep, edit, out);
-                out.output(port.dp_port);
-                observer.step(Step::Output { port: port.id, edit });
+                out.output(place.dp_port);
+                observer.step(Step::Output { port, edit });
                 Reason::Forwarded
             }
             Err(LeftOut::CameFrom) => Reason::SamePort,
@@ -200,7 +209,19 @@ impl Switch {
 
     /// To every port that carries it but the one it came from: first those that need nothing done to its tags.
     fn flood<O: Observer>(&self, way: &Way<'_>, read: &mut Read, out: &mut Decision, observer: &mut O) {
-        let (ports, ingress) = (&self.bridges[way.ingress.bridge].ports, self.at(way.ingress));
+        let ports = &self.bridges[way.ingress.bridge].ports;
+        if way.plain {
+            for port in ports {
+                if port.id == way.ingress.port {
+                    observer.step(Step::LeftOut { port: port.id, why: LeftOut::CameFrom });
+                    continue;
+                }
+                out.output(port.dp_port);
+                observer.step(Step::Output { port: port.id, edit: Edit::Keep });
+            }
+            return;
+        }
+        let ingress = self.at(way.ingress);
         let (mut pop, mut new) = (false, false);
         for port in ports {
             match way.to(port, ingress, read) {
@@ -234,6 +255,8 @@ struct Way<'a> {
     l2: &'a L2,
     ingress: Place,
     admitted: Admitted,
+    /// Every port of its bridge sends it as it is.
+    plain: bool,
 }
 
 impl Way<'_> {

@@ -22,7 +22,10 @@ pub(super) struct Bridge {
     /// Every port, the local one among them, by number in the datapath: what a flood goes through.
     pub(super) ports: Vec<Port>,
     pub(super) fdb: Fdb,
-    pub(super) flood_vlans: VlanSet,
+    /// `None`: no VLAN.
+    pub(super) flood_vlans: Option<VlanSet>,
+    /// Whether every port is plain.
+    pub(super) plain: bool,
     pub(super) forward_bpdu: bool,
 }
 
@@ -43,6 +46,7 @@ pub(super) struct Place {
     /// Index into that bridge's ports.
     pub(super) index: usize,
     pub(super) port: PortId,
+    pub(super) dp_port: u32,
 }
 
 /// Every bridge of a datapath. One value; whoever shares it between handlers puts a lock round it.
@@ -67,15 +71,20 @@ struct Outdated {
 }
 
 impl Bridge {
+    /// Whether nothing is learned in a VLAN.
+    pub(super) fn floods(&self, vlan: u16) -> bool {
+        self.flood_vlans.as_ref().is_some_and(|set| set.contains(vlan))
+    }
+
     /// Puts other flood VLANs in force: in one that is new nothing learned is left, and nothing static is heeded.
     fn set_flood_vlans(&mut self, flood_vlans: &VlanSet) {
-        if self.flood_vlans != *flood_vlans {
+        if self.flood_vlans.as_ref().is_none_or(|before| before != flood_vlans) {
             let learned = self.fdb.iter().filter(|((vlan, _), found)| !found.is_static && flood_vlans.contains(*vlan));
             let gone: Vec<Address> = learned.map(|(address, _)| address).collect();
             for address in gone {
                 self.fdb.forget(address);
             }
-            self.flood_vlans = flood_vlans.clone();
+            self.flood_vlans = (!flood_vlans.is_empty()).then(|| flood_vlans.clone());
         }
     }
 }
@@ -132,7 +141,8 @@ impl Switch {
                     name: spec.name,
                     ports: Vec::new(),
                     fdb: Fdb::new(spec.macs),
-                    flood_vlans: VlanSet::none(),
+                    flood_vlans: None,
+                    plain: true,
                     forward_bpdu: false,
                 },
             };
@@ -155,8 +165,9 @@ impl Switch {
                 bridge.ports.push(Port { id, dp_port, name, rules });
             }
             bridge.ports.sort_by_key(|port| port.dp_port);
+            bridge.plain = bridge.ports.iter().all(|port| port.rules.is_plain());
             for (at, port) in bridge.ports.iter().enumerate() {
-                let place = Place { bridge: index, index: at, port: port.id };
+                let place = Place { bridge: index, index: at, port: port.id, dp_port: port.dp_port };
                 self.by_dp_port.insert(port.dp_port, place);
                 self.by_id.insert(port.id, place);
             }
@@ -220,7 +231,7 @@ impl Switch {
 
     /// A port's number in the datapath.
     pub fn dp_port(&self, id: PortId) -> Option<u32> {
-        self.port(id).map(|port| port.dp_port)
+        self.by_id.get(&id).map(|place| place.dp_port)
     }
 
     /// The number in the datapath of a bridge's port that a person calls so: by its name, or `LOCAL`.

@@ -88,17 +88,18 @@ fn vid(tag: Option<Vlan>) -> u16 {
 }
 
 impl Rules {
+    /// Whether the port takes and carries everything as it comes, a tag that only gives a priority excepted.
+    pub(super) fn is_plain(&self) -> bool {
+        self.mode == Mode::Trunk && self.set.is_none() && !self.protected && self.priority_tags == PriorityTags::Never
+    }
+
     /// The VLAN of a packet that comes in by this port.
     ///
     /// A tag of VLAN 0 only gives a priority. Over another tag it would, once gone, leave the packet in a VLAN its sender
     /// chose: where it would go, such a packet is not taken.
     #[inline]
     pub(super) fn admit(&self, l2: &L2, read: &mut Read) -> Result<Admitted, Reason> {
-        match l2.vlan {
-            Some(tag) if tag.tci & VLAN_PRESENT == 0 => return Err(Reason::PartialTag),
-            None if matches!(l2.eth_type, 0x8100 | 0x88a8) => return Err(Reason::PartialTag),
-            Some(_) | None => {}
-        }
+        let by_tag = Admitted::by_tag(l2)?;
         let tagged = vid(l2.vlan);
         read.vid = matches!(self.mode, Mode::Access | Mode::Native { .. });
         let own = Admitted { vlan: self.vlan, source: Source::Port, tpid: 0 };
@@ -111,8 +112,7 @@ impl Rules {
             Mode::Native { .. } if tagged == 0 => {
                 return if l2.inner_vlan.is_none() { Ok(own) } else { Err(Reason::NotAdmitted) };
             }
-            Mode::Trunk if tagged == 0 => (Admitted { vlan: 0, ..own }, 0),
-            Mode::Trunk | Mode::Native { .. } => (Admitted { vlan: tagged, source: Source::Tag, ..own }, tagged),
+            Mode::Trunk | Mode::Native { .. } => (by_tag, tagged),
         };
         if let Some(set) = &self.set {
             read.vid = true;
@@ -206,6 +206,18 @@ impl Rules {
 }
 
 impl Admitted {
+    /// In the VLAN its tag says: all there is to a plain port, and where every other begins.
+    #[inline]
+    pub(super) fn by_tag(l2: &L2) -> Result<Self, Reason> {
+        let vlan = match l2.vlan {
+            Some(tag) if tag.tci & VLAN_PRESENT == 0 => return Err(Reason::PartialTag),
+            Some(tag) => tag.vid(),
+            None if matches!(l2.eth_type, 0x8100 | 0x88a8) => return Err(Reason::PartialTag),
+            None => 0,
+        };
+        Ok(Self { vlan, source: if vlan == 0 { Source::Port } else { Source::Tag }, tpid: 0 })
+    }
+
     /// The tag of [`Edit::New`].
     pub(super) fn new_tag(self, l2: &L2) -> Vlan {
         let priority = l2.vlan.map_or(0, |tag| tag.tci & PRIORITY) | VLAN_PRESENT;
