@@ -61,6 +61,8 @@ pub(super) struct Hands {
     pub(super) places: Places,
     /// The datapath's vports as of the last [`Hands::refresh`].
     pub(super) attached: BTreeSet<IfName>,
+    /// Devices that are, or lately were, members of bundles.
+    pub(super) bundled: BTreeSet<IfName>,
 }
 
 /// Whether a step is done as planned, or taken back as far as it was ever done.
@@ -149,10 +151,15 @@ impl Hands {
         self.shared.set_datapath(found.as_ref().map(|(index, dispatch, _)| (*index, *dispatch)));
         let vports = found.map(|(_, _, vports)| vports).unwrap_or_default();
         self.attached = vports.iter().map(|vport| vport.name).collect();
-        let topology = topology::topology(&self.places, &self.shared.memory(), &vports);
+        let memory = self.shared.memory().clone();
+        let links = if topology::has_bundles(&memory) { self.rtnl.links()? } else { Vec::new() };
+        let topology = topology::topology(&self.places, &memory, &vports, &links, &mut self.bundled);
         let changed = self.shared.core().switch.set_topology(now(), topology);
         match changed {
-            Ok(true) => self.shared.ring(),
+            Ok(true) => {
+                self.shared.bundles.look();
+                self.shared.ring();
+            }
             Ok(false) => {}
             // The kernel numbers and names ports uniquely; this would be a bug here, and the old topology goes on.
             Err(error) => log::say(format_args!("the topology stays as it was: {error}")),

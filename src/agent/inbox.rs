@@ -12,7 +12,7 @@ use ovsdp_proto::IfName;
 
 use super::line::{PATIENCE, Place};
 use super::shared::Shared;
-use super::{alarm, status, tables};
+use super::{alarm, appctl, status, tables};
 use crate::ctl::api::{Confirmed, Progress, Stage, Who};
 use crate::ctl::service::{Answer, Change, Inbox, Lines, Request, Terms};
 use crate::dhcp;
@@ -158,6 +158,10 @@ impl Inbox for Front {
                 let _ = reply.send(tables::trace(&self.shared, &of));
                 Ok(())
             }
+            Request::Appctl(words, reply) => {
+                let _ = reply.send(appctl::run(&self.shared, &words));
+                Ok(())
+            }
             Request::Metrics(reply) => {
                 let _ = reply.send(status::metrics(&self.shared));
                 Ok(())
@@ -189,7 +193,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn the_second_hears_whom_it_waits_for_and_does_not_wait_for_ever() {
         let (queue, orders) = queue().unwrap();
-        let front = Front { queue, shared: Arc::new(Shared::new(1)), patience: Duration::from_millis(1) };
+        let front = Front { queue, shared: Arc::new(Shared::new(1).unwrap()), patience: Duration::from_millis(1) };
         let (first, mut first_lines) = unbounded_channel();
         front.put(change(first, 11)).unwrap();
         let Some(Order::Change { place, .. }) = orders.next() else { panic!("no order") };

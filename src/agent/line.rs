@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn one_works_and_the_others_know_for_whom_they_wait() {
-        let shared = Arc::new(Shared::new(1));
+        let shared = Arc::new(Shared::new(1).unwrap());
         let (first, ahead) = Place::join(&shared, "process 1 (ovsdp up)".into());
         assert!(ahead.is_none() && first.begin());
         let (second, ahead) = Place::join(&shared, "process 2 (ovsdp down br0)".into());

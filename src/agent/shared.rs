@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
+use super::bundles::Bell;
 use super::counters::Counters;
 use super::line::Line;
 use crate::ctl::api::FdbChanged;
 use crate::ctl::service::Answer;
 use crate::dp::Dispatch;
+use crate::error::Error;
 use crate::plan::{Memory, Unconfirmed};
 use crate::switch::{FLOW_LIMIT, FlowTable, Moment, Policy, Revalidator, Seed, Switch};
 
@@ -35,6 +37,8 @@ pub(super) struct Shared {
     core: Mutex<Core>,
     memory: Mutex<Memory>,
     bell: (Mutex<bool>, Condvar),
+    /// Wakes whoever runs bonds and LACP.
+    pub(super) bundles: Bell,
     /// Changes of MAC tables that are answered when the revalidator has passed over the flows.
     waiting: Mutex<Vec<Waiting>>,
     /// The datapath by its local port's index; 0 while there is none.
@@ -55,8 +59,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(super) fn new(handlers: usize) -> Self {
-        Self {
+    /// # Errors
+    /// There is no room for a descriptor.
+    pub(super) fn new(handlers: usize) -> Result<Self, Error> {
+        Ok(Self {
             core: Mutex::new(Core {
                 switch: Switch::new(),
                 flows: FlowTable::new(seed(), FLOW_LIMIT),
@@ -64,6 +70,7 @@ impl Shared {
             }),
             memory: Mutex::default(),
             bell: (Mutex::new(false), Condvar::new()),
+            bundles: Bell::new()?,
             waiting: Mutex::default(),
             datapath: AtomicU32::new(0),
             per_vport: AtomicBool::new(false),
@@ -71,7 +78,7 @@ impl Shared {
             unconfirmed: Mutex::default(),
             counters: Counters::default(),
             handlers,
-        }
+        })
     }
 
     /// The switch, for as long as the guard lives.

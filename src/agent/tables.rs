@@ -4,6 +4,7 @@ use super::shared::{Core, Shared, now};
 use crate::ctl::api::{Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, Trace};
 use crate::ctl::service::{FdbChange, TraceOf};
 use crate::error::{Error, Kind};
+use crate::model::PortRules;
 use crate::switch::fdb::Learn;
 use crate::switch::{self, Bridge, Refused, Untraceable, Way};
 use ovsdp_proto::{IfName, Mac};
@@ -92,7 +93,8 @@ fn no_port(core: &Core, bridge: &str, port: &str) -> Error {
     let error = Error::new(Kind::NoSuch, format!("{bridge} has no port {port}"));
     match core.switch.topology().bridges.iter().find(|one| one.name.as_str() == bridge) {
         Some(one) => {
-            let port = |(name, way): (IfName, Way)| way.dp_port().map_or_else(|| name.to_string(), |number| format!("{name} ({number})"));
+            let port =
+                |(name, way, _): (IfName, &Way, &PortRules)| way.dp_port().map_or_else(|| name.to_string(), |number| format!("{name} ({number})"));
             error.advise(format!("it has: {}", one.all_ports().map(port).collect::<Vec<_>>().join(", ")))
         }
         None => error,
@@ -114,9 +116,9 @@ fn refusal(core: &Core, bridge: &str, about: &[&str], refused: Refused) -> Error
 fn to_entry(core: &Core, entry: switch::FdbEntry) -> FdbEntry {
     let bridges = &core.switch.topology().bridges;
     let bridge = bridges.iter().find(|bridge| bridge.name == entry.bridge);
-    let number = bridge.and_then(|bridge: &Bridge| bridge.all_ports().find(|(name, _)| *name == entry.port));
+    let number = bridge.and_then(|bridge: &Bridge| bridge.all_ports().find(|(name, ..)| *name == entry.port));
     // A tunnel's number is not its port's alone: the name says more.
-    let number = number.and_then(|(_, way)| if let Way::Device(number) = way { Some(number) } else { None });
+    let number = number.and_then(|(_, way, _)| if let Way::Device(number) = way { Some(*number) } else { None });
     FdbEntry {
         bridge: entry.bridge.to_string(),
         port: entry.port.to_string(),

@@ -16,7 +16,7 @@ use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
 use super::leases::{self, Asker, Leases};
 use super::shared::Shared;
-use super::{adopt, alarm, log, topology};
+use super::{adopt, alarm, bundles, log, topology};
 use crate::ctl::api::{Progress, Stage, Who};
 use crate::ctl::service::{Change, Lines, Terms};
 use crate::dhcp;
@@ -66,6 +66,7 @@ impl Worker {
             pending: Vec::new(),
             places: topology::Places::new(),
             attached: BTreeSet::new(),
+            bundled: BTreeSet::new(),
         };
         Ok(Self { hands, links, datapaths, losses, waiting: None, alarm: Alarm::new()?, taken_back: None })
     }
@@ -83,6 +84,7 @@ impl Worker {
         for lease in hands.shared.memory().clone().bridges.values().flat_map(|bridge| bridge.leases.values()) {
             hands.leases.note(lease);
         }
+        bundles::restore(&hands.run, &hands.shared);
         let datapath = hands.dp.datapath(&system()?)?;
         hands.place_remembered()?;
 

@@ -2,6 +2,7 @@
 //!
 //! A command here reads files and the kernel and asks the agent; it changes nothing itself, and nothing may import it.
 
+mod appctl;
 mod args;
 mod change;
 mod check;
@@ -83,6 +84,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Metrics(args) => metrics::run(&run, &args),
         Command::Check(args) => return check::run(args),
         Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
+        Command::Appctl { words, json } => appctl::run(&run, &words, json),
         Command::Flow { command } => flow::run(command),
         Command::Ifcfg { command } => ifcfg::run(command),
         Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),
@@ -91,13 +93,14 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
 }
 
 /// Runs the command whose words are another program's: the one that this is called as, through a link named `ovs-dpctl`,
-/// `ifup-ovs` or `ifdown-ovs`, or `ovsdp dpctl`. `None` when the words are our own.
+/// `ovs-appctl`, `ifup-ovs` or `ifdown-ovs`, or `ovsdp dpctl`. `None` when the words are our own.
 pub fn as_another(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let called = args.next()?;
     let called = Path::new(&called);
     let text = |args: &mut dyn Iterator<Item = OsString>| args.map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>();
     let name = match called.file_name()?.to_str()? {
         "ovs-dpctl" => "ovs-dpctl",
+        "ovs-appctl" => return Some(appctl::main(&text(&mut args))),
         link if let Some(script) = Script::called(link) => return Some(scripts::main(script, called, &text(&mut args))),
         _ if args.next()? == "dpctl" => "ovsdp dpctl",
         _ => return None,

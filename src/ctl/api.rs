@@ -224,6 +224,13 @@ pub struct FdbStats {
     pub tables: Vec<FdbCounts>,
 }
 
+/// What a command prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct Printed {
+    /// The text, with its line ends.
+    pub text: String,
+}
+
 /// One step of a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
 pub struct TraceStep {
@@ -266,6 +273,13 @@ pub enum ApiError {
     /// It failed and was undone.
     Failed {
         /// What failed.
+        message: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// It was asked for in words that mean nothing.
+    Usage {
+        /// Which.
         message: String,
         /// What to do about it.
         advice: Option<String>,
@@ -317,7 +331,8 @@ pub enum ApiError {
 impl From<Error> for ApiError {
     fn from(Error { kind, message, advice }: Error) -> Self {
         match kind {
-            Kind::Failed | Kind::Usage => Self::Failed { message, advice },
+            Kind::Failed => Self::Failed { message, advice },
+            Kind::Usage => Self::Usage { message, advice },
             Kind::BadConfiguration => Self::BadConfiguration { message, advice },
             Kind::NoSuch => Self::NoSuch { message, advice },
             Kind::NotPermitted => Self::NotPermitted { message, advice },
@@ -332,6 +347,7 @@ impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
         let (kind, message, advice) = match error {
             ApiError::Failed { message, advice } => (Kind::Failed, message, advice),
+            ApiError::Usage { message, advice } => (Kind::Usage, message, advice),
             ApiError::BadConfiguration { message, advice } => (Kind::BadConfiguration, message, advice),
             ApiError::NoSuch { message, advice } => (Kind::NoSuch, message, advice),
             ApiError::NotPermitted { message, advice } => (Kind::NotPermitted, message, advice),

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::api::{AgentStatus, ApiError, Confirmed, Fdb, FdbChanged, FdbStats, Progress, Stage, Trace};
+use super::api::{AgentStatus, ApiError, Confirmed, Fdb, FdbChanged, FdbStats, Printed, Progress, Stage, Trace};
 use super::metrics::AgentMetrics;
 use super::service::{Change, FdbChange, Terms};
 use crate::error::{Error, Kind};
@@ -188,6 +188,14 @@ impl Client {
     /// What the agent answered, or that it did not.
     pub fn trace(&mut self, bridge: &str, flow: &str, names: bool) -> Result<Trace, Error> {
         self.call("io.ovsdp.Trace", serde_json::json!({ "bridge": bridge, "flow": flow, "names": names }))
+    }
+
+    /// Has a command of `ovs-appctl` carried out.
+    ///
+    /// # Errors
+    /// What the agent answered, or that it did not.
+    pub fn appctl(&mut self, words: &[String]) -> Result<Printed, Error> {
+        self.call("io.ovsdp.Appctl", serde_json::json!({ "words": words }))
     }
 
     /// Calls a method that has one answer.

@@ -111,6 +111,8 @@ pub enum Request {
     FdbStats(Option<String>, Answer<FdbStats>),
     /// Say how a packet would be treated.
     Trace(TraceOf, Answer<Trace>),
+    /// Carry out a command of `ovs-appctl`; answered with what it prints.
+    Appctl(Vec<String>, Answer<String>),
     /// Say what the agent measures of itself.
     Metrics(oneshot::Sender<AgentMetrics>),
 }
@@ -127,6 +129,7 @@ impl fmt::Debug for Request {
             Self::FdbChange(change, _) => f.debug_tuple("FdbChange").field(change).finish(),
             Self::FdbStats(bridge, _) => f.debug_tuple("FdbStats").field(bridge).finish(),
             Self::Trace(of, _) => f.debug_tuple("Trace").field(of).finish(),
+            Self::Appctl(words, _) => f.debug_tuple("Appctl").field(words).finish(),
             Self::Metrics(_) => f.write_str("Metrics"),
         }
     }
@@ -205,7 +208,7 @@ mod interface {
     use zlink::Reply;
 
     use super::super::api::{
-        AgentStatus, ApiError, BridgeStatus, Confirmed, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, LeaseStatus, Progress, Stage, Trace,
+        AgentStatus, ApiError, BridgeStatus, Confirmed, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, LeaseStatus, Printed, Progress, Stage, Trace,
         TraceStep, UnconfirmedStatus, Who,
     };
     use super::super::metrics::{AgentMetrics, Losses, Timing};
@@ -218,7 +221,7 @@ mod interface {
         version = env!("CARGO_PKG_VERSION"),
         url = env!("CARGO_PKG_REPOSITORY"),
         types = [
-            Progress, Who, Confirmed, UnconfirmedStatus, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Stage, Timing,
+            Progress, Who, Confirmed, UnconfirmedStatus, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Printed, Stage, Timing,
             Losses, AgentMetrics
         ]
     )]
@@ -312,6 +315,11 @@ mod interface {
         /// Nothing is learned.
         async fn trace(&self, bridge: String, flow: String, names: bool) -> Result<Trace, ApiError> {
             self.ask(|answer| Request::Trace(TraceOf { bridge, flow, names }, answer)).await
+        }
+
+        /// Carry out a command of `ovs-appctl` about bonds or LACP, `words` its name and arguments; answered with what it prints.
+        async fn appctl(&self, words: Vec<String>) -> Result<Printed, ApiError> {
+            self.ask(|answer| Request::Appctl(words, answer)).await.map(|text| Printed { text })
         }
 
         /// How long the agent's work took, and what its netlink sockets lost.

@@ -47,7 +47,7 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
             Bridge {
                 onboot: settings.onboot,
                 local,
-                rules: settings.extra.bridge.rules,
+                rules: settings.extra.bridge.rules.clone(),
                 external_ids: settings.extra.bridge.external_ids.clone(),
                 ..Bridge::new(settings.device.name)
             },

@@ -5,9 +5,11 @@
 
 mod address;
 mod arp;
+mod bond;
 mod ipv6;
 mod rules;
 mod tunnel;
+mod vlan;
 
 use std::collections::BTreeMap;
 
@@ -16,9 +18,11 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{Addressing, Dhcp, Static};
 pub use arp::Arp;
+pub use bond::{Bond, BondMode, Detect, Lacp, LacpMember, REBALANCE_MIN};
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
-pub use rules::BridgeRules;
+pub use rules::{BridgeRules, PortRules, PriorityTags};
 pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
+pub use vlan::{NoVlan, ServiceTag, Vid, VlanSet, Vlans};
 
 /// Whether a part asks for nothing of its own: then it is not written down.
 fn is_default<T: Default + PartialEq>(part: &T) -> bool {
@@ -44,6 +48,9 @@ pub struct Bridge {
     /// How it switches.
     #[serde(default, skip_serializing_if = "is_default")]
     pub rules: BridgeRules,
+    /// How its local port switches.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub local_rules: PortRules,
     /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub external_ids: BTreeMap<String, String>,
@@ -57,6 +64,7 @@ impl Bridge {
             local: Interface::new(name, Kind::Internal),
             ports: BTreeMap::new(),
             rules: BridgeRules::default(),
+            local_rules: PortRules::default(),
             external_ids: BTreeMap::new(),
         }
     }
@@ -79,15 +87,29 @@ pub struct Port {
     pub onboot: bool,
     /// The network devices under it: one, or several when it is a bond. Never empty.
     pub interfaces: Vec<Interface>,
+    /// How it switches.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rules: PortRules,
     /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub external_ids: BTreeMap<String, String>,
+    /// How several interfaces are one. `None` when there is one interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bond: Option<Bond>,
+    /// LACP, which a port with one interface may speak too; `None` when it is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacp: Option<Lacp>,
 }
 
 impl Port {
+    /// Whether it is more than one device, or speaks LACP.
+    pub fn is_bundle(&self) -> bool {
+        self.bond.is_some() || self.lacp.is_some() || self.interfaces.len() > 1
+    }
+
     /// A port with one interface, that is attached without being named.
     pub fn new(interface: Interface) -> Self {
-        Self { onboot: true, interfaces: vec![interface], external_ids: BTreeMap::new() }
+        Self { onboot: true, interfaces: vec![interface], rules: PortRules::default(), external_ids: BTreeMap::new(), bond: None, lacp: None }
     }
 }
 
@@ -141,6 +163,9 @@ pub struct Interface {
     /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub external_ids: BTreeMap<String, String>,
+    /// What LACP says of it, when its port speaks LACP.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub lacp: LacpMember,
 }
 
 impl Interface {
@@ -161,6 +186,7 @@ impl Interface {
             ipv6: Ipv6::default(),
             arp: Arp::default(),
             external_ids: BTreeMap::new(),
+            lacp: LacpMember::default(),
         }
     }
 }

@@ -4,14 +4,14 @@
 use ovsdp_proto::key::L2;
 
 use super::decision::{Install, Reason};
-use super::state::{Ingress, Switch};
+use super::state::{Place, Switch};
 use super::tunnel::Outer;
 
 /// Where a packet came from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrival {
     /// The port; else why it is dropped, and whether a flow may do so.
-    pub(super) ingress: Result<Ingress, (Reason, Install)>,
+    pub(super) ingress: Result<Place, (Reason, Install)>,
     /// The outer header, when that was asked.
     pub(super) outer: Option<Outer>,
 }

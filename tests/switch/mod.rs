@@ -1,7 +1,11 @@
 //! The learning switch in virtual time, on a datapath made of a list.
 
 mod alloc;
+mod bond;
+mod bundles;
 mod datapath;
+mod lacp;
+mod naive;
 mod patch;
 mod property;
 mod restart;
@@ -11,6 +15,7 @@ mod sim;
 mod statics;
 mod trace;
 mod tunnel;
+mod vlan;
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use super::{mac, name, seconds, switch};
 
 /// The same bridge with a patch port.
 fn patch(bridge: Bridge, port: &str, peer: &str) -> Bridge {
-    bridge.with(Port { name: name(port), way: Way::Patch(name(peer)) })
+    bridge.with(Port::new(name(port), Way::Patch(name(peer))))
 }
 
 /// `br0` with the ports 2 and 3, `br1` with 12 and 13 (1 and 11 are their own), joined as `a`–`b`.

@@ -17,7 +17,7 @@ const VXLAN: u32 = 9;
 
 fn with(bridge: Bridge, port: &str, options: &str) -> Bridge {
     let tunnel = Tunnel::parse("vxlan", options.split(' ').map(|word| word.split_once('=').unwrap())).unwrap();
-    bridge.with(Port { name: name(port), way: Way::Tunnel(VXLAN, tunnel) })
+    bridge.with(Port::new(name(port), Way::Tunnel(VXLAN, tunnel)))
 }
 
 /// `br0` with the port 2 and two tunnels, `br1` with the port 12 and one.
@@ -142,7 +142,7 @@ fn a_tunnel_that_says_nothing_of_its_end_only_receives() {
 
 #[test]
 fn behind_a_patch_port_a_packet_has_no_key() {
-    let patch = |bridge: Bridge, port: &str, peer: &str| bridge.with(Port { name: name(port), way: Way::Patch(name(peer)) });
+    let patch = |bridge: Bridge, port: &str, peer: &str| bridge.with(Port::new(name(port), Way::Patch(name(peer))));
     let br0 = patch(with(Bridge::new(name("br0"), 1), "in", "remote_ip=10.0.0.2 in_key=flow"), "a", "b");
     let br1 = with(Bridge::new(name("br1"), 11), "out", "remote_ip=10.0.0.3 in_key=5 out_key=flow");
     let relay = with(br0.clone(), "out0", "remote_ip=10.0.0.4 in_key=6 out_key=flow");

@@ -121,6 +121,8 @@ pub fn tests() -> Vec<Test> {
         suites::scene::TESTS,
         suites::addresses::TESTS,
         suites::switching::TESTS,
+        suites::bonds::TESTS,
+        suites::vlan::TESTS,
         suites::steady::TESTS,
         suites::confirm::TESTS,
         suites::chaos::TESTS,

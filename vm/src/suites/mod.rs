@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod bench;
+pub mod bonds;
 pub mod chaos;
 pub mod check;
 pub mod confirm;
@@ -22,4 +23,5 @@ pub mod steady;
 pub mod switching;
 pub mod trace;
 pub mod tunnel;
+pub mod vlan;
 pub mod watch;

@@ -1,0 +1,88 @@
+//! VLANs on the kernel: what the switch decides about tags is taken by it, and done, as other people's 802.1Q devices see it.
+//!
+//! No file can ask for a port's VLAN mode yet. The modes are put where the agent remembers a bridge, for its next run to find.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+
+use super::steady::kill_agent;
+use super::switching::star;
+use crate::guest::{Host, World, eventually};
+use crate::registry::Test;
+
+/// The tests of this suite.
+pub const TESTS: &[Test] = &[
+    Test::new("vlan::a_trunk_keeps_vlans_apart_and_takes_priority_tags_off", trunks),
+    Test::new("vlan::access_and_tunnel_ports_speak_with_tagged_devices", modes),
+];
+
+/// Where the agent remembers.
+const MEMORY: &str = "/run/ovsdp/memory.json";
+
+fn answers(from: &Host, to: &str) -> anyhow::Result<()> {
+    from.run(&format!("ping -n -c 3 -i 0.2 -w 20 {to}")).map(drop)
+}
+
+fn flows(switch: &Host) -> anyhow::Result<String> {
+    Ok(switch.run("ovs-dpctl dump-flows ovs-system")?.stdout)
+}
+
+fn trunks(world: &mut World) -> anyhow::Result<()> {
+    let (switch, stations) = star(world, 3)?;
+    for (station, vlan, last) in [(&stations[0], 5, 1), (&stations[1], 5, 2), (&stations[2], 6, 3)] {
+        station.run(&format!("ip link add link eth0 name v type vlan id {vlan} && ip link set v up && ip addr add 10.5.0.{last}/24 dev v"))?;
+    }
+    answers(&stations[0], "10.5.0.2")?;
+    let apart = stations[0].try_run("ping -n -c 2 -i 0.2 -w 2 10.5.0.3")?;
+    ensure!(apart.code != 0, "VLAN 5 reaches VLAN 6: {apart}");
+
+    // A device of VLAN 0 sends tags that only give a priority.
+    stations[0].run("ip link add link eth0 name prio type vlan id 0 egress-qos-map 0:3 && ip link set prio up")?;
+    stations[0].run("ip addr add 10.6.0.1/24 dev prio && ip neigh add 10.6.0.2 lladdr 00:16:3e:02:00:02 dev prio nud permanent")?;
+    let heard = stations[1].capture("eth0", "host 10.6.0.2")?;
+    stations[0].try_run("ping -n -c 2 -i 0.2 -w 2 10.6.0.2")?;
+    let line = heard.wait_for("10.6.0.2", Duration::from_secs(10))?;
+    ensure!(line.contains("ethertype IPv4") && !line.contains("802.1Q"), "the tag is still there: {line}");
+    let all = flows(&switch)?;
+    ensure!(all.lines().any(|line| line.contains("vlan(vid=0") && line.contains("actions:pop_vlan,")), "{all}");
+    Ok(())
+}
+
+/// Station 1 is a customer behind a tunnel port, station 3 is behind an access port, station 2 sees the tags of both.
+fn modes(world: &mut World) -> anyhow::Result<()> {
+    let (switch, stations) = star(world, 3)?;
+    let (customer, tagged, plain) = (&stations[0], &stations[1], &stations[2]);
+    kill_agent(&switch)?;
+    let mut memory = switch.json(&format!("cat {MEMORY}"))?;
+    let ports = memory.pointer_mut("/bridges/br0/intent/ports").context("no ports remembered")?;
+    ports["p1"]["rules"] = json!({"vlans": {"tunnel": {"vlan": 100, "tag": "802.1ad", "customers": [7]}}});
+    ports["p3"]["rules"] = json!({"vlans": {"access": {"vlan": 10}}});
+    switch.write(MEMORY, &memory.to_string())?;
+    let _agent = switch.spawn("ovsdp agent")?;
+    eventually(Duration::from_secs(20), || switch.run("ovsdp fdb br0").map(drop))?;
+
+    tagged
+        .run("ip addr flush dev eth0 && ip link add link eth0 name v10 type vlan id 10 && ip link set v10 up && ip addr add 10.0.0.2/24 dev v10")?;
+    answers(plain, "10.0.0.2")?;
+    let all = flows(&switch)?;
+    ensure!(all.contains("actions:push_vlan(vid=10,pcp=0),") && all.contains("actions:pop_vlan,"), "{all}");
+
+    customer.run("ip link add link eth0 name c7 type vlan id 7 && ip link set c7 up && ip addr add 10.7.0.1/24 dev c7")?;
+    tagged.run("ip link add link eth0 name s100 type vlan proto 802.1ad id 100 && ip link set s100 up")?;
+    tagged.run("ip link add link s100 name c7 type vlan id 7 && ip link set c7 up && ip addr add 10.7.0.2/24 dev c7")?;
+    answers(customer, "10.7.0.2")?;
+    let all = flows(&switch)?;
+    ensure!(all.contains("actions:push_vlan(tpid=0x88a8,vid=100,pcp=0),"), "{all}");
+
+    // Another VLAN of the customer's is not let through.
+    customer.run("ip link add link eth0 name c8 type vlan id 8 && ip link set c8 up && ip addr add 10.8.0.1/24 dev c8")?;
+    let heard = tagged.capture("eth0", "ether src 00:16:3e:02:00:01")?;
+    customer.try_run("ping -n -c 2 -i 0.2 -w 2 10.8.0.2")?;
+    answers(customer, "10.7.0.2")?;
+    heard.wait_for("10.7.0.2", Duration::from_secs(10))?;
+    let lines = heard.stop()?;
+    ensure!(!lines.iter().any(|line| line.contains("10.8.0.2")), "VLAN 8 came through: {lines:#?}");
+    Ok(())
+}
