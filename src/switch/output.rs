@@ -161,6 +161,8 @@ impl Switch {
             Exit::Bundle { at, first } => match self.bundles.bond(*at) {
                 Some(bond) => {
                     let exit = bond.exit(walk.l2.eth_src, inside.admitted.vlan);
+                    // A bucket is the sender's and its VLAN's, which was read to let it in.
+                    walk.read.src |= matches!(exit, bond::Exit::Bucket { .. });
                     by_member(walk.out, port, exit);
                     walk.observer.step(Step::Member { port, exit });
                     return Ok(exit != bond::Exit::Nowhere);

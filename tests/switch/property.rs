@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use ovsdp::model::{BridgeRules, Vid};
-use ovsdp::switch::{Bridge, Port, Topology, Way};
+use ovsdp::model::{self, BondMode, BridgeRules, LacpMember, Vid};
+use ovsdp::switch::{Bridge, Bundle, Bundled, Port, Topology, Way};
 use ovsdp_proto::Mac;
 use proptest::prelude::*;
 
@@ -15,13 +15,34 @@ use super::{mac, name};
 /// Something that happens.
 #[derive(Debug, Clone)]
 pub(super) enum Event {
-    Packet { port: u32, dst: u32, src: u32, tags: Vec<(u16, u16)>, eth_type: u16, payload: [u8; 5] },
+    Packet {
+        port: u32,
+        dst: u32,
+        src: u32,
+        tags: Vec<(u16, u16)>,
+        eth_type: u16,
+        payload: [u8; 5],
+    },
     Wait(u64),
     Revalidate,
     Rewire(Wiring),
-    Pin { bridge: u32, port: u32, vlan: u16, station: u32 },
-    Unlearn { bridge: u32, vlan: u16, station: u32 },
+    Pin {
+        bridge: u32,
+        port: u32,
+        vlan: u16,
+        station: u32,
+    },
+    Unlearn {
+        bridge: u32,
+        vlan: u16,
+        station: u32,
+    },
     Flush(u32),
+    /// Of a bond's member.
+    Carrier {
+        member: u32,
+        up: bool,
+    },
 }
 
 /// Addresses: a few stations, and groups of every kind.
@@ -54,6 +75,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         4 => (0..2u32, 2..8u32, vlan(), 2..10u32).prop_map(|(bridge, port, vlan, station)| Event::Pin { bridge, port, vlan, station }),
         2 => (0..2u32, vlan(), 2..10u32).prop_map(|(bridge, vlan, station)| Event::Unlearn { bridge, vlan, station }),
         1 => (0..2u32).prop_map(Event::Flush),
+        4 => (6..8u32, any::<bool>()).prop_map(|(member, up)| Event::Carrier { member, up }),
     ]
 }
 
@@ -67,6 +89,23 @@ pub(super) struct Wiring {
     forward_bpdu: bool,
     /// The rules' numbers of the two ends of a patch between the bridges, when there is one.
     patch: Option<[usize; 2]>,
+    /// A bond of the ports 6 and 7, which then are no ports of their own.
+    bond: Option<Bond>,
+}
+
+/// How it shares the load, which of the bridges it is a port of, its rules' number.
+#[derive(Debug, Clone)]
+struct Bond {
+    mode: BondMode,
+    second: bool,
+    rules: usize,
+}
+
+impl Wiring {
+    /// The same without a bond.
+    fn without_bond(self) -> Self {
+        Self { bond: None, ..self }
+    }
 }
 
 pub(super) fn wiring() -> impl Strategy<Value = Wiring> {
@@ -75,12 +114,15 @@ pub(super) fn wiring() -> impl Strategy<Value = Wiring> {
     let locals = proptest::array::uniform2(rules());
     let flood_vlan = prop_oneof![3 => Just(None), 1 => Just(Some(5)), 1 => Just(Some(0))];
     let patch = proptest::option::of(proptest::array::uniform2(rules()));
-    let mixed = (proptest::collection::vec(port, 6), locals, flood_vlan, any::<bool>(), patch)
-        .prop_map(|(ports, locals, flood_vlan, forward_bpdu, patch)| Wiring { ports, locals, flood_vlan, forward_bpdu, patch });
+    let mode = proptest::sample::select(&BondMode::ALL[..]);
+    let bond = proptest::option::of((mode, any::<bool>(), rules()).prop_map(|(mode, second, rules)| Bond { mode, second, rules }));
+    let mixed = (proptest::collection::vec(port, 6), locals, flood_vlan, any::<bool>(), patch, bond)
+        .prop_map(|(ports, locals, flood_vlan, forward_bpdu, patch, bond)| Wiring { ports, locals, flood_vlan, forward_bpdu, patch, bond });
     // Bridges of nothing but plain ports go a shorter way.
     let plain = |wiring: Wiring| {
         let ports = wiring.ports.into_iter().map(|(second, present, _)| (second, present, 0)).collect();
-        Wiring { ports, locals: [0, 0], patch: wiring.patch.map(|_| [0, 0]), ..wiring }
+        let bond = wiring.bond.map(|bond| Bond { rules: 0, ..bond });
+        Wiring { ports, locals: [0, 0], patch: wiring.patch.map(|_| [0, 0]), bond, ..wiring }
     };
     (mixed, prop_oneof![3 => Just(false), 1 => Just(true)]).prop_map(move |(wiring, all_plain)| if all_plain { plain(wiring) } else { wiring })
 }
@@ -95,10 +137,23 @@ pub(super) fn topology(wiring: &Wiring) -> Topology {
     let bridge = |text: &str, number: u32, local: usize| Bridge::new(name(text), number).rules(&bridge_rules, &rules(local));
     let mut bridges = [bridge("br0", 0, wiring.locals[0]), bridge("br1", 1, wiring.locals[1])];
     for (number, (second, present, with)) in (2..).zip(&wiring.ports) {
-        if *present {
+        if *present && (number < 6 || wiring.bond.is_none()) {
             let bridge = &mut bridges[usize::from(*second)];
             *bridge = bridge.clone().port_with(name(&format!("p{number}")), number, rules(*with));
         }
+    }
+    if let Some(Bond { mode, second, rules: number }) = &wiring.bond {
+        let member = |number: u32| Bundled {
+            name: name(&format!("p{number}")),
+            dp_port: number,
+            mac: mac(number),
+            carrier: true,
+            lacp: LacpMember::default(),
+        };
+        let bond = Some(model::Bond { mode: *mode, ..model::Bond::default() });
+        let way = Way::Bundle(Bundle { bond, lacp: None, members: vec![member(6), member(7)] });
+        let bridge = &mut bridges[usize::from(*second)];
+        *bridge = bridge.clone().with(Port { name: name("bond0"), way, rules: rules(*number) });
     }
     if let Some(ends) = wiring.patch {
         for (at, (port, peer)) in [("a", "b"), ("b", "a")].into_iter().enumerate() {
@@ -114,7 +169,14 @@ impl Agent {
     pub(super) fn happens(&mut self, event: &Event) {
         match event {
             Event::Packet { .. } => {}
-            Event::Wait(time) => self.now = self.now + Duration::from_millis(*time),
+            Event::Wait(time) => {
+                self.now = self.now + Duration::from_millis(*time);
+                self.switch.run_bundles(self.now, &mut |_, _| {});
+            }
+            Event::Carrier { member, up } => {
+                self.switch.set_carrier(self.now, &format!("p{member}"), *up);
+                self.switch.run_bundles(self.now, &mut |_, _| {});
+            }
             Event::Revalidate => {
                 self.revalidate();
             }
@@ -172,7 +234,7 @@ proptest! {
     /// Without time, eviction or rewiring the flows are never even revalidated, and are right with every packet.
     #[test]
     fn flows_decide_as_the_switch_and_as_a_naive_one(
-        wiring in wiring(),
+        wiring in wiring().prop_map(Wiring::without_bond),
         packets in proptest::collection::vec(packet(), 1..250),
     ) {
         let mut topology = topology(&wiring);

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use ovsdp::switch::bond::Exit;
 use ovsdp::switch::{Bridge, Decision, LeftOut, Moment, Reason, Step, Switch, Topology, Untraceable, Way};
 use proptest::prelude::*;
 
-use super::datapath::{Agent, frame, key_of, outputs};
+use super::datapath::{Agent, Done, deliver, frame, key_of, outputs};
 use super::property::{Event, address, event, topology, wiring};
 use super::{mac, name, one_bridge, switch};
 
@@ -36,15 +37,18 @@ proptest! {
             // What is told is what is done: each output is an action, and a flood says why it leaves a port out.
             let told: Vec<u32> = steps.iter().filter_map(|step| match step {
                 Step::Output { port, .. } => agent.switch.dp_port(*port),
+                Step::Member { exit: Exit::Port { dp_port } | Exit::Bucket { dp_port, .. }, .. } => Some(*dp_port),
                 _ => None,
             }).collect();
-            prop_assert_eq!(told, outputs(&decided.actions));
+            let sent = |(done, _)| if let Done::Output(port) = done { Some(port) } else { None };
+            let sent: Vec<u32> = deliver(&decided.actions, &[0; 64]).into_iter().filter_map(sent).collect();
+            prop_assert_eq!(told, sent);
             let left: Vec<_> = steps.iter().filter_map(|step| match step {
                 Step::LeftOut { port, why } => Some((agent.switch.dp_port(*port)?, *why)),
                 _ => None,
             }).collect();
-            let patched = agent.switch.topology().bridges.iter().flat_map(|bridge| &bridge.ports).any(|port| port.way.dp_port().is_none());
-            if !patched && matches!(decided.reason, Reason::Group | Reason::Unknown | Reason::FloodVlan) {
+            let mut others = agent.switch.topology().bridges.iter().flat_map(|bridge| &bridge.ports);
+            if others.all(|port| matches!(port.way, Way::Device(_))) && matches!(decided.reason, Reason::Group | Reason::Unknown | Reason::FloodVlan) {
                 prop_assert!(left.iter().all(|(out, why)| (out == port) == (*why == LeftOut::CameFrom)));
                 let mut all: Vec<u32> = outputs(&decided.actions).into_iter().chain(left.iter().map(|(port, _)| *port)).collect();
                 all.sort_unstable();

@@ -5,17 +5,19 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::stage::{ifcfg, plain_bridge};
 use super::steady::kill_agent;
 use super::switching::star;
-use crate::guest::{Host, World, eventually};
+use crate::guest::{Host, Process, World, eventually};
 use crate::registry::Test;
 
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
     Test::new("vlan::a_trunk_keeps_vlans_apart_and_takes_priority_tags_off", trunks),
     Test::new("vlan::access_and_tunnel_ports_speak_with_tagged_devices", modes),
+    Test::new("vlan::tags_follow_a_packet_through_a_patch", through_a_patch),
 ];
 
 /// Where the agent remembers.
@@ -50,18 +52,65 @@ fn trunks(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn access(vlan: u16) -> Value {
+    json!({"access": {"vlan": vlan}})
+}
+
+/// Has the next agent find ports in these modes: bridge, port and mode.
+fn with_modes(switch: &Host, modes: &[(&str, &str, Value)]) -> anyhow::Result<Process> {
+    kill_agent(switch)?;
+    let mut memory = switch.json(&format!("cat {MEMORY}"))?;
+    for (bridge, port, vlans) in modes {
+        let ports = memory.pointer_mut(&format!("/bridges/{bridge}/intent/ports")).context("no ports remembered")?;
+        ports[port]["rules"] = json!({ "vlans": vlans });
+    }
+    switch.write(MEMORY, &memory.to_string())?;
+    let agent = switch.spawn("ovsdp agent")?;
+    eventually(Duration::from_secs(20), || switch.run("ovsdp fdb br0").map(drop))?;
+    Ok(agent)
+}
+
+/// Station 1 sends tags of VLAN 5 to stations 2 and 3, in that VLAN without tags on the same bridge, and to 4 and 5, on the other one
+/// with tags and without. One list of actions does it all: what the other bridge does to the tags must not be seen here.
+fn through_a_patch(world: &mut World) -> anyhow::Result<()> {
+    let (switch, mut stations) = star(world, 3)?;
+    for number in [4, 5] {
+        let station = world.host(&format!("s{number}"))?;
+        world.veth(&switch, &format!("p{number}"), &station, "eth0")?;
+        station.run(&format!("ip addr add 10.0.0.{number}/24 dev eth0"))?;
+        stations.push(station);
+    }
+    plain_bridge(&switch, "br1", &["p4", "p5"])?;
+    for (name, bridge, peer) in [("a", "br0", "b"), ("b", "br1", "a")] {
+        ifcfg(&switch, name, &format!("DEVICE={name} TYPE=OVSPatchPort OVS_BRIDGE={bridge} OVS_PATCH_PEER={peer} ONBOOT=yes"))?;
+    }
+    switch.run("ovsdp up br0 br1")?;
+    let _agent = with_modes(&switch, &[("br0", "p2", access(5)), ("br0", "p3", access(5)), ("br1", "p5", access(5))])?;
+    for (number, station) in [(1, &stations[0]), (4, &stations[3])] {
+        station.run("ip addr flush dev eth0 && ip link add link eth0 name v type vlan id 5 && ip link set v up")?;
+        station.run(&format!("ip addr add 10.0.0.{number}/24 dev v"))?;
+    }
+    let heard = [&stations[1], &stations[2]].map(|station| station.capture("eth0", "arp"));
+    for to in [5, 4, 3, 2] {
+        answers(&stations[0], &format!("10.0.0.{to}"))?;
+    }
+    for heard in heard {
+        let line = heard?.wait_for("10.0.0.5", Duration::from_secs(10))?;
+        ensure!(line.contains("ethertype ARP") && !line.contains("802.1Q"), "a tag is still there: {line}");
+    }
+    answers(&stations[4], "10.0.0.2")?;
+    answers(&stations[3], "10.0.0.3")?;
+    let all = flows(&switch)?;
+    ensure!(all.lines().any(|line| line.contains("dst=ff:ff:ff:ff:ff:ff") && line.contains("clone(")), "{all}");
+    Ok(())
+}
+
 /// Station 1 is a customer behind a tunnel port, station 3 is behind an access port, station 2 sees the tags of both.
 fn modes(world: &mut World) -> anyhow::Result<()> {
     let (switch, stations) = star(world, 3)?;
     let (customer, tagged, plain) = (&stations[0], &stations[1], &stations[2]);
-    kill_agent(&switch)?;
-    let mut memory = switch.json(&format!("cat {MEMORY}"))?;
-    let ports = memory.pointer_mut("/bridges/br0/intent/ports").context("no ports remembered")?;
-    ports["p1"]["rules"] = json!({"vlans": {"tunnel": {"vlan": 100, "tag": "802.1ad", "customers": [7]}}});
-    ports["p3"]["rules"] = json!({"vlans": {"access": {"vlan": 10}}});
-    switch.write(MEMORY, &memory.to_string())?;
-    let _agent = switch.spawn("ovsdp agent")?;
-    eventually(Duration::from_secs(20), || switch.run("ovsdp fdb br0").map(drop))?;
+    let tunnel = json!({"tunnel": {"vlan": 100, "tag": "802.1ad", "customers": [7]}});
+    let _agent = with_modes(&switch, &[("br0", "p1", tunnel), ("br0", "p3", access(10))])?;
 
     tagged
         .run("ip addr flush dev eth0 && ip link add link eth0 name v10 type vlan id 10 && ip link set v10 up && ip addr add 10.0.0.2/24 dev v10")?;
