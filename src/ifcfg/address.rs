@@ -44,7 +44,7 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<
     let ovs = proto(reader, "OVSBOOTPROTO");
     let boot = proto(reader, "BOOTPROTO");
     let first_address = ["IPADDR", "IPADDR0", "IPADDR1"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var);
-    if let Some(Role::Port(_)) = role {
+    if role.is_some_and(Role::is_uplink) {
         let first_address = first_address.or_else(|| reader.text("IPV6ADDR").map(|(_, var)| var));
         return on_port(reader, boot, first_address);
     }

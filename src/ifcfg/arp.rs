@@ -14,7 +14,7 @@ const PLAIN: [&str; 3] = ["ARPING_TRIES", "ARPING_WAIT", "ARPING_UPDATE_WAIT"];
 
 /// Reads them. A key without a number speaks of every address that has none of its own.
 pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>) -> Arp {
-    if let Some(Role::Port(_)) = role {
+    if role.is_some_and(Role::is_uplink) {
         for key in PLAIN.into_iter().chain(["ARPCHECK", "ARPUPDATE"]) {
             if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
                 reader.warning(Code::NoEffect, var, format!("`{key}` has no effect on a port"), "write it in the bridge's file");

@@ -11,10 +11,10 @@ use super::address::Ask;
 use super::code::Code;
 use super::diag::Diagnostic;
 use super::file::Sources;
-use super::settings::{Named, Role, Settings};
+use super::settings::{Named, Placed, Role, Settings};
 use super::span::Span;
-use super::{joined, suggest};
-use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port};
+use super::{bond, fake, joined, suggest};
+use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port, Vlans};
 
 /// A file that is not read as settings, as far as it tells who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,10 @@ pub(super) struct Other {
     pub(super) device_span: Span,
     /// Open vSwitch's, with errors; else somebody else's.
     pub(super) broken: bool,
+    /// What it says of the device's MTU.
+    pub(super) mtu: Option<Placed<u32>>,
+    /// The line that gives the device an address.
+    pub(super) address: Option<Span>,
 }
 
 impl Other {
@@ -48,6 +52,7 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
                 onboot: settings.onboot,
                 local,
                 rules: settings.extra.bridge.rules.clone(),
+                local_rules: settings.extra.port.rules.clone(),
                 external_ids: settings.extra.bridge.external_ids.clone(),
                 ..Bridge::new(settings.device.name)
             },
@@ -55,25 +60,18 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
     }
     let mut members: Vec<&Settings> = Vec::new();
     for settings in &unique {
-        let (bridge, kind) = match &settings.role {
-            Role::Bridge => continue,
-            Role::Port(bridge) => (bridge, Kind::System),
-            Role::Internal(bridge) => (bridge, Kind::Internal),
-            Role::Tunnel(bridge, tunnel) => (bridge, Kind::Tunnel(*tunnel)),
-            Role::Patch(bridge, peer) => (bridge, Kind::Patch { peer: peer.name }),
-        };
-        match intent.bridges.get_mut(&bridge.name) {
+        let Some(named) = settings.role.bridge() else { continue };
+        let (bridge, vlan) = fake::resolve(&unique, named.name);
+        match intent.bridges.get_mut(&bridge) {
             Some(target) => {
-                let port =
-                    Port { onboot: settings.onboot, external_ids: settings.extra.port.external_ids.clone(), ..Port::new(interface(settings, kind)) };
-                target.ports.insert(settings.device.name, port);
+                target.ports.insert(settings.device.name, port(settings, others, vlan));
                 members.push(settings);
             }
-            None => folder.no_such_bridge(settings, bridge, &unique),
+            None => folder.no_such_bridge(settings, named, &unique),
         }
     }
     for settings in unique.iter().filter(|settings| settings.role == Role::Bridge).chain(&members) {
-        folder.lease(settings, &mut intent);
+        folder.lease(settings, &unique, &mut intent);
     }
     for settings in &unique {
         if settings.role == Role::Bridge && intent.bridges.get(&settings.device.name).is_some_and(|bridge| bridge.ports.is_empty()) {
@@ -81,12 +79,42 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
         }
     }
     for settings in members {
-        folder.address_on_port(settings, &intent);
+        folder.address_on_port(settings, &unique, &intent);
     }
     folder.routes_and_addresses(&unique);
+    bond::of_two(&unique, folder.found);
     joined::patches(&unique, |device| others.iter().any(|other| other.is_broken(device)), folder.found);
     joined::tunnels(&unique, folder.found);
     intent
+}
+
+/// The port a file describes. `vlan`: that of the fake bridge it is in, which a tag of its own takes it out of.
+fn port(settings: &Settings, others: &[Other], vlan: Option<Vlans>) -> Port {
+    let asked = &settings.extra.port;
+    let kind = match &settings.role {
+        Role::Bridge | Role::Internal(_) | Role::Fake(..) => Kind::Internal,
+        Role::Port(_) | Role::Bond(..) => Kind::System,
+        Role::Tunnel(_, tunnel) => Kind::Tunnel(*tunnel),
+        Role::Patch(_, peer) => Kind::Patch { peer: peer.name },
+    };
+    let own = if let Role::Fake(_, vlan) = settings.role { Some(Vlans::Access { vlan }) } else { vlan };
+    let mut rules = asked.rules.clone();
+    if let Some(vlans) = own.filter(|_| rules.vlans == Vlans::default()) {
+        rules.vlans = vlans;
+    }
+    let (interfaces, bond) = match &settings.role {
+        Role::Bond(_, members) => (bond::interfaces(settings, members, others), Some(asked.bond.clone())),
+        _ => (vec![interface(settings, kind)], None),
+    };
+    Port {
+        onboot: settings.onboot,
+        interfaces,
+        rules,
+        bond,
+        lacp: asked.lacp,
+        fake_bridge: matches!(settings.role, Role::Fake(..)),
+        external_ids: asked.external_ids.clone(),
+    }
 }
 
 fn interface(settings: &Settings, kind: Kind) -> Interface {
@@ -97,7 +125,7 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
         Ask::None | Ask::OnPort { .. } => Addressing::None,
     };
     let asked = &settings.extra.interface;
-    let plain = Interface { external_ids: asked.external_ids.clone(), ..Interface::new(settings.device.name, kind) };
+    let plain = Interface { external_ids: asked.external_ids.clone(), lacp: asked.lacp, ..Interface::new(settings.device.name, kind) };
     if !kind.has_device() {
         return plain;
     }
@@ -203,9 +231,9 @@ impl<'a> Folder<'a> {
     }
 
     /// What a lease goes through, now that the bridge's ports are known.
-    fn lease(&mut self, settings: &Settings, intent: &mut Intent) {
+    fn lease(&mut self, settings: &Settings, unique: &[&Settings], intent: &mut Intent) {
         let Ask::Dhcp { through, at, lease } = &settings.ask else { return };
-        let bridge_name = settings.role.bridge().map_or(settings.device.name, |bridge| bridge.name);
+        let bridge_name = settings.role.bridge().map_or(settings.device.name, |bridge| fake::resolve(unique, bridge.name).0);
         let Some(bridge) = intent.bridges.get_mut(&bridge_name) else { return };
         let mut names: Vec<IfName> = Vec::new();
         for named in through {
@@ -249,10 +277,12 @@ impl<'a> Folder<'a> {
     }
 
     /// An address on a port: without effect where the bridge has one, and an error where the host would lose its last.
-    fn address_on_port(&mut self, settings: &Settings, intent: &Intent) {
-        let (Ask::OnPort { at }, Role::Port(bridge)) = (&settings.ask, &settings.role) else { return };
-        let Some(target) = intent.bridges.get(&bridge.name) else { return };
+    fn address_on_port(&mut self, settings: &Settings, unique: &[&Settings], intent: &Intent) {
+        let (Role::Port(bridge) | Role::Bond(bridge, _)) = &settings.role else { return };
+        let Some(target) = intent.bridges.get(&fake::resolve(unique, bridge.name).0) else { return };
         let addressed = target.interfaces().any(Interface::is_addressed);
+        bond::address_on_member(settings, self.others, addressed, self.found);
+        let Ask::OnPort { at } = &settings.ask else { return };
         let device = settings.device.name;
         let found = if addressed {
             Diagnostic::warning(Code::AddressOnPort, &settings.file, format!("`{device}` is a port and carries no address: this line has no effect"))

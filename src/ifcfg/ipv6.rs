@@ -35,7 +35,7 @@ const KEYS: [&str; 10] = [
 
 /// Reads what `device` is to have of IPv6. `mtu`: what the file says of the device's own.
 pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>, mtu: Option<Placed<u32>>) -> Ipv6 {
-    if let Some(Role::Port(_)) = role {
+    if role.is_some_and(Role::is_uplink) {
         // An address there has a finding of its own.
         ignored(reader, "on a port", "write it in the bridge's file", |key| key != "IPV6ADDR");
         return Ipv6::default();

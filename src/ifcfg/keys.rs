@@ -54,7 +54,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("AUTOCONNECT_PRIORITY", Inert(Set, NM)),
     ("BONDING_MASTER", Refused(Yes, MEMBER)),
     ("BONDING_OPTS", Inert(Set, "the kernel's own bonds are not set up here")),
-    ("BOND_IFACES", Inert(Set, "it belongs to TYPE=OVSBond")),
+    ("BOND_IFACES", Acted),
     ("BOOTPROTO", Acted),
     ("BRIDGE", Refused(Set, MEMBER)),
     ("BRIDGING_OPTS", Inert(Set, "it belongs to the kernel's own bridges")),

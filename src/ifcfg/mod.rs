@@ -10,12 +10,14 @@ mod address;
 mod ansi;
 mod arp;
 mod assign;
+mod bond;
 mod check;
 mod code;
 mod diag;
 mod dir;
 mod explain;
 mod extra;
+mod fake;
 mod file;
 mod folder;
 mod host;
@@ -177,7 +179,7 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
             let state = settings.as_ref().filter(|_| !refused).map_or(State::Broken, |settings| State::Ours(settings.device.name));
             match settings {
                 Some(settings) => list.push(settings),
-                None => others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: true }),
+                None => others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: true, mtu: None, address: None }),
             }
             state
         } else {
@@ -190,7 +192,8 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
                 let found = Diagnostic::warning(Code::NoEffect, name, "`OVS_BRIDGE` has no effect in a file that is not Open vSwitch's");
                 diagnostics.push(found.at(var.name_span).help("add `DEVICETYPE=ovs` and `TYPE=OVSPort`, or remove it"));
             }
-            others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false });
+            let (mtu, address) = settings::of_a_plain_device(name, &evaluated.vars);
+            others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false, mtu, address });
             State::Foreign
         };
         let device = match state {

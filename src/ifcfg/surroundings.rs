@@ -162,13 +162,15 @@ fn naming(rule: &NamingRule, list: &[Settings], devices: &[Device], found: &mut 
                 let diagnostic = diagnostic.help("let both say the same address, and remove the rule if nothing else needs it");
                 found.push(diagnostic.related(&settings.file, hwaddr.span, "another address"));
             }
-            (Role::Bridge | Role::Internal(_), _) if *device == *rule.name && settings.mac != Some(mac) => {
+            (Role::Bridge | Role::Fake(..) | Role::Internal(_), _) if *device == *rule.name && settings.mac != Some(mac) => {
                 let diagnostic = warning(format!("this rule gives a network device the name `{device}`, which `{}` wants for itself", settings.file));
                 let diagnostic =
                     diagnostic.help(format!("give the device another name, or call the interface in `{}` something else", settings.file));
                 found.push(diagnostic.related(&settings.file, settings.device.span, "made under this name"));
             }
-            (Role::Bridge | Role::Internal(_), _) if rule.any_device && *device != *rule.name && shares(settings, mac, list, devices) => {
+            (Role::Bridge | Role::Fake(..) | Role::Internal(_), _)
+                if rule.any_device && *device != *rule.name && shares(settings, mac, list, devices) =>
+            {
                 let diagnostic = warning(format!("this rule catches `{device}` too, which will have the address {mac}, and calls it `{name}`"));
                 let note = format!("udev tries to rename `{device}`: that fails while the other name is taken, and succeeds when it is not");
                 let diagnostic = diagnostic.note(note);

@@ -99,6 +99,9 @@ pub struct Port {
     /// LACP, which a port with one interface may speak too; `None` when it is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacp: Option<Lacp>,
+    /// Whether it is a fake bridge: an internal port that is called a bridge, of a VLAN of the real one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fake_bridge: bool,
 }
 
 impl Port {
@@ -109,7 +112,15 @@ impl Port {
 
     /// A port with one interface, that is attached without being named.
     pub fn new(interface: Interface) -> Self {
-        Self { onboot: true, interfaces: vec![interface], rules: PortRules::default(), external_ids: BTreeMap::new(), bond: None, lacp: None }
+        Self {
+            onboot: true,
+            interfaces: vec![interface],
+            rules: PortRules::default(),
+            external_ids: BTreeMap::new(),
+            bond: None,
+            lacp: None,
+            fake_bridge: false,
+        }
     }
 }
 

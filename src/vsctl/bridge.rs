@@ -48,6 +48,8 @@ pub fn bridge(settings: &[Setting]) -> Result<BridgeAsk, Fault> {
                 .map_err(|fault| Fault { help: "remove it: ovsdp switches in the kernel".to_owned(), ..fault })?,
             (_, "hwaddr") => ask.mac = Some(setting.mac()?),
             (_, "mac-aging-time") => ask.rules.mac_aging = Some(Duration::from_secs(setting.number(0, u32::MAX)?.into())),
+            ("flood_vlans", _) => ask.rules.flood_vlans = setting.vids()?.into_iter().collect(),
+            (_, "forward-bpdu") => ask.rules.forward_bpdu = setting.boolean()?,
             (_, "mac-table-size") => ask.rules.mac_table_size = Some(setting.number(0, u32::MAX)?),
             _ => return Err(setting.fault("it has no meaning here", "remove it")),
         }
@@ -70,7 +72,8 @@ mod tests {
         let asked = ask(&words).unwrap();
         assert_eq!(asked.mac, Some(Mac([0x52, 0x54, 0, 0, 0, 1])));
         assert_eq!(asked.rules.mac_table_size, Some(50_000));
-        let asked = ask(&["other_config={mac-aging-time=60}", "external-ids:who=me"]).unwrap();
+        let asked = ask(&["flood_vlans=[5,6]", "other_config={mac-aging-time=60,forward-bpdu=true}", "external-ids:who=me"]).unwrap();
+        assert!(asked.rules.flood_vlans.contains(6) && asked.rules.forward_bpdu);
         assert_eq!(asked.external_ids["who"], "me");
         assert_eq!(asked.rules.mac_aging, Some(Duration::from_secs(60)));
     }

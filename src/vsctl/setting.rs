@@ -7,6 +7,7 @@ use ovsdp_proto::Mac;
 use super::Fault;
 use super::columns::{self, Class, Table};
 use super::value;
+use crate::model::Vid;
 
 /// One setting whose column takes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +72,13 @@ impl Setting {
     pub(super) fn mac(&self) -> Result<Mac, Fault> {
         let mac = self.one()?.parse::<Mac>().ok().filter(|mac| !mac.is_multicast() && *mac != Mac::ZERO);
         mac.ok_or_else(|| self.fault("no device can have this address", "write one such as 52:54:00:12:34:56"))
+    }
+
+    /// Its values, VLANs' numbers.
+    pub(super) fn vids(&self) -> Result<Vec<Vid>, Fault> {
+        let atoms = value::atoms(&self.value).map_err(|why| self.fault(why, "write VLANs' numbers with commas between them"))?;
+        let vid = |atom: &String| atom.parse::<u16>().ok().and_then(|vid| Vid::try_from(vid).ok());
+        atoms.iter().map(|atom| vid(atom).ok_or_else(|| self.fault("VLANs are numbers from 0 to 4095", "write such as 10,20"))).collect()
     }
 }
 
@@ -160,7 +168,7 @@ mod tests {
         for bad in ["stp_enable", "stp_enable=", "stp_enable:x=1", "nothing=1", "=1", ":", "other_config=5", "other_config:hwaddr", "mirrors=@m"] {
             assert_eq!(fault(Table::Bridge, &["fail_mode=standalone", bad]).word, 1, "{bad}");
         }
-        assert!(fault(Table::Port, &["tag=10"]).reason.contains("not do this yet"));
+        assert!(fault(Table::Port, &["qos=@q"]).reason.contains("not do this yet"));
         assert!(fault(Table::Interface, &["ofport_request=3"]).reason.contains("OpenFlow"));
     }
 }

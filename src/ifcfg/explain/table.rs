@@ -184,11 +184,10 @@ pub const EXPLANATIONS: &[Explanation] = &[
     of(
         "L19",
         "a bond of fewer than two devices",
-        Some(Code::BadType),
-        "`BOND_IFACES` names fewer than two devices, or one that is a port as well.",
+        None,
+        "`BOND_IFACES` is missing, names fewer than two devices, or one that is a port or another bond's member as well.",
         "Open vSwitch refuses such a bond, and the bridge came up without it.",
-        "This version builds no bonds: each file with `TYPE=OVSBond` is refused whole, whatever it names. Make the device a plain port with \
-        `TYPE=OVSPort`, or leave the bridge to Open vSwitch.",
+        "Two devices or more, each of them nowhere else: `BOND_IFACES=\"eth0 eth1\"`. A single one is `TYPE=OVSPort`.",
     ),
     of(
         "L20",
@@ -216,8 +215,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "`VLAN=yes` or `PHYSDEV=` in a file of Open vSwitch's.",
         "They have network-scripts make a VLAN device of the kernel's; an Open vSwitch port has a tag instead. With both, the interface was \
         brought up before its bridge, or twice.",
-        "Remove them. VLAN tags of ports (`OVS_OPTIONS=\"tag=7\"`) are not supported in this version and refused as L40; a kernel VLAN \
-        device that exists already can be a port under its own name.",
+        "Remove them, and write `OVS_OPTIONS=\"tag=7\"` into the port's file; a kernel VLAN device that exists already can be a port under its \
+        own name.",
     ),
     of(
         "L23",
@@ -385,12 +384,11 @@ pub const EXPLANATIONS: &[Explanation] = &[
     ),
     of(
         "L42",
-        "a type that is unknown or not built yet",
+        "a type that is unknown",
         None,
-        "`TYPE` is misspelt, or OVSBond; or the bridge is a fake one (`OVS_OPTIONS=\"parent 100\"`).",
-        "ifup-ovs said that the type is invalid and did nothing. This version builds OVSBridge, OVSPort, OVSIntPort, OVSTunnel and \
-        OVSPatchPort.",
-        "One of these five; or move the file out of the folder and go on without the interface.",
+        "`TYPE` is misspelt.",
+        "ifup-ovs said that the type is invalid and did nothing.",
+        "OVSBridge, OVSPort, OVSIntPort, OVSBond, OVSTunnel or OVSPatchPort; or move the file out of the folder and go on without the interface.",
     ),
     of(
         "L43",

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use serde_json::{Value, json};
+use anyhow::ensure;
 
-use super::stage::{agent_pid, plain_bridge, port_number};
+use super::stage::{DIR, agent_pid, changed_nothing, plain_bridge, port_number};
 use crate::guest::{Host, Process, World, eventually};
 use crate::registry::Test;
 
@@ -25,8 +24,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// With the two members as `bond0`, a port as the agent remembers it. `peer` is what is done at the other ends first.
-    fn new(world: &World, peer: &str, bond: &Value, lacp: &Value) -> anyhow::Result<Scene> {
+    /// With the two members as `bond0`, of these options. `peer` is what is done at the other ends first.
+    fn new(world: &World, peer: &str, options: &str) -> anyhow::Result<Scene> {
         let (switch, station, peer_host) = (world.host("switch")?, world.host("station")?, world.host("peer")?);
         world.veth_with_macs(&switch, ("p1", "00:16:3e:01:00:01"), &station, ("eth0", "00:16:3e:02:00:01"))?;
         for number in 1..=2 {
@@ -35,8 +34,12 @@ impl Scene {
         }
         station.run("ip addr add 10.0.0.1/24 dev eth0")?;
         peer_host.run(peer)?;
-        plain_bridge(&switch, "br0", &["p1", "m1", "m2"])?;
-        let agent = with_bond(&switch, bond, lacp)?;
+        let agent = switch.spawn("ovsdp agent")?;
+        eventually(SOON, || agent_pid(&switch))?;
+        plain_bridge(&switch, "br0", &["p1"])?;
+        bond_file(&switch, options)?;
+        switch.run("ovsdp up")?;
+        changed_nothing(&switch.run("ovsdp up")?)?;
         Ok(Scene { switch, station, peer: peer_host, agent })
     }
 
@@ -63,24 +66,10 @@ impl Scene {
     }
 }
 
-/// Makes the ports `m1` and `m2` of `br0` one, as the next agent remembers them.
-fn with_bond(switch: &Host, bond: &Value, lacp: &Value) -> anyhow::Result<Process> {
-    const MEMORY: &str = "/run/ovsdp/memory.json";
-    let pid = agent_pid(switch)?;
-    switch.run(&format!("kill -9 {pid}"))?;
-    eventually(SOON, || {
-        ensure!(switch.try_run(&format!("test -d /proc/{pid}"))?.code != 0, "the agent still runs");
-        Ok(())
-    })?;
-    let mut memory: Value = serde_json::from_str(&switch.read(MEMORY)?)?;
-    let ports = memory["bridges"]["br0"]["intent"]["ports"].as_object_mut().context("br0 has no ports")?;
-    let mut member = |name: &str| ports.remove(name).map(|port| port["interfaces"][0].clone()).with_context(|| format!("no port {name}"));
-    let interfaces = [member("m1")?, member("m2")?];
-    ports.insert("bond0".to_owned(), json!({ "onboot": true, "interfaces": interfaces, "bond": bond, "lacp": lacp }));
-    switch.write(MEMORY, &memory.to_string())?;
-    let agent = switch.spawn("ovsdp agent")?;
-    eventually(SOON, || agent_pid(switch))?;
-    Ok(agent)
+/// The file of `bond0` over `m1` and `m2`.
+fn bond_file(switch: &Host, options: &str) -> anyhow::Result<()> {
+    let text = format!("DEVICE=bond0\nTYPE=OVSBond\nOVS_BRIDGE=br0\nONBOOT=yes\nBOND_IFACES=\"m1 m2\"\nOVS_OPTIONS=\"{options}\"\n");
+    switch.write(&format!("{DIR}/ifcfg-bond0"), &text)
 }
 
 /// The partner's own bond over the two cables.
@@ -92,7 +81,7 @@ fn linux_bond(options: &str) -> String {
 }
 
 fn active_backup(world: &mut World) -> anyhow::Result<()> {
-    let mut scene = Scene::new(world, &linux_bond("mode active-backup miimon 50"), &json!({ "mode": "active-backup" }), &Value::Null)?;
+    let mut scene = Scene::new(world, &linux_bond("mode active-backup miimon 50"), "bond_mode=active-backup")?;
     scene.says(
         "bond/show bond0",
         &["bond_mode: active-backup", "member m1: enabled\n  active member\n", "member m2: enabled\n  may_enable: true\n"],
@@ -124,7 +113,7 @@ fn active_backup(world: &mut World) -> anyhow::Result<()> {
 
 fn lacp(world: &mut World) -> anyhow::Result<()> {
     let peer = linux_bond("mode 802.3ad lacp_rate fast miimon 50 xmit_hash_policy layer3+4");
-    let mut scene = Scene::new(world, &peer, &json!({ "mode": "balance-tcp" }), &json!({ "active": true, "fast": true }))?;
+    let mut scene = Scene::new(world, &peer, "bond_mode=balance-tcp lacp=active other_config:lacp-time=fast")?;
     let both = ["status: active negotiated", "member: m1: current attached", "member: m2: current attached"];
     scene.says("lacp/show bond0", &both)?;
     scene.says("bond/show bond0", &["lacp_status: negotiated", "member m1: enabled", "member m2: enabled", "recirculation: yes"])?;
@@ -175,7 +164,7 @@ fn lacp(world: &mut World) -> anyhow::Result<()> {
 
 /// The peer is a switch that has both cables and no idea of the bond: it sends back by one what it gets by the other.
 fn slb(world: &mut World) -> anyhow::Result<()> {
-    let scene = Scene::new(world, "true", &json!({ "mode": "balance-slb" }), &Value::Null)?;
+    let scene = Scene::new(world, "true", "bond_mode=balance-slb")?;
     scene.says("bond/show bond0", &["bond_mode: balance-slb", "member m1: enabled", "member m2: enabled"])?;
     // Not before: as two ports of their own the members would be a loop with it.
     scene.peer.run(

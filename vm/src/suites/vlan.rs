@@ -1,16 +1,12 @@
 //! VLANs on the kernel: what the switch decides about tags is taken by it, and done, as other people's 802.1Q devices see it.
-//!
-//! No file can ask for a port's VLAN mode yet. The modes are put where the agent remembers a bridge, for its next run to find.
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use serde_json::{Value, json};
+use anyhow::ensure;
 
-use super::stage::{ifcfg, plain_bridge};
-use super::steady::kill_agent;
+use super::stage::{DIR, changed_nothing, ifcfg, is_as_before, plain_bridge, snapshot};
 use super::switching::star;
-use crate::guest::{Host, Process, World, eventually};
+use crate::guest::{Host, World};
 use crate::registry::Test;
 
 /// The tests of this suite.
@@ -18,10 +14,8 @@ pub const TESTS: &[Test] = &[
     Test::new("vlan::a_trunk_keeps_vlans_apart_and_takes_priority_tags_off", trunks),
     Test::new("vlan::access_and_tunnel_ports_speak_with_tagged_devices", modes),
     Test::new("vlan::tags_follow_a_packet_through_a_patch", through_a_patch),
+    Test::new("vlan::a_fake_bridge_is_a_vlan_of_its_parent", fake_bridge),
 ];
-
-/// Where the agent remembers.
-const MEMORY: &str = "/run/ovsdp/memory.json";
 
 fn answers(from: &Host, to: &str) -> anyhow::Result<()> {
     from.run(&format!("ping -n -c 3 -i 0.2 -w 20 {to}")).map(drop)
@@ -52,22 +46,15 @@ fn trunks(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn access(vlan: u16) -> Value {
-    json!({"access": {"vlan": vlan}})
-}
-
-/// Has the next agent find ports in these modes: bridge, port and mode.
-fn with_modes(switch: &Host, modes: &[(&str, &str, Value)]) -> anyhow::Result<Process> {
-    kill_agent(switch)?;
-    let mut memory = switch.json(&format!("cat {MEMORY}"))?;
-    for (bridge, port, vlans) in modes {
-        let ports = memory.pointer_mut(&format!("/bridges/{bridge}/intent/ports")).context("no ports remembered")?;
-        ports[port]["rules"] = json!({ "vlans": vlans });
+/// Has ports switch so, as their files ask: bridge, port and options. What is up changes in place, and a second time nothing does.
+fn with_options(switch: &Host, ports: &[(&str, &str, &str)]) -> anyhow::Result<()> {
+    for (bridge, port, options) in ports {
+        let text = format!("DEVICE={port}\nTYPE=OVSPort\nOVS_BRIDGE={bridge}\nONBOOT=yes\nOVS_OPTIONS=\"{options}\"\n");
+        switch.write(&format!("{DIR}/ifcfg-{port}"), &text)?;
     }
-    switch.write(MEMORY, &memory.to_string())?;
-    let agent = switch.spawn("ovsdp agent")?;
-    eventually(Duration::from_secs(20), || switch.run("ovsdp fdb br0").map(drop))?;
-    Ok(agent)
+    let up = switch.run("ovsdp up")?;
+    ensure!(!up.stdout.contains("detach"), "a port was taken off for its VLAN: {up}");
+    changed_nothing(&switch.run("ovsdp up")?)
 }
 
 /// Station 1 sends tags of VLAN 5 to stations 2 and 3, in that VLAN without tags on the same bridge, and to 4 and 5, on the other one
@@ -85,7 +72,7 @@ fn through_a_patch(world: &mut World) -> anyhow::Result<()> {
         ifcfg(&switch, name, &format!("DEVICE={name} TYPE=OVSPatchPort OVS_BRIDGE={bridge} OVS_PATCH_PEER={peer} ONBOOT=yes"))?;
     }
     switch.run("ovsdp up br0 br1")?;
-    let _agent = with_modes(&switch, &[("br0", "p2", access(5)), ("br0", "p3", access(5)), ("br1", "p5", access(5))])?;
+    with_options(&switch, &[("br0", "p2", "tag=5"), ("br0", "p3", "tag=5"), ("br1", "p5", "tag=5")])?;
     for (number, station) in [(1, &stations[0]), (4, &stations[3])] {
         station.run("ip addr flush dev eth0 && ip link add link eth0 name v type vlan id 5 && ip link set v up")?;
         station.run(&format!("ip addr add 10.0.0.{number}/24 dev v"))?;
@@ -109,8 +96,12 @@ fn through_a_patch(world: &mut World) -> anyhow::Result<()> {
 fn modes(world: &mut World) -> anyhow::Result<()> {
     let (switch, stations) = star(world, 3)?;
     let (customer, tagged, plain) = (&stations[0], &stations[1], &stations[2]);
-    let tunnel = json!({"tunnel": {"vlan": 100, "tag": "802.1ad", "customers": [7]}});
-    let _agent = with_modes(&switch, &[("br0", "p1", tunnel), ("br0", "p3", access(10))])?;
+    let stream = customer.ping_stream("10.0.0.2", 10)?;
+    stream.wait_replies(20, Duration::from_secs(20))?;
+    with_options(&switch, &[("br0", "p3", "tag=10")])?;
+    stream.wait_replies(40, Duration::from_secs(20))?;
+    ensure!(stream.stop()?.lost() == 0, "another port's tag lost packets");
+    with_options(&switch, &[("br0", "p1", "vlan_mode=dot1q-tunnel tag=100 cvlans=7")])?;
 
     tagged
         .run("ip addr flush dev eth0 && ip link add link eth0 name v10 type vlan id 10 && ip link set v10 up && ip addr add 10.0.0.2/24 dev v10")?;
@@ -134,4 +125,30 @@ fn modes(world: &mut World) -> anyhow::Result<()> {
     let lines = heard.stop()?;
     ensure!(!lines.iter().any(|line| line.contains("10.8.0.2")), "VLAN 8 came through: {lines:#?}");
     Ok(())
+}
+
+/// The fake bridge has an address and a port of its own; beyond the parent's trunk its VLAN has a tag.
+fn fake_bridge(world: &mut World) -> anyhow::Result<()> {
+    let (switch, stations) = star(world, 2)?;
+    let before = snapshot(&switch)?;
+    switch.write(
+        &format!("{DIR}/ifcfg-vlan20"),
+        "DEVICE=vlan20\nTYPE=OVSBridge\nONBOOT=yes\nOVS_OPTIONS=\"br0 20\"\nBOOTPROTO=none\nIPADDR=10.20.0.9\nPREFIX=24\n",
+    )?;
+    ifcfg(&switch, "p2", "DEVICE=p2 TYPE=OVSPort OVS_BRIDGE=vlan20 ONBOOT=yes")?;
+    switch.run("ovsdp up")?;
+    changed_nothing(&switch.run("ovsdp up")?)?;
+    stations[0].run("ip link add link eth0 name v type vlan id 20 && ip link set v up && ip addr add 10.20.0.1/24 dev v")?;
+    stations[1].run("ip addr add 10.20.0.2/24 dev eth0")?;
+    for station in &stations {
+        answers(station, "10.20.0.9")?;
+    }
+    answers(&stations[1], "10.20.0.1")?;
+    ensure!(stations[1].try_run("ping -n -c 2 -i 0.2 -w 2 10.0.0.1")?.code != 0, "VLAN 20 reaches the untagged");
+    switch.run("ovsdp down vlan20")?;
+    ensure!(switch.try_run("ip link show vlan20")?.code != 0, "vlan20 is still there");
+    switch.run(&format!("rm {DIR}/ifcfg-vlan20"))?;
+    ifcfg(&switch, "p2", "DEVICE=p2 TYPE=OVSPort OVS_BRIDGE=br0 ONBOOT=yes")?;
+    switch.run("ovsdp up")?;
+    is_as_before(&switch, &before, "without the fake bridge")
 }
