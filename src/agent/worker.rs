@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ovsdp_proto::IfName;
@@ -28,6 +29,9 @@ use crate::host::{config, of_step, store};
 use crate::model::Intent;
 use crate::plan::{self, Cause, Executor, Journal, Memory, Outcome, Report, Target, Unconfirmed};
 use crate::rtnl::{self, Rtnl};
+
+/// How long a change waits for flows to follow it.
+const PASS_MAX: Duration = Duration::from_secs(10);
 
 /// The worker.
 #[derive(Debug)]
@@ -159,12 +163,31 @@ impl Worker {
                 if !place.begin() || lines.is_closed() {
                     return;
                 }
+                let before = self.hands.shared.core().switch.generation();
                 let result = self.change(&change, &terms, &dir, &lines);
+                if result.is_ok() {
+                    self.await_flows(before);
+                }
                 // A client that went away does not hear how it ended; the log does not need it either.
                 let _ = lines.send(result.map(|(changed, confirm_within)| Progress::done(changed, confirm_within)));
             }
             Order::Confirm { at_ms, answer } => drop(answer.send(self.confirm(at_ms))),
             Order::Lease(ifname, event) => self.lease(ifname, event),
+        }
+    }
+
+    /// Waits until no flow decides as before a change: what it forbids is not forwarded any more once the command has returned.
+    /// `before`: the switch's generation then.
+    fn await_flows(&self, before: u64) {
+        if self.hands.shared.core().switch.generation() == before {
+            return;
+        }
+        let (sender, passed) = std::sync::mpsc::channel();
+        self.hands.shared.after_pass(move |result| drop(sender.send(result)));
+        match passed.recv_timeout(PASS_MAX) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log::say(format_args!("flows of before the change may go on for a while: {error}")),
+            Err(_) => log::say("flows of before the change may go on for a while: there are too many to look at them at once"),
         }
     }
 
