@@ -31,7 +31,7 @@ use crate::host::{clients, convert, ipv6, resolver, store};
 use crate::model::Device;
 use crate::nl;
 use crate::plan::{self, DhcpClient, ErrorKind, Executor, Journal, Lease, Memory, Observed, Step, StepError};
-use crate::rtnl::{LinkChange, Mode, Rtnl};
+use crate::rtnl::{self, LinkChange, Mode, Rtnl};
 
 /// Where upcalls are to go.
 #[derive(Debug, Clone)]
@@ -233,12 +233,16 @@ impl Hands {
                 if way == Way::Lenient { forgive(result, GONE) } else { result }
             }
             Step::AddRoute { route, .. } => {
-                let result = self.index(route.ifname).and_then(|index| Ok(self.rtnl.add_route(&convert::to_route(route, index), Mode::Append)?));
+                let result = self.route(route).and_then(|route| Ok(self.rtnl.add_route(&route, Mode::Append)?));
                 // An equal one that is there already is what was wanted.
                 forgive(result, THERE)
             }
+            Step::ChangeRoute { to, .. } => {
+                let route = self.route(to)?;
+                Ok(self.rtnl.add_route(&route, Mode::Replace)?)
+            }
             Step::RemoveRoute { route } => {
-                let result = self.index(route.ifname).and_then(|index| Ok(self.rtnl.delete_route(&convert::to_route(route, index))?));
+                let result = self.route(route).and_then(|route| Ok(self.rtnl.delete_route(&route)?));
                 // The kernel takes a route away with the address it prefers or the device that goes down.
                 forgive(result, GONE)
             }
@@ -376,6 +380,12 @@ impl Hands {
             return Ok(());
         }
         Ok(self.rtnl.add_address(&wanted, Mode::Replace)?)
+    }
+
+    /// A route as the kernel is to be told of it.
+    fn route(&mut self, route: &plan::Route) -> Result<rtnl::Route, Why> {
+        let index = convert::device_of(route).map(|device| self.index(device)).transpose()?;
+        Ok(convert::to_route(route, index))
     }
 
     fn asker(&mut self, ifname: IfName) -> Result<Asker, Why> {

@@ -42,7 +42,7 @@ pub fn observe(rtnl: &mut Rtnl, dp: Option<&mut Dp>, memory: Memory) -> Result<O
         vports: datapath.iter().flatten().map(|vport| (vport.name, vport_of(vport))).collect(),
         links: links.iter().map(|link| (link.name, convert::link(link, &names))).collect(),
         addresses: rtnl.addresses()?.iter().filter_map(|address| convert::address(address, &names)).collect(),
-        routes: rtnl.routes()?.iter().filter_map(|route| convert::route(route, &names)).collect(),
+        routes: rtnl.routes()?.iter().flat_map(|route| convert::routes(route, &names)).collect(),
         resolver: plan::Resolver { content, ours_to_write },
         dhcp_clients: clients::find(&candidates).into_iter().map(client_of).collect(),
         memory,

@@ -25,6 +25,7 @@ mod order;
 mod probe;
 mod render;
 mod resolver;
+mod routes;
 mod stacked;
 mod step;
 #[cfg(test)]

@@ -44,10 +44,14 @@ pub(super) fn divide(observed: &Observed, interface: &Interface, change: &mut Ch
         _ => None,
     });
     let addresses: Vec<Address> = observed.addresses_on(interface.name).cloned().chain(arriving).collect();
-    let routes: Vec<Route> = add.iter().filter_map(|step| if let Step::AddRoute { route, .. } = step { Some(route.clone()) } else { None }).collect();
+    let route = |step: &Step| match step {
+        Step::AddRoute { route, .. } | Step::ChangeRoute { to: route, .. } => Some(route.clone()),
+        _ => None,
+    };
+    let routes: Vec<Route> = add.iter().filter_map(route).collect();
     let carried = carried_by(&routes, &addresses);
     let waits = |step: &Step| match step {
-        Step::AddRoute { route, .. } => !carried.contains(route),
+        Step::AddRoute { route, .. } | Step::ChangeRoute { to: route, .. } => !carried.contains(route),
         other => is_new(other),
     };
     let (after, before) = add.into_iter().partition(waits);

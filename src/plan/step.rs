@@ -132,6 +132,13 @@ pub enum Step {
         /// The device it moves from, for people; its removal there is another step.
         from: Option<IfName>,
     },
+    /// Put a route in the place of another to the same next hop, at once: the only one of its destination, table, metric and type of service.
+    ChangeRoute {
+        /// As it is.
+        from: Route,
+        /// As it is to be.
+        to: Route,
+    },
     /// Remove a route, exactly this one.
     RemoveRoute {
         /// The route.
@@ -268,6 +275,7 @@ impl Step {
                 vec![Self::AddAddress { address: Address { label, ..address.moved_to(ifname) }, from: None }]
             }
             Self::AddRoute { route, .. } => vec![Self::RemoveRoute { route }],
+            Self::ChangeRoute { from, to } => vec![Self::ChangeRoute { from: to, to: from }],
             Self::RemoveRoute { route } => vec![Self::AddRoute { route: route.stand_in(), from: None }],
             Self::SetIpv6 { from: None, .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
             Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],

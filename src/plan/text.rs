@@ -35,6 +35,7 @@ impl fmt::Display for Step {
             Self::RemoveAddress { address } => write!(f, "removing {} from {}", Bare(address), address.ifname),
             Self::AddRoute { route, from: Some(from) } => write!(f, "moving route {route} from {from}"),
             Self::AddRoute { route, from: None } => write!(f, "adding route {route}"),
+            Self::ChangeRoute { to, .. } => write!(f, "changing route {to}"),
             Self::RemoveRoute { route } => write!(f, "removing route {route}"),
             Self::SetIpv6 { name, setting, to, .. } => write!(f, "setting IPv6 {setting} of {name} to {to}"),
             Self::ProbeAddresses { claims } => {
@@ -86,6 +87,7 @@ pub(super) fn difference(step: &Step) -> (char, String) {
             ('~', format!("address {} on {}: valid {} -> {}", Bare(from), from.ifname, Lifetime(from.valid_lft), Lifetime(to.valid_lft)))
         }
         Step::AddRoute { route, .. } => ('+', format!("route {route}")),
+        Step::ChangeRoute { from, to } => ('~', format!("route {from} -> {to}")),
         Step::RemoveRoute { route } => ('-', format!("route {route}")),
         Step::SetIpv6 { name, setting, from, to } => ('~', changed(*name, &format!("IPv6 {setting}"), from.as_ref(), to)),
         Step::ProbeAddresses { .. } | Step::AwaitAddresses { .. } => ('~', step.to_string()),

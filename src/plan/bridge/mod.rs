@@ -16,7 +16,8 @@ use crate::plan::before::{addresses_to_leave, capture, with_owed};
 use crate::plan::diff::{Own, strip, towards};
 use crate::plan::goal::{self, Goal, Kept};
 use crate::plan::memory::{Before, Lease, Remembered};
-use crate::plan::observed::{Address, DhcpClient, Observed};
+use crate::plan::observed::{Address, DhcpClient, Observed, Route};
+use crate::plan::routes;
 use crate::plan::probe;
 use crate::plan::step::{Claim, Step};
 
@@ -53,7 +54,8 @@ pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&B
     let mut last = Vec::new();
     let alone = target.is_none_or(|target| target.ports.is_empty());
     for (interface, goal) in &work.goals {
-        let own = Own { addresses: work.old.map_or(&[], |old| &old.addresses), routes: work.old.map_or(&[], |old| &old.routes) };
+        let own_routes = work.own_routes(interface.name);
+        let own = Own { addresses: work.old.map_or(&[], |old| &old.addresses), routes: &own_routes };
         let mut change = towards(observed, interface.name, goal, &own, work.renewed(interface.name));
         plan.awaited.extend(probe::awaited(interface, change.add.iter()));
         let divided = probe::divide(observed, interface, &mut change, alone);
@@ -164,6 +166,11 @@ impl<'a> Work<'a> {
         Kept { addresses: addresses.cloned().collect(), routes: routes.cloned().collect(), own_addresses: &old.addresses, own_routes: &old.routes }
     }
 
+    /// The routes that are ours on `interface`.
+    fn own_routes(&self, interface: IfName) -> Vec<Route> {
+        self.old.into_iter().flat_map(|old| &old.routes).filter(|route| route.ifname == interface).cloned().collect()
+    }
+
     /// The address whose lifetimes the kernel does not know yet, its lease being newer.
     fn renewed(&self, interface: IfName) -> Option<IpNet> {
         let lease = self.leases.get(&interface)?;
@@ -201,6 +208,11 @@ impl<'a> Work<'a> {
             .collect()
     }
 
+    /// Whether a lease is wanted that is not there yet: what it carries is not known.
+    fn awaits_lease(&self, interface: &Interface) -> bool {
+        matches!(interface.addressing, Addressing::Dhcp(_)) && !self.leases.contains_key(&interface.name)
+    }
+
     /// Whether a lease is wanted and a port is attached that it can come through.
     fn can_ask(&self, interface: &Interface) -> bool {
         let Addressing::Dhcp(dhcp) = &interface.addressing else { return false };
@@ -235,6 +247,10 @@ impl<'a> Work<'a> {
             for address in leaving {
                 notes.push(format!("{} loses {}: it becomes a port and {} {why}", member.name, address.address, self.name));
             }
+        }
+        for (interface, goal) in self.goals.iter().filter(|(interface, _)| !self.awaits_lease(interface)) {
+            let missing = routes::asked(interface.name, &interface.routes).into_iter().filter(|asked| !goal.routes.iter().any(|route| asked.is_met_by(route)));
+            notes.extend(missing.map(|route| routes::why_not(&route, goal)));
         }
         let conf = &self.observed.ipv6;
         let routes = |interface: &Interface| interface.ipv6.settings.get(&Ipv6Setting::Forwarding) == Some(&1);

@@ -365,6 +365,12 @@ impl World {
             }
             Step::RemoveAddress { address } => self.delete_address(address)?,
             Step::AddRoute { route, .. } => self.insert_route(route.clone())?,
+            Step::ChangeRoute { from, to } => {
+                let there = self.state.routes.iter().filter(|there| there.competes_with(to)).count();
+                assert!(lenient == Lenient::Yes || there == 1, "the kernel replaces the first of them: {there}");
+                self.state.routes.retain(|there| there != from && there != to);
+                self.insert_route(to.clone())?;
+            }
             Step::RemoveRoute { route } => {
                 let at = self.state.routes.iter().position(|there| there == route).ok_or("ESRCH")?;
                 self.state.routes.remove(at);
