@@ -272,14 +272,19 @@ fn prefix(reader: &mut Reader<'_>, address: Ipv4Addr, at: &Var, suffix: &str) ->
     if let Some((prefix, _)) = mask {
         return Some(prefix);
     }
-    let class = match address.octets()[0] {
-        0..=127 => 8,
-        128..=191 => 16,
-        _ => 24,
-    };
+    let class = class(address);
     let message = format!("no `PREFIX{suffix}` or `NETMASK{suffix}`: `{address}` gets /{class}, after its class");
     reader.warning(Code::NoPrefix, at, message, format!("add `PREFIX{suffix}={class}`, or what is right"));
     Some(class)
+}
+
+/// The length of the prefix an address had by its class.
+pub(super) const fn class(address: Ipv4Addr) -> u8 {
+    match address.octets()[0] {
+        0..=127 => 8,
+        128..=191 => 16,
+        _ => 24,
+    }
 }
 
 /// The default route's next hop. Network-scripts want it in the network of the first address; here it may be in that of any,

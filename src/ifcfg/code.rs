@@ -84,6 +84,8 @@ codes! {
     DeviceName = "L31",
     /// Keys no code has read for years.
     Obsolete = "L32",
+    /// A mistake in a route file.
+    RouteFile = "L33",
     /// A name the kernel does not take.
     BadName = "L35",
     /// A type that needs Open vSwitch's userspace datapath.

@@ -106,7 +106,8 @@ pub fn is_interface(name: &str) -> bool {
 
 /// Whether a file of this name holds routes or rules.
 pub fn is_companion(name: &str) -> bool {
-    COMPANIONS.iter().any(|prefix| name.starts_with(prefix)) && !is_backup(name)
+    let beside = COMPANIONS.iter().any(|prefix| name.starts_with(prefix)) || name.strip_suffix(".route").is_some_and(|device| !device.is_empty());
+    beside && !is_backup(name)
 }
 
 #[cfg(test)]
@@ -119,7 +120,7 @@ mod tests {
             assert!(!is_interface(name), "{name}");
         }
         assert!(is_interface("ifcfg-eth0.100"));
-        assert!(is_companion("route6-eth0"));
+        assert!(is_companion("route6-eth0") && is_companion("eth0.route"));
         assert!(!is_companion("route-eth0.old"));
     }
 

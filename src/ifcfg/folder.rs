@@ -105,7 +105,8 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
     // What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts before the device's own address.
     let mac = settings.extra.bridge.mac.or(asked.mac).or(settings.mac);
     let mtu = asked.mtu.or(settings.mtu.map(|mtu| mtu.value));
-    Interface { mac, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, ..plain }
+    let routes = settings.routes.iter().map(|route| route.value.clone()).collect();
+    Interface { mac, routes, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, ..plain }
 }
 
 struct Folder<'a> {
@@ -152,14 +153,14 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// Routes, rules and aliases of devices that are Open vSwitch's.
+    /// Rules and aliases of devices that are Open vSwitch's.
     fn companions(&mut self, sources: &Sources) {
         let devices: BTreeSet<&str> = self.list.iter().map(|settings| &*settings.device.name).collect();
-        for (name, bytes) in sources.companions() {
+        for (name, bytes) in sources.companions().filter(|(name, _)| name.starts_with("rule")) {
             let device = name.split_once('-').map(|(_, device)| device).unwrap_or_default();
             let says = |line: &[u8]| !matches!(line.trim_ascii_start().first(), None | Some(b'#'));
             if devices.contains(device) && bytes.split(|&b| b == b'\n').any(says) {
-                let message = format!("this file is not supported yet: `{device}` would be without its routes or rules");
+                let message = format!("this file is not supported yet: `{device}` would be without its rules");
                 self.found.push(Diagnostic::error(Code::Companion, name, message).help("move the file away if this host can do without it"));
             }
         }

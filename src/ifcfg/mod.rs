@@ -2,7 +2,7 @@
 //! for everything that is wrong.
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
-//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `arp`, `ipv6`, `tunnel` and `extra` give it types, `folder` puts the files together, `diag` says what was found. `check` adds
+//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `arp`, `ipv6`, `tunnel` and `extra` give it types, `companion` adds the routes beside it, `folder` puts the files together, `diag` says what was found. `check` adds
 //! what only a linter says (`lint`, `surroundings`) and `explain` what each code means. Files are evaluated, never executed: no process is started
 //! and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of `OVS_EXTRA`.
 
@@ -12,6 +12,7 @@ mod arp;
 mod assign;
 mod check;
 mod code;
+mod companion;
 mod diag;
 mod dir;
 mod explain;
@@ -25,6 +26,7 @@ mod keys;
 mod lex;
 mod lint;
 mod names;
+mod numbers;
 mod quote;
 mod refuse;
 mod settings;
@@ -44,6 +46,7 @@ pub use explain::{EXPLANATIONS, Explanation, explain};
 pub use file::{MAX_FILE, NETWORK, Sources, is_backup, is_companion, is_interface};
 pub use host::Host;
 pub use names::{Found, Names};
+pub use numbers::{Numbered, Numbers};
 pub use quote::quoted;
 pub use span::{Position, Span, position};
 pub use surroundings::{Access, Device, NamingRule, Obstacle, Surroundings};
@@ -199,6 +202,7 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
         };
         entries.push(Entry { file: name.to_owned(), device, alias, state });
     }
+    companion::read(&mut list, sources, &base, host, &mut diagnostics);
     let intent = folder::build(&list, &others, sources, &mut diagnostics);
     Understood { list, others, entries, intent, diagnostics }
 }

@@ -7,11 +7,12 @@ use ovsdp_proto::{IfName, Mac};
 use super::address::{self, Ask};
 use super::assign::{Var, Vars};
 use super::code::Code;
+use super::companion::Written;
 use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
 use super::{arp, extra, ipv6, suggest, tunnel};
-use crate::model::{Arp, Ipv6, Tunnel};
+use crate::model::{Arp, Ipv6, Route, Tunnel};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub(super) struct Settings {
     pub(super) ipv6: Ipv6,
     pub(super) arp: Arp,
     pub(super) extra: extra::Extra,
+    /// The routes of the files beside this one; none until those are read.
+    pub(super) routes: Vec<Written<Route>>,
 }
 
 /// The types this version builds.
@@ -194,7 +197,7 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
     if reader.sink.has_errors() {
         return None;
     }
-    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask, ipv6, arp, extra })
+    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask, ipv6, arp, extra, routes: Vec::new() })
 }
 
 fn role(reader: &mut Reader<'_>) -> Option<Role> {

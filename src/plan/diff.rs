@@ -75,7 +75,7 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
     }
     let missing: Vec<Route> = goal.routes.iter().filter(|wanted| !routes_there.iter().any(|there| meets(there, wanted))).cloned().collect();
     let missing: Vec<Route> = missing.into_iter().filter(|route| untouched(!falls_with_addresses(route))).collect();
-    let (changed, superseded, missing) = in_the_way(observed, missing, &|route| routes_there.iter().any(|there| *there == route) && !route_is_wanted(route));
+    let (changed, superseded, missing) = in_the_way(observed, missing, &|route| routes_there.contains(&route) && !route_is_wanted(route));
     change.first.extend(removed_routes(superseded.iter().copied()));
     change.add.extend(added_routes(&missing, goal));
     change.add.extend(changed.iter().map(|(from, to)| Step::ChangeRoute { from: (*from).clone(), to: to.clone() }));
@@ -85,7 +85,8 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
     let after: Vec<Address> = staying.iter().chain(&arriving).map(|address| (*address).clone()).collect();
     let doomed = |route: &&&Route| {
         let ours = is_ours(route, own) && !route_is_wanted(route);
-        let falls = falls_with_addresses(route) && (v4_ends || (route.prefsrc.is_some() && !source_is_there(route, &after) && came_with(route, &going)));
+        let falls =
+            falls_with_addresses(route) && (v4_ends || (route.prefsrc.is_some() && !source_is_there(route, &after) && came_with(route, &going)));
         untouched(!falls_with_addresses(route)) && (ours || falls) && !goes_first(route)
     };
     change.remove.extend(removed_routes(routes_there.iter().filter(doomed).copied()));

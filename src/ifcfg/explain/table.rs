@@ -312,10 +312,10 @@ pub const EXPLANATIONS: &[Explanation] = &[
     of(
         "L33",
         "mistakes in a route file",
-        Some(Code::Companion),
-        "In `route-eth0`: gaps in the numbers, host bits in a network, the other address family, a table without a name, a line without its device.",
-        "initscripts passed over the file or the line, or set the route on another device.",
-        "This version refuses route files of Open vSwitch's interfaces as a whole, whatever stands in them.",
+        None,
+        "In `route-ovsbr0`: gaps in the numbers, host bits in a network, the other address family, a table without a name, another device than the file's, a gateway that no network of the interface holds, two routes to one destination.",
+        "initscripts passed over the file or the line, or set the route on another device, and went on. ovsdp makes all of a file's routes or none.",
+        "What `ip route add` would take, about this interface; `onlink` where the gateway is on the link although no network holds it.",
     ),
     of(
         "L34",
@@ -434,12 +434,13 @@ pub const EXPLANATIONS: &[Explanation] = &[
     ),
     of(
         "L48",
-        "a file beside the interface's that is not supported yet",
+        "a file beside the interface's that cannot be carried out",
         None,
-        "`route-`, `route6-`, `rule-` or `rule6-` files and alias files (`ifcfg-eth0:1`) of an Open vSwitch interface.",
+        "A `route-` or `route6-` file of a port, or of an interface without an address; `rule-` and `rule6-` files and alias files \
+        (`ifcfg-eth0:1`) of an Open vSwitch interface, which are not supported yet.",
         "The interface would come up without these routes, rules or addresses.",
-        "An alias's address in the interface's file, as `IPADDR1=` and `PREFIX1=`. Routes and rules by another program, and the file out of \
-        the folder.",
+        "A port's routes in the file of its bridge. An alias's address in the interface's file, as `IPADDR1=` and `PREFIX1=`. Rules by another \
+        program, and the file out of the folder.",
     ),
     of(
         "L49",

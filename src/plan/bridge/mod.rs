@@ -17,8 +17,8 @@ use crate::plan::diff::{Own, strip, towards};
 use crate::plan::goal::{self, Goal, Kept};
 use crate::plan::memory::{Before, Lease, Remembered};
 use crate::plan::observed::{Address, DhcpClient, Observed, Route};
-use crate::plan::routes;
 use crate::plan::probe;
+use crate::plan::routes;
 use crate::plan::step::{Claim, Step};
 
 pub(in crate::plan) use release::detach;
@@ -249,7 +249,8 @@ impl<'a> Work<'a> {
             }
         }
         for (interface, goal) in self.goals.iter().filter(|(interface, _)| !self.awaits_lease(interface)) {
-            let missing = routes::asked(interface.name, &interface.routes).into_iter().filter(|asked| !goal.routes.iter().any(|route| asked.is_met_by(route)));
+            let missing =
+                routes::asked(interface.name, &interface.routes).into_iter().filter(|asked| !goal.routes.iter().any(|route| asked.is_met_by(route)));
             notes.extend(missing.map(|route| routes::why_not(&route, goal)));
         }
         let conf = &self.observed.ipv6;
