@@ -246,6 +246,12 @@ impl Hands {
                 // The kernel takes a route away with the address it prefers or the device that goes down.
                 forgive(result, GONE)
             }
+            Step::AddRule { rule } => {
+                let result = self.rtnl.add_rule(&convert::to_rule(rule)).map_err(Why::from);
+                // An equal one that is there already is what was wanted.
+                forgive(result, THERE)
+            }
+            Step::RemoveRule { rule } => forgive(self.rtnl.delete_rule(&convert::to_rule(rule)).map_err(Why::from), GONE),
             Step::WriteResolver { to, .. } => {
                 resolver::write(Path::new(RESOLV_CONF), to.as_deref()).map_err(|error| Why::new(Kind::Failed, format!("{RESOLV_CONF}: {error}")))
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use ovsdp_proto::IfName;
 
-use crate::model::{Device, RouteKind, RouteMetric};
+use crate::model::{Device, Mark, PolicyRule, RouteKind, RouteMetric, RuleAction};
 use crate::plan;
 use crate::rtnl;
 
@@ -93,6 +93,7 @@ pub fn to_address(address: &plan::Address, index: u32) -> rtnl::Address {
 /// A route as the plan sees it: none when its device is gone meanwhile or an IPv4 one leads over several gateways, and one for
 /// each gateway of IPv6, where the kernel puts together what was made piece by piece.
 pub fn routes(route: &rtnl::Route, names: &Names) -> Vec<plan::Route> {
+    const NEXT_HOP_OBJECT: u16 = 30;
     if route.next_hops.is_empty() {
         return one(route, route.oif, names).into_iter().collect();
     }
@@ -100,7 +101,9 @@ pub fn routes(route: &rtnl::Route, names: &Names) -> Vec<plan::Route> {
         let single = rtnl::Route { gateway: hop.gateway, flags: u32::from(hop.flags), next_hops: Vec::new(), ..route.clone() };
         one(&single, Some(hop.oif), names)
     };
-    route.next_hops.iter().filter(|_| route.dst.addr().is_ipv6()).filter_map(hop).collect()
+    // One by a next hop object is put together by whoever made that.
+    let apart = route.dst.addr().is_ipv6() && !route.extra.iter().any(|raw| raw.number() == NEXT_HOP_OBJECT);
+    route.next_hops.iter().filter(|_| apart).filter_map(hop).collect()
 }
 
 fn one(route: &rtnl::Route, oif: Option<u32>, names: &Names) -> Option<plan::Route> {
@@ -176,6 +179,71 @@ pub fn to_route(route: &plan::Route, index: Option<u32>) -> rtnl::Route {
     }
 }
 
+/// Who made a rule of ours (`RTPROT_STATIC`).
+const STATIC: u8 = 4;
+
+/// A rule as the plan sees it; `None` for one that the kernel says more of than it knows.
+pub fn rule(rule: &rtnl::Rule) -> Option<PolicyRule> {
+    let name = |name: &Option<String>| name.as_deref().map(IfName::new).transpose().ok();
+    let suppress = rule.suppress.map(u8::try_from).transpose().ok()?;
+    let action = match rule.action {
+        1 => RuleAction::Lookup { table: rule.table, suppress },
+        2 => RuleAction::Goto(rule.goto?),
+        3 => RuleAction::Nop,
+        6 => RuleAction::Blackhole,
+        7 => RuleAction::Unreachable,
+        8 => RuleAction::Prohibit,
+        _ => return None,
+    };
+    (!rule.more).then_some(PolicyRule {
+        ipv6: rule.ipv6,
+        priority: rule.priority,
+        not: rule.invert,
+        from: rule.from,
+        to: rule.to,
+        iif: name(&rule.iif)?,
+        oif: name(&rule.oif)?,
+        mark: rule.mark.map(|(value, mask)| Mark { value, mask }),
+        tos: rule.tos,
+        ipproto: rule.ip_proto,
+        sport: rule.sport,
+        dport: rule.dport,
+        action,
+    })
+}
+
+/// A rule as the kernel is to have it.
+pub fn to_rule(rule: &PolicyRule) -> rtnl::Rule {
+    let (action, table, suppress, goto) = match rule.action {
+        RuleAction::Lookup { table, suppress } => (1, table, suppress.map(u32::from), None),
+        RuleAction::Goto(target) => (2, 0, None, Some(target)),
+        RuleAction::Nop => (3, 0, None, None),
+        RuleAction::Blackhole => (6, 0, None, None),
+        RuleAction::Unreachable => (7, 0, None, None),
+        RuleAction::Prohibit => (8, 0, None, None),
+    };
+    rtnl::Rule {
+        ipv6: rule.ipv6,
+        priority: rule.priority,
+        invert: rule.not,
+        from: rule.from,
+        to: rule.to,
+        iif: rule.iif.map(|name| name.to_string()),
+        oif: rule.oif.map(|name| name.to_string()),
+        mark: rule.mark.map(|Mark { value, mask }| (value, mask)),
+        tos: rule.tos,
+        ip_proto: rule.ipproto,
+        sport: rule.sport,
+        dport: rule.dport,
+        action,
+        table,
+        suppress,
+        goto,
+        protocol: STATIC,
+        more: false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +307,31 @@ mod tests {
         assert_eq!(seen, [("eth0".to_owned(), "fe80::1".to_owned()), ("br0".to_owned(), "fe80::2".to_owned())]);
         let v4 = rtnl::Route { dst: "0.0.0.0/0".parse().unwrap(), ..both };
         assert!(routes(&v4, &devices()).is_empty(), "an IPv4 one is made and removed whole");
+    }
+
+    #[test]
+    fn a_rule_comes_back() {
+        let plain = PolicyRule { priority: Some(7), ..PolicyRule::new(false, RuleAction::Lookup { table: 1000, suppress: Some(0) }) };
+        let all = PolicyRule {
+            not: true,
+            from: "192.0.2.0/24".parse().ok(),
+            to: "198.51.100.0/24".parse().ok(),
+            iif: IfName::new("eth0").ok(),
+            oif: IfName::new("br0").ok(),
+            mark: Some(Mark { value: 1, mask: 0xff }),
+            tos: 16,
+            ipproto: 6,
+            sport: Some((1, 2)),
+            dport: Some((3, 3)),
+            ..plain.clone()
+        };
+        let of = |action| PolicyRule { action, ..plain.clone() };
+        for there in
+            [all, of(RuleAction::Goto(9)), of(RuleAction::Nop), of(RuleAction::Blackhole), of(RuleAction::Unreachable), of(RuleAction::Prohibit)]
+        {
+            assert_eq!(rule(&to_rule(&there)), Some(there));
+        }
+        assert_eq!(rule(&rtnl::Rule { more: true, ..to_rule(&plain) }), None);
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub fn observe(rtnl: &mut Rtnl, dp: Option<&mut Dp>, memory: Memory) -> Result<O
         links: links.iter().map(|link| (link.name, convert::link(link, &names))).collect(),
         addresses: rtnl.addresses()?.iter().filter_map(|address| convert::address(address, &names)).collect(),
         routes: rtnl.routes()?.iter().flat_map(|route| convert::routes(route, &names)).collect(),
+        rules: rtnl.rules()?.iter().filter_map(convert::rule).collect(),
         resolver: plan::Resolver { content, ours_to_write },
         dhcp_clients: clients::find(&candidates).into_iter().map(client_of).collect(),
         memory,

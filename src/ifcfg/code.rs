@@ -86,6 +86,8 @@ codes! {
     Obsolete = "L32",
     /// A mistake in a route file.
     RouteFile = "L33",
+    /// A mistake in a rule file.
+    RuleFile = "L34",
     /// A name the kernel does not take.
     BadName = "L35",
     /// A type that needs Open vSwitch's userspace datapath.

@@ -106,7 +106,8 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
     let mac = settings.extra.bridge.mac.or(asked.mac).or(settings.mac);
     let mtu = asked.mtu.or(settings.mtu.map(|mtu| mtu.value));
     let routes = settings.routes.iter().map(|route| route.value.clone()).collect();
-    Interface { mac, routes, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, ..plain }
+    let rules = settings.rules.iter().map(|rule| rule.value.clone()).collect();
+    Interface { mac, routes, rules, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, ..plain }
 }
 
 struct Folder<'a> {
@@ -153,17 +154,9 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// Rules and aliases of devices that are Open vSwitch's.
+    /// Aliases of devices that are Open vSwitch's.
     fn companions(&mut self, sources: &Sources) {
         let devices: BTreeSet<&str> = self.list.iter().map(|settings| &*settings.device.name).collect();
-        for (name, bytes) in sources.companions().filter(|(name, _)| name.starts_with("rule")) {
-            let device = name.split_once('-').map(|(_, device)| device).unwrap_or_default();
-            let says = |line: &[u8]| !matches!(line.trim_ascii_start().first(), None | Some(b'#'));
-            if devices.contains(device) && bytes.split(|&b| b == b'\n').any(says) {
-                let message = format!("this file is not supported yet: `{device}` would be without its rules");
-                self.found.push(Diagnostic::error(Code::Companion, name, message).help("move the file away if this host can do without it"));
-            }
-        }
         for (name, _) in sources.interfaces() {
             let rest = name.strip_prefix("ifcfg-").unwrap_or_default();
             let base = rest.split_once(':').or_else(|| rest.split_once("-range")).map(|(base, _)| base);

@@ -12,7 +12,7 @@ use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
 use super::{arp, extra, ipv6, suggest, tunnel};
-use crate::model::{Arp, Ipv6, Route, Tunnel};
+use crate::model::{Arp, Ipv6, PolicyRule, Route, Tunnel};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub(super) struct Settings {
     pub(super) extra: extra::Extra,
     /// The routes of the files beside this one; none until those are read.
     pub(super) routes: Vec<Written<Route>>,
+    /// The rules of the files beside this one, likewise.
+    pub(super) rules: Vec<Written<PolicyRule>>,
 }
 
 /// The types this version builds.
@@ -197,7 +199,21 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
     if reader.sink.has_errors() {
         return None;
     }
-    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask, ipv6, arp, extra, routes: Vec::new() })
+    Some(Settings {
+        file: file.to_owned(),
+        device: device?,
+        role: role?,
+        onboot,
+        mac,
+        mtu,
+        hwaddr,
+        ask,
+        ipv6,
+        arp,
+        extra,
+        routes: Vec::new(),
+        rules: Vec::new(),
+    })
 }
 
 fn role(reader: &mut Reader<'_>) -> Option<Role> {

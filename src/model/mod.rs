@@ -6,6 +6,7 @@
 mod address;
 mod arp;
 mod ipv6;
+mod policy;
 mod route;
 mod rules;
 mod tunnel;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use address::{Addressing, Dhcp, Static};
 pub use arp::Arp;
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
+pub use policy::{Mark, PolicyRule, RuleAction};
 pub use route::{Route, RouteKind, RouteMetric};
 pub use rules::BridgeRules;
 pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
@@ -144,6 +146,9 @@ pub struct Interface {
     /// Nothing on system interfaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
+    /// The rules written down for it, in the files' order, none twice. Nothing on system interfaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<PolicyRule>,
     /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub external_ids: BTreeMap<String, String>,
@@ -167,6 +172,7 @@ impl Interface {
             ipv6: Ipv6::default(),
             arp: Arp::default(),
             routes: Vec::new(),
+            rules: Vec::new(),
             external_ids: BTreeMap::new(),
         }
     }

@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::Memory;
-use crate::model::{Device, Ipv6Setting, Ipv6Settings, Kind, RouteKind, RouteMetric};
+use crate::model::{Device, Ipv6Setting, Ipv6Settings, Kind, PolicyRule, RouteKind, RouteMetric};
 
 /// The kernel's main routing table.
 pub const TABLE_MAIN: u32 = 254;
@@ -70,6 +70,9 @@ pub struct Observed {
     pub addresses: Vec<Address>,
     /// Every route with a single next hop or none, in the kernel's order; of IPv6, each next hop of several as a route of its own.
     pub routes: Vec<Route>,
+    /// Every rule that can be told and made again, in the kernel's order, each with its priority.
+    #[serde(default)]
+    pub rules: Vec<PolicyRule>,
     /// The resolver's file.
     pub resolver: Resolver,
     /// DHCP clients of other programs.

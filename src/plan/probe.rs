@@ -52,6 +52,8 @@ pub(super) fn divide(observed: &Observed, interface: &Interface, change: &mut Ch
     let carried = carried_by(&routes, &addresses);
     let waits = |step: &Step| match step {
         Step::AddRoute { route, .. } | Step::ChangeRoute { to: route, .. } => !carried.contains(route),
+        // What it leads to is not there yet.
+        Step::AddRule { .. } => true,
         other => is_new(other),
     };
     let (after, before) = add.into_iter().partition(waits);

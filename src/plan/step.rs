@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::memory::{Lease, Remembered};
 use super::observed::{Address, DhcpClient, Route};
 use super::unseen;
-use crate::model::{Device, Ipv6Setting, Kind};
+use crate::model::{Device, Ipv6Setting, Kind, PolicyRule};
 
 /// One change of one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +143,16 @@ pub enum Step {
     RemoveRoute {
         /// The route.
         route: Route,
+    },
+    /// Add a rule; without a priority the kernel chooses one.
+    AddRule {
+        /// The rule.
+        rule: PolicyRule,
+    },
+    /// Remove a rule, exactly this one.
+    RemoveRule {
+        /// The rule, with its priority.
+        rule: PolicyRule,
     },
     /// Change one of the kernel's settings for a device's IPv6.
     SetIpv6 {
@@ -277,6 +287,8 @@ impl Step {
             Self::AddRoute { route, .. } => vec![Self::RemoveRoute { route }],
             Self::ChangeRoute { from, to } => vec![Self::ChangeRoute { from: to, to: from }],
             Self::RemoveRoute { route } => vec![Self::AddRoute { route: route.stand_in(), from: None }],
+            Self::AddRule { rule } => vec![Self::RemoveRule { rule }],
+            Self::RemoveRule { rule } => vec![Self::AddRule { rule }],
             Self::SetIpv6 { from: None, .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
             Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],

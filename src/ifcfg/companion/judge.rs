@@ -1,4 +1,5 @@
-//! The routes of one interface beside each other and beside its addresses: what the kernel would refuse, and what would be lost.
+//! The routes of one interface beside each other and beside its addresses, and its rules: what the kernel would refuse, and what would
+//! be lost.
 //!
 //! It must not read text.
 
@@ -11,7 +12,7 @@ use super::super::code::Code;
 use super::super::diag::Diagnostic;
 use super::super::settings::Settings;
 use super::Written;
-use crate::model::{Route, RouteKind};
+use crate::model::{PolicyRule, Route, RouteKind};
 
 /// The metric the kernel gives an IPv6 route that has none.
 const METRIC_IPV6: u32 = 1024;
@@ -104,4 +105,24 @@ fn default(settings: &Settings, route: &Written<Route>, found: &mut Vec<Diagnost
         let diagnostic = Diagnostic::warning(Code::TwoDefaultRoutes, &route.file, message).at(route.span);
         found.push(diagnostic.help("keep one of them, or give each a metric of its own"));
     }
+}
+
+/// `rules` without repetitions, after what is odd about them was reported.
+pub(super) fn rules(rules: Vec<Written<PolicyRule>>, found: &mut Vec<Diagnostic>) -> Vec<Written<PolicyRule>> {
+    let mut kept: Vec<Written<PolicyRule>> = Vec::new();
+    for rule in rules {
+        if let Some(first) = kept.iter().find(|first| first.value == rule.value) {
+            let diagnostic = Diagnostic::warning(Code::RuleFile, &rule.file, "this rule is written twice").at(rule.span);
+            found.push(diagnostic.help("remove one of them").related(&first.file, first.span, "the first of them"));
+            continue;
+        }
+        if rule.value.priority.is_none() {
+            let diagnostic =
+                Diagnostic::warning(Code::RuleFile, &rule.file, "a rule without `priority`: the kernel puts it before all others").at(rule.span);
+            let diagnostic = diagnostic.note("network-scripts added such a rule once more with every `ifup`");
+            found.push(diagnostic.help("add `priority` and its place among the rules, below 32766 to be before the main table"));
+        }
+        kept.push(rule);
+    }
+    kept
 }

@@ -1,15 +1,15 @@
-//! What stands beside an interface's file and belongs to it: the routes of `route-NAME`, `route6-NAME` and `NAME.route`.
+//! What stands beside an interface's file and belongs to it: the routes of `route-NAME`, `route6-NAME` and `NAME.route`, the rules of
+//! `rule-NAME` and `rule6-NAME`.
 //!
 //! It must not act on them; what they come to goes into the interface's settings. `line` and `words` take the arguments for `ip` apart,
-//! `route` reads one line of them, `shell` the other form, `judge` looks at all routes of an interface together.
+//! `route` and `rule` read one line of them, `shell` the other form of routes, `judge` looks at all routes of an interface together.
 
 mod judge;
 mod line;
 mod route;
+mod rule;
 mod shell;
 mod words;
-
-use ovsdp_proto::IfName;
 
 use super::address::Ask;
 use super::assign::Vars;
@@ -19,8 +19,9 @@ use super::file::Sources;
 use super::host::Host;
 use super::settings::{Role, Settings};
 use super::span::Span;
-use crate::model::Route;
-use words::Context;
+use crate::model::{PolicyRule, Route};
+use line::Word;
+use words::{Context, Read};
 
 /// Something a file beside the interface's own says, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,37 +42,80 @@ enum Form {
     Shell,
 }
 
-/// The files of routes that `settings` may have, in the order network-scripts read them: by the device's name, then by the file's.
-fn files(settings: &Settings) -> Vec<(String, bool, Form)> {
+/// The names that the files of `settings` may have, in the order network-scripts read them: the device's, then the file's.
+fn names(settings: &Settings) -> Vec<String> {
     let device = settings.device.name.as_str();
     let nick = settings.file.strip_prefix("ifcfg-").unwrap_or(device);
-    let mut files = Vec::new();
-    for name in std::iter::once(device).chain(Some(nick).filter(|nick| *nick != device)) {
-        files.push((format!("route-{name}"), false, Form::Either));
-        files.push((format!("route6-{name}"), true, Form::Lines));
-    }
-    files.push((format!("{nick}.route"), false, Form::Shell));
-    files
+    std::iter::once(device).chain(Some(nick).filter(|nick| *nick != device)).map(str::to_owned).collect()
 }
 
 /// Reads what belongs to each of `list` into it, and reports into `found` what is wrong.
 pub(super) fn read(list: &mut [Settings], sources: &Sources, base: &Vars, host: &Host, found: &mut Vec<Diagnostic>) {
     for settings in list {
+        let folder = Folder { settings, sources, base, host };
+        let routes = folder.routes(found);
+        let rules = folder.rules(found);
+        settings.routes = judge::routes(settings, routes, found);
+        settings.rules = judge::rules(rules, found);
+    }
+}
+
+/// One interface and the folder its files are in.
+struct Folder<'a> {
+    settings: &'a Settings,
+    sources: &'a Sources,
+    base: &'a Vars,
+    host: &'a Host,
+}
+
+impl Folder<'_> {
+    fn context<'a>(&'a self, file: &'a str, ipv6: bool, code: Code) -> Context<'a> {
+        Context { file, device: self.settings.device.name.as_str(), ipv6, code, numbers: self.host.numbers() }
+    }
+
+    /// The text of a file that says something.
+    fn text(&self, file: &str) -> Option<&[u8]> {
+        self.sources.get(file).filter(|src| says_something(src))
+    }
+
+    fn routes(&self, found: &mut Vec<Diagnostic>) -> Vec<Written<Route>> {
+        let names = names(self.settings);
+        let mut files = Vec::new();
+        for name in &names {
+            files.push((format!("route-{name}"), false, Form::Either));
+            files.push((format!("route6-{name}"), true, Form::Lines));
+        }
+        files.extend(names.last().map(|nick| (format!("{nick}.route"), false, Form::Shell)));
         let mut routes = Vec::new();
-        for (file, ipv6, form) in files(settings) {
-            let Some(src) = sources.get(&file) else { continue };
-            if !says_something(src) || has_no_place(settings, &file, found) {
+        for (file, ipv6, form) in &files {
+            let Some(src) = self.text(file) else { continue };
+            if has_no_place(self.settings, file, "routes", found) || has_no_address(self.settings, file, found) {
                 continue;
             }
-            let context = Context { file: &file, device: settings.device.name.as_str(), ipv6, code: Code::RouteFile, numbers: host.numbers() };
+            let context = self.context(file, *ipv6, Code::RouteFile);
             let list = match form {
-                Form::Shell => shell::read(context, src, base, host, found),
-                Form::Either if shell::is_shell(src) => shell::read(context, src, base, host, found),
-                Form::Either | Form::Lines => lines(context, src, found),
+                Form::Shell => shell::read(context, src, self.base, self.host, found),
+                Form::Either if shell::is_shell(src) => shell::read(context, src, self.base, self.host, found),
+                Form::Either | Form::Lines => lines(context, src, route::read, found),
             };
             routes.extend(list.into_iter().map(|(value, span)| Written { value, file: file.clone(), span }));
         }
-        settings.routes = judge::routes(settings, routes, found);
+        routes
+    }
+
+    fn rules(&self, found: &mut Vec<Diagnostic>) -> Vec<Written<PolicyRule>> {
+        let mut rules = Vec::new();
+        for name in names(self.settings) {
+            for (file, ipv6) in [(format!("rule-{name}"), false), (format!("rule6-{name}"), true)] {
+                let Some(src) = self.text(&file) else { continue };
+                if has_no_place(self.settings, &file, "rules", found) {
+                    continue;
+                }
+                let list = lines(self.context(&file, ipv6, Code::RuleFile), src, rule::read, found);
+                rules.extend(list.into_iter().map(|(value, span)| Written { value, file: file.clone(), span }));
+            }
+        }
+        rules
     }
 }
 
@@ -80,21 +124,17 @@ fn says_something(src: &[u8]) -> bool {
     src.split(|&b| b == b'\n').any(|line| !matches!(line.trim_ascii_start().first(), None | Some(b'#')))
 }
 
-/// Whether an interface can have no routes, which is reported then.
-fn has_no_place(settings: &Settings, file: &str, found: &mut Vec<Diagnostic>) -> bool {
-    let name: IfName = settings.device.name;
+/// Whether an interface can have no files of this kind (`what`), which is reported then.
+fn has_no_place(settings: &Settings, file: &str, what: &str, found: &mut Vec<Diagnostic>) -> bool {
+    let name = settings.device.name;
     let diagnostic = match &settings.role {
         Role::Port(bridge) => {
             let to = file.replacen(name.as_str(), bridge.name.as_str(), 1);
-            let message = format!("`{name}` is a port and has no routes of its own: this host would be without those of this file");
-            Diagnostic::error(Code::Companion, file, message).help(format!("rename the file to `{to}`, and `dev {name}` in it with it"))
+            let message = format!("`{name}` is a port and has no {what} of its own: this host would be without those of this file");
+            Diagnostic::error(Code::Companion, file, message).help(format!("rename the file to `{to}`, and `{name}` in it with it"))
         }
         Role::Tunnel(..) | Role::Patch(..) => {
             Diagnostic::warning(Code::NoEffect, file, format!("this file has no effect: there is no network device `{name}`")).help("remove it")
-        }
-        Role::Bridge | Role::Internal(_) if settings.ask == Ask::None && !settings.ipv6.is_asked_for() => {
-            Diagnostic::error(Code::Companion, file, format!("`{name}` has no address, so it can have no routes"))
-                .help(format!("add an address to `{}`, or move this file away", settings.file))
         }
         Role::Bridge | Role::Internal(_) => return false,
     };
@@ -102,14 +142,30 @@ fn has_no_place(settings: &Settings, file: &str, found: &mut Vec<Diagnostic>) ->
     true
 }
 
-/// The routes of a file of arguments for `ip`.
-fn lines(context: Context<'_>, src: &[u8], found: &mut Vec<Diagnostic>) -> Vec<(Route, Span)> {
+/// Whether an interface has nothing that routes could go out with, which is reported then.
+fn has_no_address(settings: &Settings, file: &str, found: &mut Vec<Diagnostic>) -> bool {
+    let without = settings.ask == Ask::None && !settings.ipv6.is_asked_for();
+    if without {
+        let message = format!("`{}` has no address, so it can have no routes", settings.device.name);
+        let help = format!("add an address to `{}`, or move this file away", settings.file);
+        found.push(Diagnostic::error(Code::Companion, file, message).help(help));
+    }
+    without
+}
+
+/// What the lines of a file of arguments for `ip` come to, each with its place.
+fn lines<T>(
+    context: Context<'_>,
+    src: &[u8],
+    read: impl for<'a> Fn(Context<'a>, &'a [Word<'a>]) -> Read<T>,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<(T, Span)> {
     let mut sink = Sink::default();
-    let mut routes = Vec::new();
+    let mut list = Vec::new();
     for line in line::split(context.file, src, &mut sink) {
         let place = line.first().zip(line.last()).map_or(Span::default(), |(first, last)| first.span.to(last.span));
-        match route::read(context, &line) {
-            Ok(route) => routes.push((route, place)),
+        match read(context, &line) {
+            Ok(value) => list.push((value, place)),
             Err(bad) => sink.push(*bad),
         }
         if sink.is_full() {
@@ -117,5 +173,5 @@ fn lines(context: Context<'_>, src: &[u8], found: &mut Vec<Diagnostic>) -> Vec<(
         }
     }
     found.extend(sink.into_list());
-    routes
+    list
 }

@@ -158,6 +158,10 @@ impl Draft {
             }
             "tos" | "dsfield" => {
                 self.once(context, &word, "tos")?;
+                if context.ipv6 {
+                    let help = "remove it; a rule in `rule6-` can tell packets apart by it";
+                    return Err(context.bad(word.span, "the kernel knows no IPv6 routes by type of service", help));
+                }
                 self.route.tos = tos(words, &word)?;
             }
             "onlink" => {
@@ -216,16 +220,9 @@ impl Draft {
     }
 }
 
-/// A type of service: hexadecimal, as `ip` reads it, and for IPv4 only.
-fn tos(words: &mut Words<'_>, key: &Word<'_>) -> Read<u8> {
+/// A type of service: hexadecimal, as `ip` reads it.
+pub(super) fn tos(words: &mut Words<'_>, key: &Word<'_>) -> Read<u8> {
     let context = words.context;
-    if context.ipv6 {
-        return Err(context.bad(
-            key.span,
-            "the kernel knows no IPv6 routes by type of service",
-            "remove it; a rule in `rule6-` can tell packets apart by it",
-        ));
-    }
     let word = words.value(key, "a hexadecimal number")?;
     let digits = word.text.strip_prefix("0x").unwrap_or(word.text);
     let number = u8::from_str_radix(digits, 16).ok().filter(|number| number & 0b11 == 0 && digits.bytes().all(|b| b.is_ascii_hexdigit()));

@@ -151,7 +151,7 @@ impl Context<'_> {
             return Err(self.bad(word.span, message, format!("write a number from 0 to {most} behind the `/`")));
         };
         if net.addr() != net.network() {
-            let message = format!("`{told}` has bits behind its prefix, which the kernel refuses");
+            let message = format!("`{told}` has bits behind its prefix: is the network meant, or the host?");
             return Err(self.bad(word.span, message, format!("write `{}`, or `{ip}/{most}` for the host alone", net.trunc())));
         }
         Ok(net)

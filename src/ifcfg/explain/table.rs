@@ -320,10 +320,11 @@ pub const EXPLANATIONS: &[Explanation] = &[
     of(
         "L34",
         "mistakes in a rule file",
-        Some(Code::Companion),
-        "In `rule-eth0`: a line that begins with `add`, or that each `ifup` adds once more.",
-        "`ip rule add` refused the first and piled up the second.",
-        "This version refuses rule files of Open vSwitch's interfaces as a whole, whatever stands in them.",
+        None,
+        "In `rule-ovsbr0`: a line that begins with `add`, one without `priority`, a rule written twice, a network with host bits or of the other address family, a table without a name.",
+        "`ip rule add` refused the first and network-scripts piled up the second: one more with every `ifup`. ovsdp makes a rule once; without \
+        `priority` the kernel says where.",
+        "What `ip rule add` would take, with a `priority` of its own.",
     ),
     of(
         "L35",
@@ -436,11 +437,10 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "L48",
         "a file beside the interface's that cannot be carried out",
         None,
-        "A `route-` or `route6-` file of a port, or of an interface without an address; `rule-` and `rule6-` files and alias files \
-        (`ifcfg-eth0:1`) of an Open vSwitch interface, which are not supported yet.",
+        "A `route-` or `route6-` file of a port, or of an interface without an address; a port's `rule-` file; alias files (`ifcfg-eth0:1`) of an \
+        Open vSwitch interface, which are not supported yet.",
         "The interface would come up without these routes, rules or addresses.",
-        "A port's routes in the file of its bridge. An alias's address in the interface's file, as `IPADDR1=` and `PREFIX1=`. Rules by another \
-        program, and the file out of the folder.",
+        "A port's routes and rules in the files of its bridge. An alias's address in the interface's file, as `IPADDR1=` and `PREFIX1=`.",
     ),
     of(
         "L49",

@@ -15,11 +15,11 @@ use crate::model::{Addressing, Bridge, Interface, Ipv6Setting, Kind};
 use crate::plan::before::{addresses_to_leave, capture, with_owed};
 use crate::plan::diff::{Own, strip, towards};
 use crate::plan::goal::{self, Goal, Kept};
-use crate::plan::memory::{Before, Lease, Remembered};
+use crate::plan::memory::{Before, Lease, OwnRule, Remembered};
 use crate::plan::observed::{Address, DhcpClient, Observed, Route};
 use crate::plan::probe;
-use crate::plan::routes;
 use crate::plan::step::{Claim, Step};
+use crate::plan::{routes, rules};
 
 pub(in crate::plan) use release::detach;
 
@@ -57,6 +57,9 @@ pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&B
         let own_routes = work.own_routes(interface.name);
         let own = Own { addresses: work.old.map_or(&[], |old| &old.addresses), routes: &own_routes };
         let mut change = towards(observed, interface.name, goal, &own, work.renewed(interface.name));
+        // A rule is there only while what it leads to is.
+        change.add.extend(rules::missing(observed, &interface.rules));
+        remove.extend(rules::superfluous(observed, interface.name, &interface.rules, work.own_rules()));
         plan.awaited.extend(probe::awaited(interface, change.add.iter()));
         let divided = probe::divide(observed, interface, &mut change, alone);
         plan.claims.extend(divided.claims);
@@ -166,6 +169,11 @@ impl<'a> Work<'a> {
         Kept { addresses: addresses.cloned().collect(), routes: routes.cloned().collect(), own_addresses: &old.addresses, own_routes: &old.routes }
     }
 
+    /// The rules that are ours, of every interface of the bridge.
+    fn own_rules(&self) -> &[OwnRule] {
+        self.old.map_or(&[], |old| &old.rules)
+    }
+
     /// The routes that are ours on `interface`.
     fn own_routes(&self, interface: IfName) -> Vec<Route> {
         self.old.into_iter().flat_map(|old| &old.routes).filter(|route| route.ifname == interface).cloned().collect()
@@ -270,6 +278,11 @@ impl<'a> Work<'a> {
             owed: self.owed(),
             addresses: self.goals.iter().flat_map(|(_, goal)| goal.own_addresses.clone()).collect(),
             routes: self.goals.iter().flat_map(|(_, goal)| goal.own_routes.clone()).collect(),
+            rules: self
+                .goals
+                .iter()
+                .flat_map(|(interface, _)| rules::ours(self.observed, interface.name, &interface.rules, self.own_rules()))
+                .collect(),
             resolver_before: self.old.and_then(|old| old.resolver_before.clone()),
             leases: self.leases.clone(),
             applied: self.leases.iter().map(|(name, lease)| (*name, lease.obtained)).collect(),

@@ -382,6 +382,20 @@ impl World {
                 let at = self.state.routes.iter().position(|there| *there == Self::as_read(route)).ok_or("ESRCH")?;
                 self.state.routes.remove(at);
             }
+            Step::AddRule { rule } => {
+                if self.state.rules.iter().any(|there| rule.is_met_by(there)) {
+                    return Err("EEXIST");
+                }
+                // The kernel puts one without a priority before all but the first.
+                let first = self.state.rules.iter().filter_map(|there| there.priority).filter(|priority| *priority > 0).min();
+                let priority = rule.priority.or(Some(first.unwrap_or(32766) - 1));
+                self.state.rules.push(crate::model::PolicyRule { priority, ..rule.clone() });
+                self.state.rules.sort_by_key(|rule| rule.priority);
+            }
+            Step::RemoveRule { rule } => {
+                let at = self.state.rules.iter().position(|there| rule.is_met_by(there)).ok_or("ENOENT")?;
+                self.state.rules.remove(at);
+            }
             Step::SetIpv6 { name, setting, to, .. } => {
                 let link = self.state.links.get(name).ok_or("ENODEV")?;
                 if *setting == Ipv6Setting::Mtu && u32::try_from(*to).unwrap() > link.mtu {

@@ -1,7 +1,7 @@
-//! Routes the files write down.
+//! Routes and rules the files write down.
 
 use super::*;
-use crate::model::{self, RouteKind, RouteMetric};
+use crate::model::{self, PolicyRule, RouteKind, RouteMetric, RuleAction};
 
 const ADDRESS: &str = "192.0.2.10/24";
 
@@ -161,4 +161,39 @@ fn beside_a_lease() {
     let report = up_for_good(&mut world, &files);
     assert!(report.notes.is_empty(), "{:#?}", report.notes);
     assert_eq!(told(&world), ["10.0.0.0/8 via 198.51.100.7 dev br0", "default via 198.51.100.2 dev br0"]);
+}
+
+#[test]
+fn rules_come_change_and_go_with_the_file() {
+    let lookup = |table| RuleAction::Lookup { table, suppress: None };
+    let rule = |priority, table| PolicyRule { priority, ..PolicyRule::new(false, lookup(table)) };
+    let files = |rules: &[PolicyRule]| {
+        let mut files = files(&[model::Route { table: 200, ..asked("10.0.0.0/8", Some("192.0.2.254")) }]);
+        files.bridges.values_mut().for_each(|bridge| bridge.local.rules = rules.to_vec());
+        files
+    };
+    let told = |world: &World| world.state.rules.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut world = host();
+    world.state.rules = vec![rule(Some(0), 255), rule(Some(77), 9), rule(Some(32766), 254)];
+    let before = world.snapshot();
+    for (rules, expected) in [
+        // One of them somebody made before, and one is put where the kernel likes.
+        (
+            vec![rule(Some(500), 200), rule(None, 201), rule(Some(77), 9)],
+            vec!["lookup 201 priority 76", "lookup 9 priority 77", "lookup 200 priority 500"],
+        ),
+        (vec![rule(Some(500), 202), rule(None, 201)], vec!["lookup 201 priority 76", "lookup 9 priority 77", "lookup 202 priority 500"]),
+        (vec![], vec!["lookup 9 priority 77"]),
+        (vec![rule(None, 203)], vec!["lookup 203 priority 76", "lookup 9 priority 77"]),
+    ] {
+        breaks_nowhere(&world, &Target::Up { intent: &files(&rules), names: &[] });
+        let report = up_for_good(&mut world, &files(&rules));
+        let expected: Vec<_> = std::iter::once("lookup 255 priority 0").chain(expected).chain(["lookup 254 priority 32766"]).collect();
+        assert_eq!(told(&world), expected.iter().map(|rule| format!("from all {rule}")).collect::<Vec<_>>());
+        let at = |what: &str| report.steps.iter().position(|step| step.to_string().starts_with(what));
+        assert!(at("adding route").is_none_or(|route| at("adding rule").is_none_or(|rule| route < rule)), "a rule leads to an empty table");
+    }
+    breaks_nowhere(&world, &Target::Down { names: &[], with_foreign_ports: false });
+    down_for_good(&mut world);
+    assert_same(&world.snapshot(), &before, "after down");
 }
