@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// The name under which `/etc/sysconfig/network`, the file beside the folder, is kept.
 pub const NETWORK: &str = "../network";
 
+/// The name under which `/etc/sysconfig/static-routes` is kept, likewise.
+pub const STATIC_ROUTES: &str = "../static-routes";
+
 /// The largest file that is read, in bytes.
 pub const MAX_FILE: usize = 1 << 20;
 
@@ -63,7 +66,7 @@ impl Sources {
     /// A file's path for people.
     pub fn path(&self, name: &str) -> PathBuf {
         match self.dir.parent() {
-            Some(parent) if name == NETWORK && self.dir.file_name().is_some() => parent.join("network"),
+            Some(parent) if self.dir.file_name().is_some() => name.strip_prefix("../").map_or_else(|| self.dir.join(name), |name| parent.join(name)),
             _ => self.dir.join(name),
         }
     }
@@ -128,6 +131,7 @@ mod tests {
     fn the_network_file_has_a_path_of_its_own() {
         let sources = Sources::new("/etc/sysconfig/network-scripts");
         assert_eq!(sources.path(NETWORK), PathBuf::from("/etc/sysconfig/network"));
+        assert_eq!(sources.path(STATIC_ROUTES), PathBuf::from("/etc/sysconfig/static-routes"));
         assert_eq!(Sources::new("x").path("ifcfg-a"), PathBuf::from("x/ifcfg-a"));
         assert_eq!(Sources::new("").path(NETWORK), PathBuf::from("../network"));
     }

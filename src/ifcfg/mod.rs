@@ -43,7 +43,7 @@ pub use code::Code;
 pub use diag::{Diagnostic, Related, Severity, Style};
 pub use dir::{load, load_file, read};
 pub use explain::{EXPLANATIONS, Explanation, explain};
-pub use file::{MAX_FILE, NETWORK, Sources, is_backup, is_companion, is_interface};
+pub use file::{MAX_FILE, NETWORK, STATIC_ROUTES, Sources, is_backup, is_companion, is_interface};
 pub use host::Host;
 pub use names::{Found, Names};
 pub use numbers::{Numbered, Numbers};

@@ -1,10 +1,11 @@
 //! What stands beside an interface's file and belongs to it: the routes of `route-NAME`, `route6-NAME` and `NAME.route`, the rules of
-//! `rule-NAME` and `rule6-NAME`.
+//! `rule-NAME` and `rule6-NAME`, the routes that `static-routes` has for it.
 //!
 //! It must not act on them; what they come to goes into the interface's settings. `line` and `words` take the arguments for `ip` apart,
-//! `route` and `rule` read one line of them, `shell` the other form of routes, `judge` looks at all routes of an interface together.
+//! `route` and `rule` read one line of them, `shell` the other form of routes, `legacy` the lines of `static-routes`, `judge` looks at all routes of an interface together.
 
 mod judge;
+mod legacy;
 mod line;
 mod route;
 mod rule;
@@ -51,9 +52,11 @@ fn names(settings: &Settings) -> Vec<String> {
 
 /// Reads what belongs to each of `list` into it, and reports into `found` what is wrong.
 pub(super) fn read(list: &mut [Settings], sources: &Sources, base: &Vars, host: &Host, found: &mut Vec<Diagnostic>) {
-    for settings in list {
+    let mut of_the_host = legacy::read(list, sources, host, found);
+    for (at, settings) in list.iter_mut().enumerate() {
         let folder = Folder { settings, sources, base, host };
-        let routes = folder.routes(found);
+        let mut routes = folder.routes(found);
+        routes.extend(of_the_host.extract_if(.., |(of, _)| *of == at).map(|(_, route)| route));
         let rules = folder.rules(found);
         settings.routes = judge::routes(settings, routes, found);
         settings.rules = judge::rules(rules, found);

@@ -47,6 +47,9 @@ impl Context<'_> {
 
     /// Where the other family's lines belong.
     fn other_file(&self) -> String {
+        if self.device.is_empty() {
+            return "write it into the `route6-` file of the interface it belongs to".to_owned();
+        }
         let (kind, _) = self.file.split_once('-').unwrap_or((self.file, ""));
         let kind = if self.ipv6 { kind.trim_end_matches('6').to_owned() } else { format!("{kind}6") };
         format!("write it into `{kind}-{}`", self.device)
