@@ -160,7 +160,15 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
     let mut list = Vec::new();
     let mut others = Vec::new();
     let mut entries = Vec::new();
-    for (name, src) in sources.interfaces() {
+    // Aliases last: only then is it known whose they are.
+    let (aliases, plain): (Vec<_>, Vec<_>) = sources.interfaces().partition(|(name, _)| companion::parent(name).is_some());
+    for (name, src) in plain.into_iter().chain(aliases) {
+        let of = |settings: &&mut Settings| companion::parent(name) == Some(settings.device.name.as_str());
+        if let Some(settings) = list.iter_mut().find(of) {
+            let inherited = evaluate_on(sources, &settings.file.clone(), &base, host).vars;
+            companion::read_alias(name, evaluate_on(sources, name, &base, host), &inherited, settings, &mut diagnostics);
+            continue;
+        }
         let mut evaluated = evaluate_on(sources, name, &base, host);
         let text = |key: &str| evaluated.vars.get(key).and_then(|var| var.value.text()).filter(|text| !text.is_empty()).map(str::to_owned);
         let (device, alias) = (text("DEVICE"), text("NAME"));
@@ -203,7 +211,7 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
         entries.push(Entry { file: name.to_owned(), device, alias, state });
     }
     companion::read(&mut list, sources, &base, host, &mut diagnostics);
-    let intent = folder::build(&list, &others, sources, &mut diagnostics);
+    let intent = folder::build(&list, &others, &mut diagnostics);
     Understood { list, others, entries, intent, diagnostics }
 }
 

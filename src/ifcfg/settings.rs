@@ -12,7 +12,7 @@ use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
 use super::{arp, extra, ipv6, suggest, tunnel};
-use crate::model::{Arp, Ipv6, PolicyRule, Route, Tunnel};
+use crate::model::{Alias, Arp, Ipv6, PolicyRule, Route, Tunnel};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub(super) struct Settings {
     pub(super) extra: extra::Extra,
     /// The routes of the files beside this one; none until those are read.
     pub(super) routes: Vec<Written<Route>>,
+    /// The addresses of the files beside this one, likewise.
+    pub(super) aliases: Vec<Written<Alias>>,
     /// The rules of the files beside this one, likewise.
     pub(super) rules: Vec<Written<PolicyRule>>,
 }
@@ -211,6 +213,7 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
         ipv6,
         arp,
         extra,
+        aliases: Vec::new(),
         routes: Vec::new(),
         rules: Vec::new(),
     })

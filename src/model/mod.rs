@@ -4,6 +4,7 @@
 //! It must not know files, spans, the kernel or what is there already; those are `ifcfg`'s and `plan`'s.
 
 mod address;
+mod alias;
 mod arp;
 mod ipv6;
 mod policy;
@@ -13,10 +14,12 @@ mod tunnel;
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 pub use address::{Addressing, Dhcp, Static};
+pub use alias::Alias;
 pub use arp::Arp;
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
 pub use policy::{Mark, PolicyRule, RuleAction};
@@ -142,6 +145,9 @@ pub struct Interface {
     /// What is asked of the neighbours before an IPv4 address is used, and said to them after.
     #[serde(default, skip_serializing_if = "is_default")]
     pub arp: Arp,
+    /// The further IPv4 addresses with names of their own, in the files' order, each once. None on system interfaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<Alias>,
     /// The routes written down for it, in the files' order, no two for the same destination, table, metric and type of service.
     /// Nothing on system interfaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -157,7 +163,12 @@ pub struct Interface {
 impl Interface {
     /// Whether it is to have an address of its own, of either family.
     pub fn is_addressed(&self) -> bool {
-        self.addressing != Addressing::None || self.ipv6.is_asked_for()
+        self.addressing != Addressing::None || !self.aliases.is_empty() || self.ipv6.is_asked_for()
+    }
+
+    /// Whether `net` is one of its aliases' addresses.
+    pub fn has_alias(&self, net: IpNet) -> bool {
+        self.aliases.iter().any(|alias| IpNet::V4(alias.address) == net)
     }
 
     /// An interface that asks for nothing.
@@ -171,6 +182,7 @@ impl Interface {
             addressing: Addressing::None,
             ipv6: Ipv6::default(),
             arp: Arp::default(),
+            aliases: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),
             external_ids: BTreeMap::new(),

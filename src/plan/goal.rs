@@ -55,17 +55,21 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
     let (mut addresses, mut routes) = (Vec::new(), written.clone());
     let inherited = inherit(me, befores);
     let v6 = || ipv6::addresses(me, &interface.ipv6, &inherited.addresses);
+    let aliases =
+        || interface.aliases.iter().map(|alias| Address { label: Some(alias.label.clone()), ..Address::lasting(me, IpNet::V4(alias.address)) });
     let is_v4 = |address: &&Address| matches!(address.address, IpNet::V4(_));
     match &interface.addressing {
         // The files give the interface no address: its ports' stay remembered, to be given back.
-        Addressing::None if !interface.ipv6.is_asked_for() => return Goal::default(),
+        Addressing::None if !interface.is_addressed() => return Goal::default(),
         Addressing::None => {
+            addresses.extend(aliases());
             addresses.extend(v6());
             routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
             inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
         }
         Addressing::Static(fixed) => {
             addresses.extend(fixed.addresses.iter().map(|address| Address::lasting(me, *address)));
+            addresses.extend(aliases());
             addresses.extend(v6());
             routes.extend(gateway(me, fixed));
             routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
@@ -78,7 +82,7 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
                     routes.extend(lease_routes(me, lease, dhcp));
                 }
                 // Until a server answers, everything goes on as it is.
-                None if kept.addresses.iter().any(|address| is_v4(&address)) => {
+                None if kept.addresses.iter().any(|address| is_v4(&address) && !interface.has_alias(address.address)) => {
                     addresses.extend(kept.addresses.iter().filter(is_v4).map(Address::settable));
                     routes.extend(kept.routes.iter().filter(|route| !route.is_ipv6()).cloned());
                 }
@@ -87,6 +91,7 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
                     routes.extend(inherited.routes.iter().filter(|route| !route.is_ipv6()).cloned());
                 }
             }
+            addresses.extend(aliases());
             addresses.extend(v6());
             routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
             inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);

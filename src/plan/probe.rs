@@ -66,9 +66,11 @@ fn is_own(observed: &Observed, address: &Address) -> bool {
 }
 
 fn claim(observed: &Observed, interface: &Interface, step: &Step) -> Option<Claim> {
-    let (Step::AddAddress { address, .. }, Addressing::Static(fixed)) = (step, &interface.addressing) else { return None };
+    let Step::AddAddress { address, .. } = step else { return None };
     let IpNet::V4(net) = address.address else { return None };
-    let asked = fixed.addresses.contains(&address.address) && !interface.arp.unchecked.contains(&net.addr());
+    let fixed = matches!(&interface.addressing, Addressing::Static(fixed) if fixed.addresses.contains(&address.address));
+    let written = fixed || interface.has_alias(address.address);
+    let asked = written && !interface.arp.unchecked.contains(&net.addr());
     let (tries, wait_secs) = (interface.arp.tries, interface.arp.wait_secs);
     (asked && !is_own(observed, address)).then_some(Claim { ifname: interface.name, address: net.addr(), tries, wait_secs })
 }

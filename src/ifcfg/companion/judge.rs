@@ -59,14 +59,13 @@ fn told(dst: &IpNet) -> String {
 fn gateway(settings: &Settings, route: &Written<Route>, all: &[Written<Route>], found: &mut Vec<Diagnostic>) {
     let Some(via) = route.value.via else { return };
     let own = |address: IpAddr| address == via;
-    let v4: &[IpNet] = match &settings.ask {
-        Ask::Static(fixed) => &fixed.addresses,
-        // Which addresses there will be is not known.
-        Ask::Dhcp { .. } | Ask::None | Ask::OnPort { .. } if via.is_ipv4() => return,
-        _ => &[],
-    };
+    // Which addresses there will be is not known.
+    if matches!(settings.ask, Ask::Dhcp { .. }) && via.is_ipv4() {
+        return;
+    }
+    let aliases = settings.aliases.iter().map(|alias| IpNet::V4(alias.value.address));
     let v6 = settings.ipv6.addresses.iter().map(|net| IpNet::V6(*net));
-    let nets: Vec<IpNet> = v4.iter().copied().chain(v6).collect();
+    let nets: Vec<IpNet> = settings.ask.addresses().iter().copied().chain(aliases).chain(v6).collect();
     if nets.iter().any(|net| own(net.addr())) {
         let diagnostic = Diagnostic::error(Code::RouteFile, &route.file, format!("`{via}` is this interface's own address and no gateway"));
         found.push(diagnostic.at(route.span).help("write the router's address, or remove `via` if the destination is on the link"));

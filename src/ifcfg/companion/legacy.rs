@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::super::address::Ask;
 use super::super::code::Code;
 use super::super::diag::{Diagnostic, Sink, shown};
 use super::super::file::{STATIC_ROUTES, Sources};
@@ -112,7 +111,7 @@ fn masked(context: Context<'_>, target: &Word<'_>, mask: &Word<'_>) -> Read<IpNe
 fn owner(list: &[Settings], line: &Line<'_>) -> Option<usize> {
     list.iter().position(|settings| {
         let routed = matches!(settings.role, Role::Bridge | Role::Internal(_));
-        let holds = |via: IpAddr| matches!(&settings.ask, Ask::Static(fixed) if fixed.addresses.iter().any(|net| net.contains(&via)));
+        let holds = |via: IpAddr| settings.ask.addresses().iter().any(|net| net.contains(&via));
         routed
             && match line.device {
                 Some(device) => *settings.device.name == *device,

@@ -1,9 +1,11 @@
 //! What stands beside an interface's file and belongs to it: the routes of `route-NAME`, `route6-NAME` and `NAME.route`, the rules of
-//! `rule-NAME` and `rule6-NAME`, the routes that `static-routes` has for it.
+//! `rule-NAME` and `rule6-NAME`, the routes that `static-routes` has for it, the addresses of
+//! its aliases (`alias`).
 //!
 //! It must not act on them; what they come to goes into the interface's settings. `line` and `words` take the arguments for `ip` apart,
 //! `route` and `rule` read one line of them, `shell` the other form of routes, `legacy` the lines of `static-routes`, `judge` looks at all routes of an interface together.
 
+mod alias;
 mod judge;
 mod legacy;
 mod line;
@@ -23,6 +25,8 @@ use super::span::Span;
 use crate::model::{PolicyRule, Route};
 use line::Word;
 use words::{Context, Read};
+
+pub(super) use alias::{parent, read as read_alias};
 
 /// Something a file beside the interface's own says, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,7 +151,7 @@ fn has_no_place(settings: &Settings, file: &str, what: &str, found: &mut Vec<Dia
 
 /// Whether an interface has nothing that routes could go out with, which is reported then.
 fn has_no_address(settings: &Settings, file: &str, found: &mut Vec<Diagnostic>) -> bool {
-    let without = settings.ask == Ask::None && !settings.ipv6.is_asked_for();
+    let without = settings.ask == Ask::None && settings.aliases.is_empty() && !settings.ipv6.is_asked_for();
     if without {
         let message = format!("`{}` has no address, so it can have no routes", settings.device.name);
         let help = format!("add an address to `{}`, or move this file away", settings.file);

@@ -437,10 +437,9 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "L48",
         "a file beside the interface's that cannot be carried out",
         None,
-        "A `route-` or `route6-` file of a port, or of an interface without an address; a port's `rule-` file; alias files (`ifcfg-eth0:1`) of an \
-        Open vSwitch interface, which are not supported yet.",
-        "The interface would come up without these routes, rules or addresses.",
-        "A port's routes and rules in the files of its bridge. An alias's address in the interface's file, as `IPADDR1=` and `PREFIX1=`.",
+        "A `route-` or `route6-` file of a port, or of an interface without an address; a port's `rule-` file.",
+        "A port carries neither addresses nor routes: this host would be without those of the file.",
+        "A port's routes and rules in the files of its bridge.",
     ),
     of(
         "L49",

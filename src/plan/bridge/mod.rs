@@ -234,7 +234,7 @@ impl<'a> Work<'a> {
             IpNet::V4(net) => Some((address.valid_lft.is_some(), net.addr())),
             IpNet::V6(_) => None,
         };
-        let known: Vec<_> = goal.addresses.iter().chain(there).filter_map(v4).collect();
+        let known: Vec<_> = goal.addresses.iter().chain(there).filter(|address| !interface.has_alias(address.address)).filter_map(v4).collect();
         let ports = self.befores.values().filter(|_| interface.name == self.name).flat_map(|before| &before.addresses);
         let before = ports.filter_map(v4).map(|(_, address)| address).next();
         known.iter().find(|(limited, _)| *limited).or_else(|| known.first()).map(|(_, address)| *address).or(before)

@@ -1,7 +1,7 @@
-//! Routes and rules the files write down.
+//! Routes, rules and aliases the files write down.
 
 use super::*;
-use crate::model::{self, PolicyRule, RouteKind, RouteMetric, RuleAction};
+use crate::model::{self, Alias, PolicyRule, RouteKind, RouteMetric, RuleAction};
 
 const ADDRESS: &str = "192.0.2.10/24";
 
@@ -196,4 +196,40 @@ fn rules_come_change_and_go_with_the_file() {
     breaks_nowhere(&world, &Target::Down { names: &[], with_foreign_ports: false });
     down_for_good(&mut world);
     assert_same(&world.snapshot(), &before, "after down");
+}
+
+#[test]
+fn aliases_beside_fixed_addresses_and_beside_a_lease() {
+    let alias = |address: &str, label: &str| Alias { address: address.parse().unwrap(), label: label.to_owned() };
+    let of = |world: &World| {
+        let labelled = |address: &Address| Some((address.label.clone()?, address.address.to_string()));
+        world.state.addresses_on(name("br0")).filter_map(labelled).collect::<Vec<_>>()
+    };
+    let told = |list: &[(&str, &str)]| list.iter().map(|(label, address)| ((*label).to_owned(), (*address).to_owned())).collect::<Vec<_>>();
+    for addressing in [fixed(&[ADDRESS], Some("192.0.2.1"), &[]), dhcp(&["eth0"]), Addressing::None] {
+        let mut world = host();
+        world.server = Some(Lease { address: "192.0.2.50/24".parse().unwrap(), routers: vec!["192.0.2.1".parse().unwrap()], ..lease() });
+        let before = world.snapshot();
+        let files = |aliases: &[Alias]| {
+            let mut bridge = bridge("br0", addressing.clone(), &["eth0"]);
+            bridge.local.aliases = aliases.to_vec();
+            intent([bridge])
+        };
+        for (aliases, expected) in [
+            (vec![alias("192.0.2.60/24", "br0:1"), alias("10.0.0.1/8", "br0:2")], vec![("br0:1", "192.0.2.60/24"), ("br0:2", "10.0.0.1/8")]),
+            (vec![alias("10.0.0.1/8", "br0:2")], vec![("br0:2", "10.0.0.1/8")]),
+        ] {
+            breaks_nowhere(&world, &Target::Up { intent: &files(&aliases), names: &[] });
+            up_for_good(&mut world, &files(&aliases));
+            let mut there = of(&world);
+            there.sort();
+            assert_eq!(there, told(&expected), "{addressing:?}");
+            // Without a lease nothing but an alias's own address goes with the bridge.
+            let lease = world.state.addresses_on(name("br0")).any(|there| there.address == net("192.0.2.50/24"));
+            assert_eq!(lease, matches!(addressing, Addressing::Dhcp(_)));
+        }
+        breaks_nowhere(&world, &Target::Down { names: &[], with_foreign_ports: false });
+        down_for_good(&mut world);
+        assert_same(&world.snapshot(), &before, "after down");
+    }
 }

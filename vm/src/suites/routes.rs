@@ -220,7 +220,7 @@ fn rules(world: &mut World) -> anyhow::Result<()> {
             "76: from all to 192.0.2.99 unreachable proto static",
             "500: from all to 198.51.100.0/24 lookup 200 proto static",
             "501: from 192.0.2.0/24 tos 0x10 fwmark 0x1/0xff iif ovsbr0 lookup main suppress_prefixlength 0 proto static",
-            "502: not from 192.0.2.0/24 ipproto tcp dport 5000-5010 goto 32766 proto static",
+            "502: not from 192.0.2.0/24 ipproto ipproto-6 dport 5000-5010 goto 32766 proto static",
             "500: from 2001:db8::/32 lookup 200 proto static",
         ],
     )?;
