@@ -25,6 +25,8 @@ mod order;
 mod probe;
 mod render;
 mod resolver;
+mod routes;
+mod rules;
 mod stacked;
 mod step;
 #[cfg(test)]
@@ -39,7 +41,7 @@ pub use check::obstacles;
 pub use error::{ErrorKind, PlanError, StepError};
 pub use executor::Executor;
 pub use journal::{Journal, Unconfirmed};
-pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, Remembered, ResolverBefore};
+pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, OwnRule, Remembered, ResolverBefore};
 pub use observed::*;
 pub use order::{Plan, bridges_of, down, up};
 pub use step::{Claim, Step};
