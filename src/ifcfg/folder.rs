@@ -102,8 +102,7 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
         return plain;
     }
     let (ipv6, arp) = (settings.ipv6.clone(), settings.arp.clone());
-    // What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts before the device's own address.
-    let mac = settings.extra.bridge.mac.or(asked.mac).or(settings.mac);
+    let mac = settings.asked_mac();
     let mtu = asked.mtu.or(settings.mtu.map(|mtu| mtu.value));
     Interface { mac, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, ..plain }
 }

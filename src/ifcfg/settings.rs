@@ -69,6 +69,14 @@ pub(super) struct Settings {
     pub(super) extra: extra::Extra,
 }
 
+impl Settings {
+    /// The Ethernet address the interface is to have. What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts
+    /// before the device's own address.
+    pub(super) fn asked_mac(&self) -> Option<Mac> {
+        self.extra.bridge.mac.or(self.extra.interface.mac).or(self.mac)
+    }
+}
+
 /// The types this version builds.
 const BUILT: [&str; 5] = ["OVSBridge", "OVSPort", "OVSIntPort", "OVSTunnel", "OVSPatchPort"];
 /// The types a later version builds.

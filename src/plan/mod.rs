@@ -35,11 +35,11 @@ mod unseen;
 
 pub use apart::apart;
 pub use apply::{Cause, Event, Outcome, Report, Target, UndoFailure, apply, apply_unconfirmed, follow_up, recover, rollback};
-pub use check::obstacles;
+pub use check::{known_by, obstacles};
 pub use error::{ErrorKind, PlanError, StepError};
 pub use executor::Executor;
 pub use journal::{Journal, Unconfirmed};
 pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, Remembered, ResolverBefore};
 pub use observed::*;
-pub use order::{Plan, bridges_of, down, up};
+pub use order::{Plan, bridges_of, brought_up, down, up};
 pub use step::{Claim, Step};

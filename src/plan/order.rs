@@ -51,20 +51,23 @@ pub fn bridges_of(intent: &Intent, names: &[IfName]) -> Result<Vec<IfName>, Plan
     Ok(bridges)
 }
 
-/// The plan that makes the bridges `names` stand for (see [`bridges_of`]) what `intent` asks for.
+/// The bridges `names` stand for (see [`bridges_of`]), each with the ports it is brought up with: one with `ONBOOT=no` is
+/// among them when it is named, when the lease is asked for through it, or when it is attached already.
 ///
-/// A port with `ONBOOT=no` is attached when it is named, when the lease is asked for through it, or when it is attached
-/// already.
+/// # Errors
+/// Those of [`bridges_of`].
+pub fn brought_up(intent: &Intent, names: &[IfName], memory: &Memory) -> Result<Vec<Bridge>, PlanError> {
+    let bridges = bridges_of(intent, names)?;
+    let bridges = bridges.iter().filter_map(|name| Some((intent.bridges.get(name)?, memory.bridges.get(name))));
+    Ok(bridges.map(|(bridge, remembered)| with_active_ports(bridge, names, remembered)).collect())
+}
+
+/// The plan that makes the bridges `names` stand for what `intent` asks for (see [`brought_up`]).
 ///
 /// # Errors
 /// Why there is none; nothing can have been changed.
 pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan, PlanError> {
-    let mut targets = Vec::new();
-    for name in bridges_of(intent, names)? {
-        if let Some(bridge) = intent.bridges.get(&name) {
-            targets.push((name, Some(with_active_ports(bridge, names, observed.memory.bridges.get(&name)))));
-        }
-    }
+    let targets: Vec<_> = brought_up(intent, names, &observed.memory)?.into_iter().map(|bridge| (bridge.name(), Some(bridge))).collect();
     let mut ready = Vec::new();
     let mut waiting = Vec::new();
     for (name, target) in &targets {
