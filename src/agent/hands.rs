@@ -225,6 +225,7 @@ impl Hands {
                 Err(error) if way == Way::Lenient && error.kind() == std::io::ErrorKind::NotFound => Ok(()),
                 result => result.map_err(|error| claims::not_set(*name, *setting, &error).into()),
             },
+            Step::AwaitCarrier { devices } => self.await_carrier(devices),
             Step::ProbeAddresses { claims } => self.probe(claims),
             Step::AwaitAddresses { addresses } => self.await_addresses(addresses),
             Step::RemoveAddress { address } => {

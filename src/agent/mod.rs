@@ -10,6 +10,7 @@ mod claims;
 mod confirm;
 mod counters;
 mod daemon;
+mod devices;
 mod handler;
 mod hands;
 mod inbox;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ovsdp_proto::IfName;
@@ -185,6 +186,7 @@ impl Worker {
                 if *change == Change::Restart && confirm.is_none() {
                     return self.each(&config.intent, lines).map(|steps| (steps, None));
                 }
+                self.hands.await_devices(&config.intent, &names, Instant::now(), lines)?;
                 self.apply(&Target::Up { intent: &config.intent, names: &names }, confirm, Some(lines))
             }
             Change::Down(names) => {

@@ -13,7 +13,7 @@ use super::diag::Diagnostic;
 use super::file::Sources;
 use super::settings::{Named, Role, Settings};
 use super::span::Span;
-use super::{joined, suggest};
+use super::{joined, requires, suggest};
 use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port};
 
 /// A file that is not read as settings, as far as it tells who it is.
@@ -75,6 +75,11 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
     for settings in unique.iter().filter(|settings| settings.role == Role::Bridge).chain(&members) {
         folder.lease(settings, &mut intent);
     }
+    let mut required = requires::resolve(&unique, folder.found);
+    for bridge in intent.bridges.values_mut() {
+        let interfaces = std::iter::once(&mut bridge.local).chain(bridge.ports.values_mut().flat_map(|port| &mut port.interfaces));
+        interfaces.for_each(|one| one.requires = required.remove(&one.name).unwrap_or_default());
+    }
     for settings in &unique {
         if settings.role == Role::Bridge && intent.bridges.get(&settings.device.name).is_some_and(|bridge| bridge.ports.is_empty()) {
             folder.empty_bridge(settings);
@@ -104,7 +109,8 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
     let (ipv6, arp) = (settings.ipv6.clone(), settings.arp.clone());
     let mac = settings.asked_mac();
     let mtu = asked.mtu.or(settings.mtu.map(|mtu| mtu.value));
-    Interface { mac, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, ..plain }
+    let patience = settings.patience;
+    Interface { mac, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, patience, ..plain }
 }
 
 struct Folder<'a> {

@@ -23,7 +23,7 @@ enum When {
 /// What is done with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
-    /// Read by `settings`, `address`, `arp` or `ipv6`, or true of every host this runs on.
+    /// Read by `settings` or one of those it asks, or true of every host this runs on.
     Acted,
     /// Reported as without effect, because of the reason.
     Inert(When, &'static str),
@@ -65,7 +65,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("DELAY", Inert(Set, "it belongs to the kernel's own bridges")),
     ("DEVICE", Acted),
     ("DEVICETYPE", Acted),
-    ("DEVTIMEOUT", Inert(Set, LATER)),
+    ("DEVTIMEOUT", Acted),
     ("DHCLIENTARGS", Refused(Set, "there is no dhclient here that could take them")),
     ("DHCLIENT_IGNORE_GATEWAY", Refused(Yes, "the lease's default route would be set all the same")),
     ("DHCPRELEASE", Inert(Yes, DHCP)),
@@ -107,7 +107,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("IPV6_PRIVACY", Acted),
     ("IPV6_ROUTER", Acted),
     ("IPV6_SET_SYSCTLS", Acted),
-    ("LINKDELAY", Inert(Set, LATER)),
+    ("LINKDELAY", Acted),
     ("LINKSTATUS", Acted),
     ("MACADDR", Acted),
     ("MASTER", Refused(Set, MEMBER)),
@@ -124,7 +124,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("ONPARENT", Inert(Set, "it belongs to alias files")),
     ("OVSBOOTPROTO", Acted),
     ("OVSDHCPINTERFACES", Acted),
-    ("OVSREQUIRES", Inert(Set, "the interfaces a bridge needs follow from the files")),
+    ("OVSREQUIRES", Acted),
     ("OVS_BRIDGE", Acted),
     ("OVS_EXTRA", Acted),
     ("OVS_OPTIONS", Acted),

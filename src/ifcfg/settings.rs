@@ -10,8 +10,8 @@ use super::code::Code;
 use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
-use super::{arp, extra, ipv6, suggest, tunnel};
-use crate::model::{Arp, Ipv6, Tunnel};
+use super::{arp, extra, ipv6, patience, requires, suggest, tunnel};
+use crate::model::{Arp, Ipv6, Patience, Tunnel};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,9 @@ pub(super) struct Settings {
     pub(super) ask: Ask,
     pub(super) ipv6: Ipv6,
     pub(super) arp: Arp,
+    pub(super) patience: Patience,
+    /// What `OVSREQUIRES` names.
+    pub(super) requires: Vec<Named>,
     pub(super) extra: extra::Extra,
 }
 
@@ -197,12 +200,14 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
     let name = device.as_ref().map(|device| device.name);
     let ipv6 = ipv6::read(&mut reader, role.as_ref(), name, mtu);
     let arp = arp::read(&mut reader, role.as_ref());
+    let patience = role.as_ref().map(|role| patience::read(&mut reader, role)).unwrap_or_default();
+    let requires = requires::read(&mut reader);
     let extra = extra::read(&mut reader, role.as_ref(), name);
     let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty());
     if reader.sink.has_errors() {
         return None;
     }
-    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask, ipv6, arp, extra })
+    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask, ipv6, arp, patience, requires, extra })
 }
 
 fn role(reader: &mut Reader<'_>) -> Option<Role> {

@@ -87,7 +87,8 @@ pub(super) fn compare(list: &[Settings], around: &Surroundings, sources: &Source
         let onboot = settings.onboot && bridge(list, settings).is_none_or(|bridge| bridge.onboot);
         for obstacle in around.obstacles.iter().filter(|obstacle| obstacle.device == settings.device.name) {
             let mut diagnostic = Diagnostic::error(Code::Obstacle, &settings.file, &*obstacle.message);
-            if !onboot {
+            let awaited = settings.patience.device_secs > 0 && !around.devices.iter().any(|device| device.name == settings.device.name);
+            if !onboot || awaited {
                 // The device may be there by the time somebody asks for it.
                 diagnostic.severity = Severity::Warning;
             }

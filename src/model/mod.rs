@@ -6,6 +6,7 @@
 mod address;
 mod arp;
 mod ipv6;
+mod patience;
 mod rules;
 mod tunnel;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use address::{Addressing, Dhcp, Static};
 pub use arp::Arp;
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
+pub use patience::{LONGEST_WAIT, Patience};
 pub use rules::BridgeRules;
 pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
 
@@ -138,6 +140,12 @@ pub struct Interface {
     /// What is asked of the neighbours before an IPv4 address is used, and said to them after.
     #[serde(default, skip_serializing_if = "is_default")]
     pub arp: Arp,
+    /// How long it is waited for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub patience: Patience,
+    /// The interfaces, of other bridges, that come up before this one (`OVSREQUIRES`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<IfName>,
     /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub external_ids: BTreeMap<String, String>,
@@ -160,6 +168,8 @@ impl Interface {
             addressing: Addressing::None,
             ipv6: Ipv6::default(),
             arp: Arp::default(),
+            patience: Patience::default(),
+            requires: Vec::new(),
             external_ids: BTreeMap::new(),
         }
     }

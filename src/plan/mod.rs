@@ -24,6 +24,7 @@ mod observed;
 mod order;
 mod probe;
 mod render;
+mod requires;
 mod resolver;
 mod stacked;
 mod step;

@@ -148,6 +148,11 @@ pub enum Step {
         /// What it is to be.
         to: i32,
     },
+    /// Wait until each of these devices has carrier, or its time is up: then things go on without.
+    AwaitCarrier {
+        /// The devices, each with the longest wait in seconds.
+        devices: Vec<(IfName, u16)>,
+    },
     /// Ask the neighbours whether anybody has these addresses, all at once; it fails when somebody does.
     ProbeAddresses {
         /// The addresses, none of which this host has.
@@ -269,7 +274,7 @@ impl Step {
             }
             Self::AddRoute { route, .. } => vec![Self::RemoveRoute { route }],
             Self::RemoveRoute { route } => vec![Self::AddRoute { route: route.stand_in(), from: None }],
-            Self::SetIpv6 { from: None, .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
+            Self::SetIpv6 { from: None, .. } | Self::AwaitCarrier { .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
             Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],
             Self::PauseDhcpClient { client } => vec![Self::ResumeDhcpClient { client: DhcpClient { paused: true, ..client } }],
@@ -290,7 +295,7 @@ impl Step {
 
     /// Whether it only looks: it takes time and can fail, but changes nothing.
     pub fn is_look(&self) -> bool {
-        matches!(self, Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. })
+        matches!(self, Self::AwaitCarrier { .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. })
     }
 
     /// Whether it changes nothing but the agent's own notes: people need no line for it.

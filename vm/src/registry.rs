@@ -134,6 +134,7 @@ pub fn tests() -> Vec<Test> {
         suites::trace::TESTS,
         suites::tunnel::TESTS,
         suites::check::TESTS,
+        suites::waits::TESTS,
     ]
     .concat()
 }

@@ -30,6 +30,8 @@ const DEFAULT_MTU: u32 = 1500;
 pub(in crate::plan) struct BridgePlan {
     /// The steps up to the point where the neighbours are to be asked about `claims`; all, when there are none.
     pub(in crate::plan) steps: Vec<Step>,
+    /// The devices whose carrier is waited for then, each for so many seconds at most.
+    pub(in crate::plan) carriers: Vec<(IfName, u16)>,
     /// The addresses to be asked about then, together with those of other bridges.
     pub(in crate::plan) claims: Vec<Claim>,
     /// The steps from there to the point where everything is in its place.
@@ -64,7 +66,9 @@ pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&B
     }
     plan.steps.extend(work.release_leases());
     plan.steps.extend(work.pause());
-    plan.steps.extend(work.interfaces());
+    let interfaces = work.interfaces();
+    plan.carriers = work.carriers(&interfaces);
+    plan.steps.extend(interfaces);
     plan.steps.extend(before);
     last.extend(work.give_back());
     for member in &work.members {

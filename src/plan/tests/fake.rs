@@ -384,6 +384,11 @@ impl World {
                     }
                 }
             }
+            Step::AwaitCarrier { devices } => {
+                for (device, _) in devices {
+                    assert!(self.is_up(*device), "carrier is waited for on a link that is down");
+                }
+            }
             Step::AwaitAddresses { addresses } => {
                 for (name, address) in addresses {
                     let there = self.state.addresses_on(*name).any(|there| there.address.addr() == IpAddr::V6(*address));

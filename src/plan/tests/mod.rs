@@ -7,6 +7,7 @@ mod random;
 mod scene;
 mod shapes;
 mod tunnels;
+mod waits;
 
 use std::net::IpAddr;
 

@@ -22,4 +22,5 @@ pub mod steady;
 pub mod switching;
 pub mod trace;
 pub mod tunnel;
+pub mod waits;
 pub mod watch;
