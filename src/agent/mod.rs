@@ -15,6 +15,7 @@ mod handler;
 mod hands;
 mod inbox;
 mod leases;
+mod leasing;
 mod line;
 mod log;
 mod restart;

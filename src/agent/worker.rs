@@ -15,7 +15,7 @@ use super::announcer::Announcer;
 use super::counters::Place;
 use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
-use super::leases::{self, Asker, Leases};
+use super::leases::{self, Leases};
 use super::shared::Shared;
 use super::{adopt, alarm, log, topology};
 use crate::ctl::api::{Progress, Stage, Who};
@@ -105,21 +105,9 @@ impl Worker {
                 log::say(format_args!("took over {} flows and {} addresses", adopted.flows, adopted.macs));
             }
         }
-        self.resume_leases();
+        self.hands.resume_leases();
+        self.hands.tend_clients();
         Ok(())
-    }
-
-    fn resume_leases(&mut self) {
-        let memory = self.hands.shared.memory().clone();
-        for (ifname, lease) in memory.bridges.values().flat_map(|bridge| &bridge.leases) {
-            match self.hands.rtnl.link(ifname) {
-                Ok(Some(rtnl::Link { index, mac: Some(mac), .. })) => {
-                    self.hands.leases.resume(Asker { ifname: *ifname, ifindex: index, mac }, lease);
-                }
-                Ok(_) => log::say(format_args!("the lease of {} is not renewed: {ifname} is gone", lease.address)),
-                Err(error) => log::say(format_args!("the lease of {} is not renewed: {error}", lease.address)),
-            }
-        }
     }
 
     /// Works until the process ends.
@@ -228,6 +216,7 @@ impl Worker {
         if let Err(error) = self.hands.place_remembered() {
             log::say(format_args!("cannot see the datapath: {error}"));
         }
+        self.hands.tend_clients();
         report
     }
 

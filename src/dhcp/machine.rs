@@ -85,7 +85,7 @@ impl Machine {
     /// A client at its beginning; `seed` makes its exchanges' numbers hard to guess.
     pub(super) fn new(ask: Ask, now: Now, seed: u64) -> Self {
         let wanted = ask.resume.as_ref().map(|lease| lease.address.addr()).or(ask.request);
-        let give_up = now.boot.checked_add(ask.timeout);
+        let give_up = ask.timeout.and_then(|timeout| now.boot.checked_add(timeout));
         let phase = if wanted.is_some() { Phase::Rebooting } else { Phase::Discovering };
         let mut new = Self {
             phase,
@@ -323,8 +323,7 @@ impl Machine {
 
     fn request(&self, kind: Kind, now: Now, client: Ipv4Addr, requested: Option<Ipv4Addr>, server: Option<Ipv4Addr>) -> Vec<u8> {
         let secs = u16::try_from(now.boot.saturating_sub(self.begun.boot).as_secs()).unwrap_or(u16::MAX);
-        let hostname = self.ask.hostname.as_deref();
-        Request { kind, xid: self.xid, secs, mac: self.ask.mac, client, requested, server, hostname }.encode()
+        Request { kind, xid: self.xid, secs, mac: self.ask.mac, client, requested, server, identity: &self.ask.identity }.encode()
     }
 
     /// Begins a phase, with a new exchange, at `at`.
@@ -350,7 +349,7 @@ impl Machine {
     }
 
     fn fail(&mut self, cause: Cause) -> Vec<Out> {
-        let error = Error { ifname: self.ask.ifname, secs: self.ask.timeout.as_secs(), cause };
+        let error = Error { ifname: self.ask.ifname, secs: self.ask.timeout.unwrap_or_default().as_secs(), cause };
         (self.phase, self.next, self.give_up) = (Phase::Finished, None, None);
         vec![Out::Tell(Event::Failed(error))]
     }

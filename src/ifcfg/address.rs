@@ -11,6 +11,7 @@ use super::assign::Var;
 use super::code::Code;
 use super::diag::shown;
 use super::keys::is_false;
+use super::lease;
 use super::settings::{Named, Reader, Role};
 use super::span::Span;
 use crate::model::{Dhcp, Static};
@@ -111,6 +112,7 @@ fn on_port(reader: &mut Reader<'_>, boot: Option<(Proto, &Var)>, address: Option
             reader.warning(Code::NoEffect, var, format!("`{key}` has no effect on a port"), "write it in the bridge's file");
         }
     }
+    lease::without(reader, "write it in the bridge's file, or remove it");
     if let Some(var) = address {
         return Ask::OnPort { at: reader.span(var) };
     }
@@ -143,18 +145,22 @@ fn leased(reader: &mut Reader<'_>, at: &Var, device: Option<IfName>) -> Ask {
             }
         }
     }
-    let default_route = may_have_default(reader, device);
+    // Both asked, so that a word that is neither yes nor no is reported.
+    let (default_route, takes_gateway) = (may_have_default(reader, device), lease::takes_gateway(reader));
+    let default_route = default_route && takes_gateway;
     let peer_dns = !peer_dns_unwanted(reader);
     let metric = metric(reader);
     if let Some((_, var)) = reader.text("SRCADDR") {
         let message = "`SRCADDR` cannot be had beside DHCP: the lease decides which address there is";
         reader.error(Code::Unsupported, var, message, "remove it; the kernel prefers the lease's address anyway");
     }
-    let lease = Dhcp { default_route, metric, peer_dns, dns: name_servers(reader), ..Dhcp::default() };
+    let (peer_routes, asking) = (lease::takes_routes(reader), lease::asking(reader));
+    let lease = Dhcp { default_route, peer_routes, metric, peer_dns, dns: name_servers(reader), asking, ..Dhcp::default() };
     Ask::Dhcp { through, at: reader.span(at), lease }
 }
 
 fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>, ipv6: bool) -> Ask {
+    lease::without(reader, "add `OVSBOOTPROTO=dhcp`, or remove it");
     if let Some((_, var)) = reader.text("OVSDHCPINTERFACES") {
         reader.warning(Code::DhcpInterfaces, var, "`OVSDHCPINTERFACES` has no effect without DHCP", "add `OVSBOOTPROTO=dhcp`, or remove it");
     }

@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use ovsdp_proto::IfName;
 use serde::{Deserialize, Serialize};
 
+use super::asking::Asking;
+
 /// How an interface gets its addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,6 +58,9 @@ pub struct Dhcp {
     pub through: Vec<IfName>,
     /// Whether the default route the lease brings is set (`DEFROUTE`, `GATEWAYDEV`; true unless a file says otherwise).
     pub default_route: bool,
+    /// Whether the other routes the lease brings are set (`PEERROUTES`, true unless the file says otherwise).
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub peer_routes: bool,
     /// The metric of that default route (`METRIC`); `None` is the kernel's own, 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
@@ -63,11 +68,23 @@ pub struct Dhcp {
     pub peer_dns: bool,
     /// The resolver's servers that come before the lease's (`DNS1`…).
     pub dns: Vec<IpAddr>,
+    /// How the server is asked.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub asking: Asking,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 impl Default for Dhcp {
     /// Takes everything the lease brings.
     fn default() -> Self {
-        Self { through: Vec::new(), default_route: true, metric: None, peer_dns: true, dns: Vec::new() }
+        Self { through: Vec::new(), default_route: true, peer_routes: true, metric: None, peer_dns: true, dns: Vec::new(), asking: Asking::default() }
     }
 }

@@ -5,6 +5,7 @@
 
 mod address;
 mod arp;
+mod asking;
 mod ipv6;
 mod patience;
 mod rules;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{Addressing, Dhcp, Static};
 pub use arp::Arp;
+pub use asking::{Asking, ClientId, HostName};
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
 pub use patience::{LONGEST_WAIT, Patience};
 pub use rules::BridgeRules;

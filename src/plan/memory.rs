@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::{Bridge, Device};
+use crate::model::{Addressing, Bridge, Device, Dhcp};
 
 /// Everything remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,6 +28,12 @@ impl Memory {
     /// The bridge that `port` was attached to, whether a system device or an internal one.
     pub fn bridge_of(&self, port: IfName) -> Option<IfName> {
         self.bridges.iter().find(|(_, bridge)| bridge.holds(port)).map(|(name, _)| *name)
+    }
+
+    /// What lease the interface `name` is to have, if it is to have one.
+    pub fn dhcp_of(&self, name: IfName) -> Option<&Dhcp> {
+        let interface = self.bridges.values().flat_map(|bridge| bridge.intent.interfaces()).find(|interface| interface.name == name)?;
+        if let Addressing::Dhcp(dhcp) = &interface.addressing { Some(dhcp) } else { None }
     }
 
     /// The bridge that `name` is or is a port of.

@@ -181,7 +181,8 @@ pub enum Step {
         /// The client.
         client: DhcpClient,
     },
-    /// Get a lease and keep it renewed: afterwards it is found in the bridge's memory. How long to wait is the executor's.
+    /// Get a lease and keep it renewed: afterwards it is found in the bridge's memory. How long to wait is the executor's; where the
+    /// files say so it goes on asking when the time is up, which is no failure.
     ObtainLease {
         /// The bridge.
         bridge: IfName,

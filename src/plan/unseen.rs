@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::tunnels;
-use crate::model::Bridge;
+use crate::model::{Addressing, Bridge};
 
 /// How a bridge that is remembered as `from` and is to be `to` differs so, in words; `None` when it does not. A new one's rules come with it.
 pub(super) fn difference(from: Option<&Bridge>, to: &Bridge) -> Option<String> {
@@ -14,8 +14,18 @@ pub(super) fn difference(from: Option<&Bridge>, to: &Bridge) -> Option<String> {
     if let Some(from) = from {
         all.extend((from.rules != to.rules).then(|| "MAC table".to_owned()));
         all.extend((ids(from) != ids(to)).then(|| "external_ids".to_owned()));
+        all.extend(asking_differs(from, to).then(|| "how a lease is asked for".to_owned()));
     }
     (!all.is_empty()).then(|| all.join("; "))
+}
+
+/// Whether an interface that has a lease asked for, before and after, has it asked for differently.
+fn asking_differs(from: &Bridge, to: &Bridge) -> bool {
+    let asking = |bridge: &Bridge, name| {
+        let interface = bridge.interfaces().find(|interface| interface.name == name)?;
+        if let Addressing::Dhcp(dhcp) = &interface.addressing { Some(dhcp.asking.clone()) } else { None }
+    };
+    to.interfaces().any(|one| matches!((asking(from, one.name), asking(to, one.name)), (Some(from), Some(to)) if from != to))
 }
 
 /// The external ids of the bridge and of every port and interface it still has, by table and name.

@@ -135,6 +135,7 @@ pub fn tests() -> Vec<Test> {
         suites::tunnel::TESTS,
         suites::check::TESTS,
         suites::waits::TESTS,
+        suites::lease::TESTS,
     ]
     .concat()
 }

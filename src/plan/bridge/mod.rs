@@ -182,7 +182,9 @@ impl<'a> Work<'a> {
                 let address = lease.address.addr();
                 let goes_back = self.creditors().any(|(_, before)| had(before, address));
                 let stays = self.goals.iter().any(|(_, goal)| goal.addresses.iter().any(|wanted| wanted.address.addr() == IpAddr::V4(address)));
-                let unless = (goes_back || stays).then_some(address);
+                // Unasked is what the file said while the lease was held (`DHCPRELEASE`).
+                let unasked = self.pinned(*name).is_some_and(|old| matches!(&old.addressing, Addressing::Dhcp(dhcp) if !dhcp.asking.release));
+                let unless = (goes_back || stays || unasked).then_some(address);
                 Step::ReleaseLease { bridge: self.name, ifname: *name, lease: Some(lease.clone()), unless }
             })
             .collect()
@@ -199,10 +201,16 @@ impl<'a> Work<'a> {
 
     fn obtain(&self) -> Vec<Step> {
         let wanting = self.goals.iter().filter(|(interface, _)| self.can_ask(interface));
-        let wanting = wanting.filter(|(interface, _)| !self.leases.contains_key(&interface.name));
+        let wanting = wanting.filter(|(interface, _)| !self.leases.contains_key(&interface.name) && !self.is_asking(interface));
         wanting
             .map(|(interface, goal)| Step::ObtainLease { bridge: self.name, ifname: interface.name, request: self.request(interface, goal) })
             .collect()
+    }
+
+    /// Whether a lease is being asked for all the time since the interface was last brought up (`PERSISTENT_DHCLIENT`).
+    fn is_asking(&self, interface: &Interface) -> bool {
+        let persistent = |interface: &Interface| matches!(&interface.addressing, Addressing::Dhcp(dhcp) if dhcp.asking.persistent);
+        persistent(interface) && self.pinned(interface.name).is_some_and(persistent)
     }
 
     /// Whether a lease is wanted and a port is attached that it can come through.

@@ -3,6 +3,7 @@
 mod confirm;
 mod fake;
 mod ipv6;
+mod leases;
 mod random;
 mod scene;
 mod shapes;

@@ -12,6 +12,7 @@ pub mod dpctl_files;
 pub mod dump;
 pub mod extra;
 pub mod initscripts;
+pub mod lease;
 pub mod library;
 pub mod refusals;
 pub mod routes;
