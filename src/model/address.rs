@@ -47,8 +47,11 @@ pub struct Static {
     /// The source address the default route prefers (`SRCADDR`), one of [`Self::addresses`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Ipv4Addr>,
-    /// The resolver's servers (`DNS1`…); empty leaves the resolver alone.
+    /// The resolver's servers (`DNS1`…); empty leaves those it asks alone.
     pub dns: Vec<IpAddr>,
+    /// The domains that come first in the resolver's search list (`DOMAIN`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub search: Vec<String>,
 }
 
 /// A lease to be had.
@@ -68,6 +71,9 @@ pub struct Dhcp {
     pub peer_dns: bool,
     /// The resolver's servers that come before the lease's (`DNS1`…).
     pub dns: Vec<IpAddr>,
+    /// The domains that come first in the resolver's search list, before the lease's (`DOMAIN`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub search: Vec<String>,
     /// How the server is asked.
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub asking: Asking,
@@ -85,6 +91,15 @@ const fn is_yes(flag: &bool) -> bool {
 impl Default for Dhcp {
     /// Takes everything the lease brings.
     fn default() -> Self {
-        Self { through: Vec::new(), default_route: true, peer_routes: true, metric: None, peer_dns: true, dns: Vec::new(), asking: Asking::default() }
+        Self {
+            through: Vec::new(),
+            default_route: true,
+            peer_routes: true,
+            metric: None,
+            peer_dns: true,
+            dns: Vec::new(),
+            search: Vec::new(),
+            asking: Asking::default(),
+        }
     }
 }

@@ -186,6 +186,7 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
     plan.steps.extend((!awaited.is_empty()).then_some(Step::AwaitAddresses { addresses: awaited }));
     plan.steps.extend(detached);
     plan.steps.extend(resolver::step(&observed.resolver, &observed.memory, &after));
+    plan.notes.extend(resolver::note(&observed.resolver, &observed.memory, &after));
     let others = tunnels::all(observed, targets);
     plan.notes.extend(targets.iter().filter_map(|(_, target)| target.as_ref()).flat_map(|target| tunnels::notes(target, &others)));
     // Whoever else has a port in it was asked for before: see `down`.

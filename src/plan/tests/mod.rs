@@ -5,6 +5,7 @@ mod fake;
 mod ipv6;
 mod leases;
 mod random;
+mod resolver;
 mod scene;
 mod shapes;
 mod tunnels;
