@@ -104,6 +104,11 @@ impl Why {
     pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Error::new(kind, message).into()
     }
+
+    /// The same with what to do about it.
+    pub(super) fn advise(self, advice: &str) -> Self {
+        Self { error: self.error.advise(advice), ..self }
+    }
 }
 
 /// The object is there already.

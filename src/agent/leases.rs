@@ -109,6 +109,13 @@ impl Leases {
         self.clients.keys().copied().collect()
     }
 
+    /// Tells the server that somebody else has the address of the lease of `ifname`; another one is looked for.
+    pub(super) fn decline(&self, ifname: IfName) {
+        if let Some(client) = self.clients.get(&ifname) {
+            client.decline();
+        }
+    }
+
     /// Stops keeping the lease of `ifname`, and keeps it.
     pub(super) fn stop(&mut self, ifname: IfName) {
         if let Some(client) = self.clients.remove(&ifname) {
@@ -132,6 +139,7 @@ pub(super) fn to_plan(lease: &dhcp::Lease) -> plan::Lease {
         classless: lease.routes.iter().map(|(dst, via)| plan::ClasslessRoute { dst: *dst, via: *via }).collect(),
         dns: lease.dns.clone(),
         domain: lease.domain.clone(),
+        search: lease.search.clone(),
         mtu: lease.mtu,
         server: lease.server,
         lease_secs: lease.lease_secs,
@@ -150,7 +158,7 @@ fn to_dhcp(lease: &plan::Lease) -> dhcp::Lease {
         routes: lease.classless.iter().map(|route| (route.dst, route.via)).collect(),
         dns: lease.dns.clone(),
         domain: lease.domain.clone(),
-        search: Vec::new(),
+        search: lease.search.clone(),
         mtu: lease.mtu,
         server: lease.server,
         obtained: lease.obtained,

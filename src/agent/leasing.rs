@@ -13,7 +13,7 @@ use super::leases::{self, Asker};
 use super::{alarm, log};
 use crate::dhcp;
 use crate::error::{Error, Kind};
-use crate::plan::{Lease, Memory};
+use crate::plan::{Claim, Lease, Memory};
 
 impl Hands {
     fn asker(&mut self, ifname: IfName) -> Result<Asker, Why> {
@@ -34,9 +34,16 @@ impl Hands {
             limit = limit.min(Duration::from_millis(at.saturating_sub(alarm::now_ms())));
         }
         let end = Instant::now() + limit;
+        let mut declined = false;
         let lease = loop {
             match self.orders.wait(end.saturating_duration_since(Instant::now())) {
-                Some(Order::Lease(of, dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease))) if of == ifname => break leases::to_plan(&lease),
+                Some(Order::Lease(of, dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease))) if of == ifname => {
+                    let lease = leases::to_plan(&lease);
+                    if !self.declined(ifname, &lease)? {
+                        break lease;
+                    }
+                    declined = true;
+                }
                 Some(Order::Lease(of, dhcp::Event::Failed(error))) if of == ifname => {
                     self.leases.stop(ifname);
                     let kind = match error.cause {
@@ -52,6 +59,11 @@ impl Hands {
                     log::say(format_args!("no DHCP server answered on {ifname} within {} s; asking on", limit.as_secs()));
                     return Ok(());
                 }
+                None if declined => {
+                    self.leases.stop(ifname);
+                    let why = Why::new(Kind::TimedOut, "the DHCP server leases addresses that other hosts have");
+                    return Err(why.advise("see the agent's log for who has them; `ARPCHECK=no` in the interface's file takes them all the same"));
+                }
                 None => {
                     self.leases.stop(ifname);
                     return Err(Why::new(Kind::TimedOut, "the DHCP client said nothing in its time"));
@@ -59,6 +71,21 @@ impl Hands {
             }
         };
         Ok(self.keep(bridge, ifname, Some(lease))?)
+    }
+
+    /// Asks the neighbours about the address of a lease that was just granted, unless the host has it already or the file says not to
+    /// (`ARPCHECK`). When somebody has it the server is told, and whoever asked waits for another.
+    pub(super) fn declined(&mut self, ifname: IfName, lease: &Lease) -> Result<bool, Why> {
+        let (address, arp) =
+            (lease.address.addr(), self.shared.memory().interface(ifname).map(|interface| interface.arp.clone()).unwrap_or_default());
+        if !arp.check || self.rtnl.addresses()?.iter().any(|there| there.ip == address) {
+            return Ok(false);
+        }
+        let claim = Claim { ifname, address, tries: arp.tries, wait_secs: arp.wait_secs };
+        let Some(holder) = self.holder(&[claim])? else { return Ok(false) };
+        log::say(format_args!("{ifname} was leased {address} by {}, but {} has it: declined", lease.server, holder.holder));
+        self.leases.decline(ifname);
+        Ok(true)
     }
 
     pub(super) fn adopt(&mut self, bridge: IfName, ifname: IfName, lease: &Lease) -> Result<(), Why> {

@@ -239,6 +239,11 @@ impl Worker {
                 if memory.bridges.get(&bridge).and_then(|remembered| remembered.leases.get(&ifname)) == Some(&lease) {
                     return;
                 }
+                match self.hands.declined(ifname, &lease) {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(why) => log::say(format_args!("{ifname}: {why}")),
+                }
                 log::say(format_args!("{ifname} has {} from {} for {} s", lease.address, lease.server, lease.lease_secs));
                 if let Err(error) = self.hands.keep(bridge, ifname, Some(lease)) {
                     log::say(error);

@@ -22,6 +22,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(64);
 /// The shortest pause between two questions with a lease, unless the lease's own times come first.
 const LEASE_PAUSE: Duration = Duration::from_secs(60);
 
+/// The pause after an address that somebody else had (RFC 2131, 3.1.5).
+const DECLINE_PAUSE: Duration = Duration::from_secs(10);
+
 /// The time, twice: `boot` runs on while the machine sleeps and never jumps, `unix` is the calendar's.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
@@ -195,6 +198,16 @@ impl Machine {
         let (source, server) = (lease.address.addr(), lease.server);
         let message = self.request(Kind::Release, now, source, None, Some(server));
         vec![Out::Unicast { source, server, message }]
+    }
+
+    /// Refuses the lease, because somebody else has its address, and looks for another after a pause. Nothing without a lease.
+    pub(super) fn decline(&mut self, now: Now) -> Vec<Out> {
+        let Some((lease, _)) = self.lease.take() else { return Vec::new() };
+        self.wanted = None;
+        self.enter(Phase::Discovering, now, now.boot + DECLINE_PAUSE);
+        let nobody = Ipv4Addr::UNSPECIFIED;
+        let message = self.request(Kind::Decline, now, nobody, Some(lease.address.addr()), Some(lease.server));
+        vec![Out::Broadcast { source: nobody, message }]
     }
 
     /// Takes a message from the link.

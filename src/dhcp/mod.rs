@@ -24,8 +24,8 @@
 //! `wire` does in a page. The server in the tests is dnsmasq, so the bytes are still judged by somebody else's code.
 //!
 //! # Not done
-//! No ARP probe before use and so no DECLINE: the address is as a rule the one the machine has already. No user's own
-//! options, no rapid commit, no DHCPv6.
+//! No user's own options, no rapid commit, no DHCPv6. Whether somebody else has an address is asked by whoever started the client,
+//! who knows which addresses are the machine's already, and tells with [`Client::decline`].
 
 mod error;
 mod frame;

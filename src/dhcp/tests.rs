@@ -306,11 +306,23 @@ fn failure(server: impl Fn(u8, [u8; 4]) -> Option<Vec<u8>>) -> (Cause, usize) {
 }
 
 #[test]
+fn a_declined_address_is_not_asked_for_again() {
+    let mut client = Client::bound(&times(120, 60, 105));
+    client.out = client.machine.decline(client.now);
+    let told = said(client.sent());
+    assert_eq!((told.kind, told.requested, told.server), (4, Some(HERE), Some(SERVER)));
+    assert!(client.next() >= Duration::from_secs(10), "at once");
+    let told = said(client.sent());
+    assert_eq!((told.kind, told.requested), (DISCOVER, None));
+    assert_eq!(client.machine.decline(client.now), [], "without a lease");
+}
+
+#[test]
 fn without_a_limit_it_never_gives_up() {
     let mut client = Client::new(Ask { timeout: None, ..ask() });
     for _ in 0..100 {
         client.next();
-        assert_eq!(said(client.sent()).kind, 1, "not a discover");
+        assert_eq!(said(client.sent()).kind, DISCOVER);
     }
     assert!(!client.machine.finished());
 }

@@ -66,6 +66,7 @@ pub(super) enum Kind {
     Discover = 1,
     Offer = 2,
     Request = 3,
+    Decline = 4,
     Ack = 5,
     Nak = 6,
     Release = 7,
@@ -112,7 +113,7 @@ impl Request<'_> {
         if let Some(id) = &self.identity.client_id {
             put(&mut out, code::CLIENT_ID, id);
         }
-        if self.kind != Kind::Release {
+        if !matches!(self.kind, Kind::Release | Kind::Decline) {
             match (&self.identity.fqdn, &self.identity.hostname) {
                 (Some(name), _) => put(&mut out, code::FQDN, &fqdn(name)),
                 (None, Some(name)) => put(&mut out, code::HOST_NAME, name.as_bytes()),

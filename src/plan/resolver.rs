@@ -56,8 +56,10 @@ pub(super) fn of_bridge(bridge: &Remembered) -> Saying {
             Addressing::Dhcp(dhcp) => {
                 saying.add(dhcp.dns.iter().copied(), dhcp.search.iter().map(String::as_str));
                 if let Some(lease) = bridge.leases.get(&interface.name).filter(|lease| dhcp.peer_dns && !lease.dns.is_empty()) {
-                    saying.add(lease.dns.iter().copied().map(IpAddr::V4), lease.domain.as_deref());
-                    saying.whole |= lease.domain.is_some();
+                    let domain = lease.domain.iter().filter(|_| lease.search.is_empty());
+                    let list: Vec<&str> = lease.search.iter().chain(domain).map(String::as_str).collect();
+                    saying.whole |= !list.is_empty();
+                    saying.add(lease.dns.iter().copied().map(IpAddr::V4), list);
                 }
             }
             Addressing::None => {}

@@ -64,6 +64,7 @@ fn lease() -> Lease {
         classless: Vec::new(),
         dns: vec!["172.16.3.1".parse().unwrap()],
         domain: None,
+        search: Vec::new(),
         mtu: None,
         server: "172.16.3.1".parse().unwrap(),
         lease_secs: 3600,

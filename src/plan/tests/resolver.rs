@@ -56,9 +56,15 @@ fn what_somebody_wrote_meanwhile_stays_beside_it() {
 fn a_leases_domain_replaces_what_was_there() {
     let mut world = world();
     world.server = Some(Lease { domain: Some("lease.example".to_owned()), ..lease() });
-    let dhcp = Dhcp { through: vec![name("eth0")], search: vec!["own.example".to_owned()], ..Dhcp::default() };
-    up_for_good(&mut world, &intent([bridge("br0", Addressing::Dhcp(dhcp), &["eth0"])]));
+    let own = Dhcp { through: vec![name("eth0")], search: vec!["own.example".to_owned()], ..Dhcp::default() };
+    up_for_good(&mut world, &intent([bridge("br0", Addressing::Dhcp(own), &["eth0"])]));
     assert_eq!(says(&world), "# Written by ovsdp for br0\noptions rotate\nsearch own.example lease.example\nnameserver 172.16.3.1\n");
+    // A search list comes in place of the domain.
+    let mut world = self::world();
+    let search = vec!["one.example".to_owned(), "two.example".to_owned()];
+    world.server = Some(Lease { domain: Some("lease.example".to_owned()), search, ..lease() });
+    up_for_good(&mut world, &intent([bridge("br0", dhcp(&["eth0"]), &["eth0"])]));
+    assert_eq!(says(&world), "# Written by ovsdp for br0\noptions rotate\nsearch one.example two.example\nnameserver 172.16.3.1\n");
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub const TESTS: &[Test] = &[
     Test::new("lease::who_the_client_says_to_be", who_the_client_says_to_be),
     Test::new("lease::until_a_server_answers", until_a_server_answers),
     Test::new("lease::given_back_or_kept", given_back_or_kept),
+    Test::new("lease::declined_when_somebody_has_the_address", declined_when_somebody_has_the_address),
     Test::new("lease::of_its_routes_what_is_wanted", of_its_routes_what_is_wanted),
 ];
 
@@ -123,6 +124,28 @@ fn given_back_or_kept(world: &mut World) -> anyhow::Result<()> {
     // The second one's: when it came, the first one's would long have been there.
     let log = log(&dnsmasq);
     ensure!(log.matches("DHCPRELEASE").count() == 1 && log.find("DHCPRELEASE") > log.rfind("DHCPACK"), "{log}");
+    Ok(())
+}
+
+/// A leased address that a neighbour answers for is not used; the server is told and has another one. `ARPCHECK=no` asks nobody.
+fn declined_when_somebody_has_the_address(world: &mut World) -> anyhow::Result<()> {
+    let stage = without_lease(world)?;
+    let host = &stage.host;
+    stage.station.run(&format!("ip addr add {ADDRESS}/24 dev eth0"))?;
+    let range = format!("{ADDRESS},172.16.3.141,255.255.255.0,2m");
+    let dnsmasq = Dnsmasq::start(&stage.server, "lan", &range, &["--dhcp-sequential-ip"])?;
+    ifcfg(host, "ovsbr0", BRIDGE)?;
+    host.run("ovsdp up")?;
+    ensure!(addresses(host, "ovsbr0")? == ["172.16.3.141/24"], "{:?}", addresses(host, "ovsbr0")?);
+    ensure!(log(&dnsmasq).contains(&format!("DHCPDECLINE(lan) {ADDRESS}")), "{}", log(&dnsmasq));
+    host.run(&format!("ping -n -c 1 -w 10 {SERVER}"))?;
+    host.run("ovsdp down ovsbr0")?;
+    drop(dnsmasq);
+    let dnsmasq = server(&stage, &[])?;
+    ifcfg(host, "ovsbr0", &format!("{BRIDGE} ARPCHECK=no"))?;
+    host.run("ovsdp up")?;
+    has_address(host)?;
+    ensure!(!log(&dnsmasq).contains("DHCPDECLINE"), "{}", log(&dnsmasq));
     Ok(())
 }
 
