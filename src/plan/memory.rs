@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::{Bridge, Device, PolicyRule};
+use crate::model::{Addressing, Bridge, Device, Dhcp, Interface, PolicyRule};
 
 /// Everything remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,6 +28,16 @@ impl Memory {
     /// The bridge that `port` was attached to, whether a system device or an internal one.
     pub fn bridge_of(&self, port: IfName) -> Option<IfName> {
         self.bridges.iter().find(|(_, bridge)| bridge.holds(port)).map(|(name, _)| *name)
+    }
+
+    /// What was last asked for the interface `name`.
+    pub fn interface(&self, name: IfName) -> Option<&Interface> {
+        self.bridges.values().flat_map(|bridge| bridge.intent.interfaces()).find(|interface| interface.name == name)
+    }
+
+    /// What lease the interface `name` is to have, if it is to have one.
+    pub fn dhcp_of(&self, name: IfName) -> Option<&Dhcp> {
+        if let Addressing::Dhcp(dhcp) = &self.interface(name)?.addressing { Some(dhcp) } else { None }
     }
 
     /// The bridge that `name` is or is a port of.
@@ -139,6 +149,9 @@ pub struct Lease {
     pub dns: Vec<Ipv4Addr>,
     /// The domain name (option 15).
     pub domain: Option<String>,
+    /// The resolver's search list (option 119); when there is one, `domain` is not looked at.
+    #[serde(default)]
+    pub search: Vec<String>,
     /// The MTU (option 26).
     pub mtu: Option<u16>,
     /// The server that gave it.

@@ -137,6 +137,8 @@ pub fn tests() -> Vec<Test> {
         suites::trace::TESTS,
         suites::tunnel::TESTS,
         suites::check::TESTS,
+        suites::waits::TESTS,
+        suites::lease::TESTS,
     ]
     .concat()
 }
