@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::Permissions;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -111,6 +112,10 @@ pub enum Request {
     FdbStats(Option<String>, Answer<FdbStats>),
     /// Say how a packet would be treated.
     Trace(TraceOf, Answer<Trace>),
+    /// Hand over the upcall sockets, and receive no more upcalls until the successor leaves or takes too long.
+    HandOver(Answer<Vec<OwnedFd>>),
+    /// End: the successor has the upcall sockets.
+    Leave,
     /// Say what the agent measures of itself.
     Metrics(oneshot::Sender<AgentMetrics>),
 }
@@ -127,6 +132,8 @@ impl fmt::Debug for Request {
             Self::FdbChange(change, _) => f.debug_tuple("FdbChange").field(change).finish(),
             Self::FdbStats(bridge, _) => f.debug_tuple("FdbStats").field(bridge).finish(),
             Self::Trace(of, _) => f.debug_tuple("Trace").field(of).finish(),
+            Self::HandOver(_) => f.write_str("HandOver"),
+            Self::Leave => f.write_str("Leave"),
             Self::Metrics(_) => f.write_str("Metrics"),
         }
     }
@@ -200,13 +207,15 @@ impl Service {
 mod interface {
     #![allow(missing_docs, reason = "zlink::service generates undocumented public helper types")]
 
+    use std::os::fd::OwnedFd;
+
     use futures_util::Stream;
     use tokio::sync::oneshot;
     use zlink::Reply;
 
     use super::super::api::{
-        AgentStatus, ApiError, BridgeStatus, Confirmed, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, LeaseStatus, Progress, Stage, Trace,
-        TraceStep, UnconfirmedStatus, Who,
+        AgentStatus, ApiError, BridgeStatus, Confirmed, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, HandedOver, LeaseStatus, Progress, Stage,
+        Trace, TraceStep, UnconfirmedStatus, Who,
     };
     use super::super::metrics::{AgentMetrics, Losses, Timing};
     use super::{Change, FdbChange, Request, Service, Terms, TraceOf, gone};
@@ -218,7 +227,7 @@ mod interface {
         version = env!("CARGO_PKG_VERSION"),
         url = env!("CARGO_PKG_REPOSITORY"),
         types = [
-            Progress, Who, Confirmed, UnconfirmedStatus, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Stage, Timing,
+            Progress, Who, Confirmed, UnconfirmedStatus, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Stage, HandedOver, Timing,
             Losses, AgentMetrics
         ]
     )]
@@ -312,6 +321,21 @@ mod interface {
         /// Nothing is learned.
         async fn trace(&self, bridge: String, flow: String, names: bool) -> Result<Trace, ApiError> {
             self.ask(|answer| Request::Trace(TraceOf { bridge, flow, names }, answer)).await
+        }
+
+        /// Hand the upcall sockets over to an agent that is to take this one's place: as many descriptors as `sockets` says come with the
+        /// answer. No upcall is received any more, unless Leave is not called within five seconds.
+        #[zlink(return_fds)]
+        async fn hand_over(&self) -> (Result<HandedOver, ApiError>, Vec<OwnedFd>) {
+            match self.ask(Request::HandOver).await {
+                Ok(sockets) => (Ok(HandedOver { sockets: u32::try_from(sockets.len()).unwrap_or(u32::MAX) }), sockets),
+                Err(error) => (Err(error), Vec::new()),
+            }
+        }
+
+        /// End, after the upcall sockets were handed over.
+        async fn leave(&self) -> Result<(), ApiError> {
+            Ok(self.inbox.put(Request::Leave)?)
         }
 
         /// How long the agent's work took, and what its netlink sockets lost.

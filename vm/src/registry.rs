@@ -122,6 +122,7 @@ pub fn tests() -> Vec<Test> {
         suites::addresses::TESTS,
         suites::switching::TESTS,
         suites::steady::TESTS,
+        suites::load::TESTS,
         suites::confirm::TESTS,
         suites::chaos::TESTS,
         suites::refusals::TESTS,

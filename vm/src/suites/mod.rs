@@ -13,6 +13,7 @@ pub mod dump;
 pub mod extra;
 pub mod initscripts;
 pub mod library;
+pub mod load;
 pub mod refusals;
 pub mod routes;
 pub mod scene;

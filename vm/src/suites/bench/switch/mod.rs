@@ -15,6 +15,7 @@ use crate::guest::World;
 use crate::registry::{Kind, Program};
 
 pub use handler::run as bare_handler;
+pub(super) use way::{A, B, resident};
 
 /// `cargo vm bench switch`.
 pub(super) const PROGRAM: Program = Program {

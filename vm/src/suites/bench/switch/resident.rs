@@ -25,6 +25,8 @@ const SETTLE: Duration = Duration::from_secs(3);
 const WATCH: Duration = Duration::from_secs(5);
 /// Packets a second that keep flows in use; each is used more than once in the 10 s that an idle one stays.
 const KEEP: u32 = 16_000;
+/// How many more flows each round has.
+const STEP: u32 = 5_000;
 /// So that as many flows may stay as are sent: more than Open vSwitch divides by in one pass.
 const FORCE: &str = "ovs-appctl upcall/set-flow-limit 4000000";
 
@@ -94,21 +96,28 @@ fn watch(scene: &Scene) -> anyhow::Result<(f64, f64)> {
     Ok((cpu.as_secs_f64() / WATCH.as_secs_f64() * 100.0, f64::from(wake_ups) / WATCH.as_secs_f64()))
 }
 
-/// Sends until the kernel has this many flows. Both begin with a limit of 10,000 that grows with every look at them.
+/// Sends until the kernel has this many flows, round after round: all that are there are used again, and some more. Both begin with a
+/// limit of 10,000 that grows with every look at them; what goes beyond it would be upcalls again and again.
 fn fill(scene: &Scene, count: u32) -> anyhow::Result<()> {
-    let traffic = scene.a.blast("eth0", &flows(count, u32::MAX, KEEP))?;
-    let mut most = 0;
-    let filled = eventually(Duration::from_secs(400), || {
-        if scene.theirs.is_some() {
-            scene.host.run(FORCE)?;
-        }
-        most = scene.flows()?.max(most);
-        ensure!(most >= count, "{most} flows at most");
-        sleep(Duration::from_millis(500));
+    let mut sent = 0;
+    eventually(Duration::from_secs(600), || {
+        let limit = limit(scene)?;
+        sent = count.min(limit).min(sent.max(scene.flows()?) + STEP);
+        scene.a.blast("eth0", &flows(sent, sent, KEEP))?.wait(Duration::from_secs(60))?;
+        let there = scene.flows()?;
+        ensure!(there >= count, "{there} flows of {sent} that were sent, the limit was {limit}");
         Ok(())
-    });
-    drop(traffic);
-    filled
+    })
+}
+
+/// How many flows there may be now.
+fn limit(scene: &Scene) -> anyhow::Result<u32> {
+    if scene.theirs.is_some() {
+        scene.host.run(FORCE)?;
+        return Ok(u32::MAX);
+    }
+    let status = scene.host.json("ovsdp status --json")?;
+    Ok(u32::try_from(status["agent"]["flow_limit"].as_u64().with_context(|| format!("no limit in {status}"))?)?)
 }
 
 /// How long looks at the flows that are there now take.

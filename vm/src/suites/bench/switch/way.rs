@@ -12,9 +12,9 @@ use crate::protocol::GUEST_PATH;
 use crate::suites::stage::plain_bridge;
 
 /// The side of the senders' MACs.
-pub(super) const A: u8 = 10;
+pub(in crate::suites::bench) const A: u8 = 10;
 /// The side of the receivers'.
-pub(super) const B: u8 = 11;
+pub(in crate::suites::bench) const B: u8 = 11;
 
 /// Who switches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,9 +121,7 @@ impl Scene {
 
     /// What of their memory is resident, in MB.
     pub(super) fn resident(&self) -> anyhow::Result<f64> {
-        let told = self.of_each("status")?;
-        let resident = told.lines().filter_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-        Ok(resident.sum::<f64>() * 1024.0 / 1e6)
+        resident(&self.host, self.programs)
     }
 
     /// How many flows the kernel has.
@@ -147,9 +145,21 @@ impl Scene {
     }
 
     fn of_each(&self, file: &str) -> anyhow::Result<String> {
-        let programs = self.programs.join(" ");
-        let told = self.host.run(&format!("for pid in $(pidof {programs}); do cat /proc/$pid/{file}; done"))?;
-        ensure!(!told.stdout.is_empty(), "{programs}: no such process");
-        Ok(told.stdout)
+        of_each(&self.host, self.programs, file)
     }
+}
+
+/// What of programs' memory is resident, in MB.
+pub(in crate::suites::bench) fn resident(host: &Host, programs: &[&str]) -> anyhow::Result<f64> {
+    let told = of_each(host, programs, "status")?;
+    let resident = told.lines().filter_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    Ok(resident.sum::<f64>() * 1024.0 / 1e6)
+}
+
+/// A file below `/proc/PID` of each of the programs' processes.
+fn of_each(host: &Host, programs: &[&str], file: &str) -> anyhow::Result<String> {
+    let programs = programs.join(" ");
+    let told = host.run(&format!("for pid in $(pidof {programs}); do cat /proc/$pid/{file}; done"))?;
+    ensure!(!told.stdout.is_empty(), "{programs}: no such process");
+    Ok(told.stdout)
 }
