@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub(super) struct Upcalls {
     pub(super) pids: Vec<u32>,
     /// How the kernel is asked to choose among them.
     pub(super) dispatch: Dispatch,
+    /// Second descriptors of the sockets, for a successor.
+    pub(super) shared: Arc<[OwnedFd]>,
 }
 
 /// The executor of plans.
@@ -180,7 +183,7 @@ impl Hands {
     /// # Errors
     /// The kernel refused.
     pub(super) fn direct_upcalls(&mut self, datapath: &Datapath) -> Result<(), Error> {
-        let Upcalls { pids, dispatch } = self.upcalls.clone();
+        let Upcalls { pids, dispatch, .. } = self.upcalls.clone();
         let datapath = self.dp.set_upcall_pids(datapath, &pids, dispatch)?;
         if datapath.dispatch() == Dispatch::PerVport {
             for vport in self.dp.vports(datapath.index)? {
@@ -297,7 +300,7 @@ impl Hands {
         if way == Way::Lenient && self.dp.datapath(&name)?.is_some() {
             return Ok(());
         }
-        let Upcalls { pids, dispatch } = self.upcalls.clone();
+        let Upcalls { pids, dispatch, .. } = self.upcalls.clone();
         self.dp.create_datapath(&name, &pids, dispatch)?;
         Ok(self.refresh()?)
     }

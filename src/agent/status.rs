@@ -26,9 +26,11 @@ pub(super) fn agent(shared: &Shared) -> AgentStatus {
         handlers: u32::try_from(shared.handlers).unwrap_or(u32::MAX),
         upcalls: shared.counters.upcalls.get(),
         overruns: shared.counters.overruns.get(),
+        dropped: shared.counters.dropped.get(),
         installed: shared.counters.installed.get(),
         refused: shared.counters.refused.get(),
         flows: core.flows.len(),
+        flow_limit: core.flows.limit(),
         unconfirmed: unconfirmed.map(|change| UnconfirmedStatus { left: seconds_left(&change), seconds: change.seconds, by: change.by }),
         bridges: memory.bridges.iter().map(|(name, remembered)| bridge(&core, name.as_str(), remembered)).collect(),
     }

@@ -160,6 +160,9 @@ impl Worker {
                 let _ = lines.send(result.map(|(changed, confirm_within)| Progress::done(changed, confirm_within)));
             }
             Order::Confirm { at_ms, answer } => drop(answer.send(self.confirm(at_ms))),
+            Order::HandOver(answer) => self.hand_over(answer),
+            // Nobody was handed anything.
+            Order::Leave => {}
             Order::Lease(ifname, event) => self.lease(ifname, event),
         }
     }

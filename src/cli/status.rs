@@ -137,11 +137,11 @@ fn text(Status { agent, bridges }: &Status) -> String {
             if let Some(UnconfirmedStatus { by, seconds, left }) = &agent.unconfirmed {
                 let _ = writeln!(out, "unconfirmed: the change of {by} goes back in {left} s of {seconds} s unless `ovsdp confirm` is said");
             }
-            let AgentStatus { version, pid, dispatch, handlers, upcalls, overruns, installed, refused, flows, .. } = agent;
+            let AgentStatus { version, pid, dispatch, handlers, upcalls, overruns, dropped, installed, refused, flows, flow_limit, .. } = agent;
             let _ = writeln!(
                 out,
-                "agent {version}: process {pid}, {handlers} handlers, {dispatch} upcalls: {upcalls} answered, {overruns} overruns; \
-                 {flows} flows, {installed} installed, {refused} refused"
+                "agent {version}: process {pid}, {handlers} handlers, {dispatch} upcalls: {upcalls} answered, {overruns} overruns, {dropped} dropped; \
+                 {flows} flows of {flow_limit}, {installed} installed, {refused} refused"
             );
         }
         None => out.push_str("agent: not running, or not yours to ask\n"),

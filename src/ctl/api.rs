@@ -151,16 +151,29 @@ pub struct AgentStatus {
     pub upcalls: u64,
     /// Times the kernel reported that it dropped upcalls because a socket was full.
     pub overruns: u64,
+    /// Upcalls thrown away because too many of the same port waited.
+    #[serde(default)]
+    pub dropped: u64,
     /// Flows installed.
     pub installed: u64,
     /// Flows the kernel refused.
     pub refused: u64,
     /// Flows the agent keeps book of now.
     pub flows: u32,
+    /// Flows there may be now; packets beyond are forwarded without installing one.
+    #[serde(default)]
+    pub flow_limit: u32,
     /// The change that waits to be confirmed.
     pub unconfirmed: Option<UnconfirmedStatus>,
     /// Its bridges.
     pub bridges: Vec<BridgeStatus>,
+}
+
+/// What comes with an answer that hands the upcall sockets over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct HandedOver {
+    /// How many descriptors there are.
+    pub sockets: u32,
 }
 
 /// One entry of a MAC table.

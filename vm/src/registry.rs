@@ -125,6 +125,7 @@ pub fn tests() -> Vec<Test> {
         suites::vlan::TESTS,
         suites::steady::TESTS,
         suites::soak::TESTS,
+        suites::load::TESTS,
         suites::confirm::TESTS,
         suites::chaos::TESTS,
         suites::refusals::TESTS,

@@ -15,6 +15,7 @@ pub mod extra;
 pub mod initscripts;
 pub mod lease;
 pub mod library;
+pub mod load;
 pub mod refusals;
 pub mod routes;
 pub mod scene;
