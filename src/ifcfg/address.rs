@@ -183,7 +183,7 @@ fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>, i
     if first.is_none() {
         // A resolver can be asked over IPv6 alone.
         let others: &[&str] = if ipv6 { &[] } else { &["DNS1", "DOMAIN", "SEARCH"] };
-        for key in ["GATEWAY", "PREFIX", "NETMASK", "METRIC", "SRCADDR"].iter().chain(others) {
+        for key in ["GATEWAY", "PREFIX", "NETMASK", "METRIC", "IPV4_ROUTE_METRIC", "SRCADDR"].iter().chain(others) {
             if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
                 reader.warning(Code::NoEffect, var, format!("`{key}` has no effect without an address"), "add `IPADDR=`, or remove it");
             }
@@ -194,7 +194,7 @@ fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>, i
     let gateway = gateway(reader, &addresses, device);
     let (metric, source) = (metric(reader), source(reader, &addresses));
     if gateway.is_none() {
-        for key in ["METRIC", "SRCADDR"] {
+        for key in ["METRIC", "IPV4_ROUTE_METRIC", "SRCADDR"] {
             if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
                 let message = format!("`{key}` has no effect: there is no default route here that it could belong to");
                 reader.warning(Code::NoEffect, var, message, "add `GATEWAY=`, or remove it");
@@ -352,15 +352,28 @@ fn gateway(reader: &mut Reader<'_>, addresses: &[Ipv4Net], device: Option<IfName
     Some(gateway)
 }
 
-/// `METRIC`: of several default routes the lowest wins.
+/// `METRIC`, else NetworkManager's key for the same: of several default routes the lowest wins.
 fn metric(reader: &mut Reader<'_>) -> Option<u32> {
-    let (text, var) = reader.text("METRIC")?;
+    let own = number(reader, "METRIC");
+    // -1 is that program's word for its own choice.
+    let unset = reader.text("IPV4_ROUTE_METRIC").is_none_or(|(text, _)| text == "-1");
+    let other = if unset { None } else { number(reader, "IPV4_ROUTE_METRIC") };
+    if let (Some(own), Some(other), Some((_, var))) = (own, other, reader.text("IPV4_ROUTE_METRIC"))
+        && own != other
+    {
+        reader.warning(Code::BadValue, var, format!("`METRIC={own}` counts, not this"), "remove one of them");
+    }
+    own.or(other).filter(|number| *number > 0)
+}
+
+fn number(reader: &mut Reader<'_>, key: &str) -> Option<u32> {
+    let (text, var) = reader.text(key)?;
     let number = text.parse::<u32>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
     if number.is_none() {
         let message = format!("`{}` is no metric: a number from 0 to {}", shown(text.as_bytes()), u32::MAX);
-        reader.error(Code::BadValue, var, message, "write a number such as `METRIC=100`");
+        reader.error(Code::BadValue, var, message, format!("write a number such as `{key}=100`"));
     }
-    number.filter(|number| *number > 0)
+    number
 }
 
 /// `SRCADDR`: which of the interface's addresses the default route prefers. The kernel refuses one the host has not got.

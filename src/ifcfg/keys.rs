@@ -87,7 +87,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("HWADDR", Acted),
     ("IPV4_DHCP_TIMEOUT", Acted),
     ("IPV4_FAILURE_FATAL", Inert(Set, "a failure is always one here")),
-    ("IPV4_ROUTE_METRIC", Inert(Set, NM)),
+    ("IPV4_ROUTE_METRIC", Acted),
     ("IPV4_ROUTE_TABLE", Inert(Set, NM)),
     ("IPV6ADDR", Acted),
     ("IPV6ADDR_SECONDARIES", Acted),
