@@ -94,6 +94,8 @@ fn until_a_server_answers(world: &mut World) -> anyhow::Result<()> {
     host.run("ovsdp up")?;
     ensure!(addresses(host, "ovsbr0")?.is_empty(), "an address from nobody");
     changed_nothing(&host.run("ovsdp up")?)?;
+    let status = host.run("ovsdp status")?;
+    ensure!(status.stdout.contains("no lease on ovsbr0: asking for one"), "{status}");
     let agent = kill_agent(host)?;
     changed_nothing(&host.run("ovsdp up")?)?;
     ensure!(agent_pid(host)? != agent, "the agent lives on");
