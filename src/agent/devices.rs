@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ovsdp_proto::IfName;
 
 use super::hands::{Hands, Why};
-use super::log;
+use super::{alarm, log};
 use crate::ctl::api::{Progress, Stage};
 use crate::ctl::service::Lines;
 use crate::error::Error;
@@ -47,7 +47,7 @@ impl Hands {
     }
 
     /// Waits until each of `devices` is there and `ready`, or its time is up, and returns those that are not. `before` hears of
-    /// them before the first wait.
+    /// them before the first wait. A change that waits to be confirmed is not kept waiting.
     fn wait_for(
         &mut self,
         devices: &[(IfName, u16)],
@@ -60,6 +60,9 @@ impl Hands {
         }
         // Before the first look: what changes after it is told.
         let mut events = Events::open()?;
+        let left = self.deadline_ms.map(|at| Duration::from_millis(at.saturating_sub(alarm::now_ms())));
+        let latest = left.map(|left| Instant::now() + left);
+        let end = |secs: u16| latest.into_iter().fold(begun + Duration::from_secs(secs.into()), Instant::min);
         let mut before = Some(before);
         let mut waiting = devices.to_vec();
         let mut late = Vec::new();
@@ -72,7 +75,6 @@ impl Hands {
                     left.push((name, secs));
                 }
             }
-            let end = |secs: u16| begun + Duration::from_secs(secs.into());
             let now = Instant::now();
             let (still, over): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, secs)| end(*secs) > now);
             late.extend(over);

@@ -286,7 +286,8 @@ impl Hands {
                     let leases = leases.unwrap_or_else(|| to.leases.clone());
                     memory.bridges.insert(bridge, plan::Remembered { leases, ..to });
                 })?;
-                self.ask_as_said(&before)
+                self.ask_as_said(&before);
+                Ok(())
             }
             Step::Forget { bridge, .. } => {
                 let bridge = *bridge;

@@ -15,6 +15,9 @@ use crate::dhcp;
 use crate::error::{Error, Kind};
 use crate::plan::{Claim, Lease, Memory};
 
+/// How long a client that gives up in time itself is waited for beyond that, and one that declined an address.
+const MARGIN: Duration = Duration::from_secs(15);
+
 impl Hands {
     fn asker(&mut self, ifname: IfName) -> Result<Asker, Why> {
         let link = self.rtnl.link(&ifname)?.ok_or_else(|| Why::new(Kind::Failed, "there is no such device"))?;
@@ -28,8 +31,7 @@ impl Hands {
         let asker = self.asker(ifname)?;
         let (persistent, patience) = (asker.asking.persistent, asker.patience());
         self.leases.ask(asker, request);
-        // A client that does not go on gives up in time itself; the margin only guards against one that does not.
-        let mut limit = if persistent { patience } else { patience * 2 };
+        let mut limit = if persistent { patience } else { patience + MARGIN };
         if let Some(at) = self.deadline_ms {
             limit = limit.min(Duration::from_millis(at.saturating_sub(alarm::now_ms())));
         }
@@ -56,7 +58,7 @@ impl Hands {
                 Some(Order::Lease(of, dhcp::Event::Lost { .. })) if of == ifname => {}
                 Some(other) => self.pending.push(other),
                 None if persistent => {
-                    log::say(format_args!("no DHCP server answered on {ifname} within {} s; asking on", limit.as_secs()));
+                    log::say(format_args!("{ifname} has no lease after {} s; asking on", limit.as_secs()));
                     return Ok(());
                 }
                 None if declined => {
@@ -121,27 +123,29 @@ impl Hands {
     }
 
     /// Has the clients of leases that are held go on as the memory says, where it said otherwise `before`.
-    pub(super) fn ask_as_said(&mut self, before: &Memory) -> Result<(), Why> {
+    pub(super) fn ask_as_said(&mut self, before: &Memory) {
         let memory = self.shared.memory().clone();
         let asking = |memory: &Memory, name: IfName| memory.dhcp_of(name).map(|dhcp| dhcp.asking.clone());
         for (ifname, lease) in memory.bridges.values().flat_map(|bridge| &bridge.leases) {
             let (was, is) = (asking(before, *ifname), asking(&memory, *ifname));
             if was != is && was.is_some() && is.is_some() {
-                let asker = self.asker(*ifname)?;
-                self.leases.resume(asker, lease);
+                self.resume(*ifname, lease);
             }
         }
-        Ok(())
     }
 
     /// Goes on with the leases that are held, as an agent's successor.
     pub(super) fn resume_leases(&mut self) {
         let memory = self.shared.memory().clone();
         for (ifname, lease) in memory.bridges.values().flat_map(|bridge| &bridge.leases) {
-            match self.asker(*ifname) {
-                Ok(asker) => self.leases.resume(asker, lease),
-                Err(why) => log::say(format_args!("the lease of {} is not renewed: {ifname}: {why}", lease.address)),
-            }
+            self.resume(*ifname, lease);
+        }
+    }
+
+    fn resume(&mut self, ifname: IfName, lease: &Lease) {
+        match self.asker(ifname) {
+            Ok(asker) => self.leases.resume(asker, lease),
+            Err(why) => log::say(format_args!("the lease of {} is not renewed: {ifname}: {why}", lease.address)),
         }
     }
 

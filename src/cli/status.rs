@@ -125,9 +125,12 @@ fn text(Status { agent, bridges }: &Status) -> String {
             let _ = writeln!(out, "    {}: {number}, {state}, {} received, {} sent", port.name, port.received, port.sent);
         }
         if let Some(switch) = &bridge.switch {
-            let BridgeStatus { macs, macs_max, learned, moved, expired, evicted, leases, .. } = switch;
+            let BridgeStatus { macs, macs_max, learned, moved, expired, evicted, leases, asking, .. } = switch;
             for lease in leases {
                 let _ = writeln!(out, "    lease {} on {} from {}, {} s left", lease.address, lease.interface, lease.server, lease.remaining);
+            }
+            for interface in asking {
+                let _ = writeln!(out, "    no lease on {interface}: asking for one");
             }
             let _ = writeln!(out, "    macs {macs} of {macs_max}: {learned} learned, {moved} moved, {expired} expired, {evicted} evicted");
         }

@@ -134,6 +134,9 @@ pub struct BridgeStatus {
     pub moved: u64,
     /// The leases held for its interfaces.
     pub leases: Vec<LeaseStatus>,
+    /// The interfaces that are to have a lease and have none: a server is looked for.
+    #[serde(default)]
+    pub asking: Vec<String>,
 }
 
 /// What the agent knows of itself.

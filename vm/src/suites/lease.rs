@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use super::stage::{ADDRESS, SERVER, Stage, addresses, agent_pid, changed_nothing, ifcfg};
+use super::steady::kill_agent;
 use crate::guest::{Host, World, eventually};
 use crate::peers::Dnsmasq;
 use crate::registry::Test;
@@ -93,8 +94,9 @@ fn until_a_server_answers(world: &mut World) -> anyhow::Result<()> {
     host.run("ovsdp up")?;
     ensure!(addresses(host, "ovsbr0")?.is_empty(), "an address from nobody");
     changed_nothing(&host.run("ovsdp up")?)?;
-    let agent = agent_pid(host)?;
-    host.run(&format!("kill -9 {agent}"))?;
+    let status = host.run("ovsdp status")?;
+    ensure!(status.stdout.contains("no lease on ovsbr0: asking for one"), "{status}");
+    let agent = kill_agent(host)?;
     changed_nothing(&host.run("ovsdp up")?)?;
     ensure!(agent_pid(host)? != agent, "the agent lives on");
     let dnsmasq = server(&stage, &[])?;
