@@ -18,3 +18,4 @@ pub mod nl;
 pub mod plan;
 pub mod rtnl;
 pub mod switch;
+pub mod vsctl;

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ifcfg", &["model"]),
     ("plan", &["model"]),
     ("switch", &["model"]),
+    ("vsctl", &["model"]),
     ("model", &[]),
     ("error", &[]),
 ];

@@ -1,0 +1,192 @@
+//! Commands carried out on a database: all of a line, or nothing of it. Exactly what ovs-vsctl does, in its words; what
+//! columns mean here, and which cannot be, is told afterwards by `columns`.
+
+mod bridges;
+mod controllers;
+mod external;
+mod find;
+mod ports;
+mod records;
+mod show;
+mod switch;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::columns;
+use super::command::{Argument, Command};
+use super::database::Database;
+use super::error::Error;
+use super::print::Records;
+use super::schema::{Column, Table};
+use super::uuid::Uuid;
+use super::value::{Atom, BadValue, Datum, Symbols};
+use super::words::At;
+
+pub(super) use bridges::{add_br, br_exists, br_to_parent, br_to_vlan, del_br, list_br};
+pub(super) use controllers::{del_controller, del_fail_mode, emer_reset, get_controller, get_fail_mode, set_controller, set_fail_mode};
+pub(super) use external::{br_get_external_id, br_set_external_id};
+pub(super) use find::find;
+pub(super) use ports::{add_bond, add_port, del_port, iface_to_br, list_ifaces, list_ports, port_to_br};
+pub(super) use records::{add, clear, create, destroy, get, list, remove, set};
+pub(super) use show::show;
+
+/// What one command prints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Nothing.
+    Nothing,
+    /// Text.
+    Text(String),
+    /// A table.
+    Records(Records),
+}
+
+impl Output {
+    /// Lines, each with its end.
+    fn lines(lines: impl IntoIterator<Item = impl core::fmt::Display>) -> Self {
+        let text: String = lines.into_iter().map(|line| format!("{line}\n")).collect();
+        if text.is_empty() { Self::Nothing } else { Self::Text(text) }
+    }
+}
+
+/// Something that was done, and is worth a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// In words.
+    pub text: String,
+    /// The argument it is about.
+    pub at: At,
+}
+
+/// What a line of commands came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The database as it is afterwards.
+    pub database: Database,
+    /// What each command printed, in order.
+    pub outputs: Vec<Output>,
+    /// What is worth a word.
+    pub notes: Vec<Note>,
+}
+
+/// Something a command wrote.
+#[derive(Debug, Clone)]
+pub(super) struct Write {
+    pub(super) table: &'static Table,
+    pub(super) row: Uuid,
+    pub(super) column: &'static Column,
+    /// The key of a map that was written, when it was one alone.
+    pub(super) key: Option<Atom>,
+    pub(super) at: At,
+}
+
+#[derive(Debug, Clone)]
+struct Symbol {
+    row: Uuid,
+    /// Whether a command made the row, or got it.
+    made: bool,
+    /// Where it was first written.
+    at: At,
+}
+
+/// The names that stand for rows: `@x`.
+#[derive(Debug, Default)]
+struct Names(BTreeMap<String, Symbol>);
+
+/// A line being carried out.
+pub(super) struct Run {
+    database: Database,
+    names: Names,
+    writes: Vec<Write>,
+    notes: Vec<Note>,
+    destroyed: Vec<(&'static Table, Uuid)>,
+    /// Rows that were made, each with the name that stood for it.
+    created: Vec<(&'static Table, Uuid, Argument)>,
+}
+
+/// What a value is read with: names met in it get rows.
+struct Naming<'a> {
+    run: &'a mut Run,
+    at: At,
+}
+
+impl Symbols for Naming<'_> {
+    fn row(&mut self, name: &str) -> Uuid {
+        self.run.symbol(name, &self.at).row
+    }
+}
+
+impl Run {
+    /// The row a name stands for, which is made later when it is not there yet.
+    fn symbol(&mut self, name: &str, at: &At) -> &mut Symbol {
+        let fresh = if self.names.0.contains_key(name) { Uuid::default() } else { self.database.fresh("@", Some(name)) };
+        self.names.0.entry(name.to_owned()).or_insert_with(|| Symbol { row: fresh, made: false, at: at.clone() })
+    }
+
+    /// Writes what a column holds, and who wrote it.
+    fn write(&mut self, table: &'static Table, row: Uuid, column: &'static Column, key: Option<Atom>, datum: Datum, at: At) {
+        self.database.set(table, row, column, datum);
+        self.writes.push(Write { table, row, column, key, at });
+    }
+
+    /// Changes what a column holds where it is, and says who did.
+    fn change(&mut self, table: &'static Table, row: Uuid, column: &'static Column, key: Option<Atom>, at: At, change: impl FnOnce(&mut Datum)) {
+        self.database.update(table, row, column, change);
+        self.writes.push(Write { table, row, column, key, at });
+    }
+
+    fn note(&mut self, text: String, at: At) {
+        self.notes.push(Note { text, at });
+    }
+}
+
+/// An error in a value that stands in an argument, from its byte `from`.
+fn misread(bad: BadValue, argument: &Argument, from: usize) -> Error {
+    let bad = bad.moved(from);
+    let end = bad.bytes.end.min(argument.text.len());
+    let bytes = bad.bytes.start.min(end)..end;
+    Error::new(super::error::Kind::Value, bad.text).at(argument.piece(bytes))
+}
+
+/// Carries out commands as ovs-vsctl would, whatever this switch makes of it.
+fn execute(database: &Database, commands: &[Command]) -> Result<(Outcome, Vec<Write>), Error> {
+    let mut run = Run {
+        database: database.clone(),
+        names: Names::default(),
+        writes: Vec::new(),
+        notes: Vec::new(),
+        destroyed: Vec::new(),
+        created: Vec::new(),
+    };
+    let mut outputs = Vec::with_capacity(commands.len());
+    for command in commands {
+        outputs.push((command.verb.run)(&mut run, command).map_err(|error| error.at(command.at()))?);
+    }
+    if let Some((name, symbol)) = run.names.0.iter().find(|(_, symbol)| !symbol.made) {
+        let text = format!("row id \"{name}\" is referenced but never created (e.g. with \"-- --id={name} create ...\")");
+        return Err(Error::absent(text).at(symbol.at.clone()));
+    }
+    run.database.settle(&run.destroyed)?;
+    for (table, row, id) in core::mem::take(&mut run.created) {
+        if !run.database.contains(table, row) && !run.destroyed.contains(&(table, row)) {
+            let text =
+                format!("row id \"{}\" was created but no reference to it was inserted, so it will not actually appear in the database", id.text);
+            run.note(text, id.at());
+        }
+    }
+    Ok((Outcome { database: run.database, outputs, notes: run.notes }, run.writes))
+}
+
+impl Database {
+    /// Carries out a line of commands: all of it, or nothing.
+    ///
+    /// # Errors
+    /// A command cannot be carried out, what came of it contradicts itself, or asks for what this switch cannot do.
+    pub fn transact(&self, commands: &[Command]) -> Result<Outcome, Error> {
+        let (mut outcome, writes) = execute(self, commands)?;
+        columns::judge(&outcome.database, &writes, &mut outcome.notes)?;
+        Ok(outcome)
+    }
+}
