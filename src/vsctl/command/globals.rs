@@ -94,7 +94,7 @@ impl Reader<'_> {
         }
         let word = self.words.get(self.next).ok_or_else(|| Error::usage(missing))?;
         self.next += 1;
-        Ok(Argument { text: word.text.clone(), word: self.next - 1 })
+        Ok(Argument::new(&word.text, self.next - 1, 0))
     }
 
     fn apply(&mut self, global: Global, name: &Argument, value: Option<Argument>) -> Result<(), Error> {
@@ -141,17 +141,17 @@ impl Reader<'_> {
             }
             Takes::Nothing => None,
         };
-        self.apply(global, &Argument { text: name.to_owned(), word: at }, value)
+        self.apply(global, &typed.called(name), value)
     }
 
     /// A word of letters: `-t5`, `-t 5`.
     fn short(&mut self, word: &Word, at: usize) -> Result<(), Error> {
-        let here = Argument { text: word.text.clone(), word: at };
+        let here = Argument::new(&word.text, at, 0);
         let letter = word.text.chars().nth(1).unwrap_or('-');
         let found = GLOBALS.iter().find(|(.., short, _)| *short == Some(letter));
         let Some((name, takes, _, global)) = found else { return Err(Error::usage(format!("invalid option -- '{letter}'")).at(here.at())) };
         let rest = &word.text[1 + letter.len_utf8()..];
-        let inside = (!rest.is_empty()).then(|| Argument { text: rest.to_owned(), word: at });
+        let inside = (!rest.is_empty()).then(|| Argument::new(rest, at, 1 + letter.len_utf8()));
         let value = match takes {
             Takes::Value => {
                 let missing = format!("option requires an argument -- '{letter}'");
@@ -159,7 +159,7 @@ impl Reader<'_> {
             }
             Takes::Nothing => None,
         };
-        self.apply(*global, &Argument { text: (*name).to_owned(), word: at }, value)
+        self.apply(*global, &here.called(name), value)
     }
 }
 

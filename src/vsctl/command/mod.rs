@@ -15,22 +15,35 @@ use super::words::{At, Word};
 pub use globals::{Globals, Line, line};
 pub(super) use verbs::{Takes, VERBS, Verb};
 
-/// An argument, and which word it was.
+/// An argument or an option's name or value, and which word it was in.
 #[derive(Debug, Clone)]
 pub(super) struct Argument {
     pub(super) text: String,
-    pub(super) word: usize,
+    word: usize,
+    /// Where in the word it begins, and how many bytes of it it is: fewer than the text has when it was abbreviated.
+    start: usize,
+    length: usize,
 }
 
 impl Argument {
+    /// A piece of a word, from one of its bytes on.
+    pub(super) fn new(text: &str, word: usize, start: usize) -> Self {
+        Self { text: text.to_owned(), word, start, length: text.len() }
+    }
+
+    /// The same place under a longer name.
+    fn called(self, text: &str) -> Self {
+        Self { text: text.to_owned(), ..self }
+    }
+
     /// All of it.
     pub(super) fn at(&self) -> At {
-        At::word(self.word, &self.text)
+        self.piece(0..self.length)
     }
 
     /// Some of its bytes.
     pub(super) fn piece(&self, bytes: Range<usize>) -> At {
-        At { word: self.word, bytes }
+        At { word: self.word, bytes: self.start + bytes.start..self.start + bytes.end }
     }
 }
 
@@ -134,10 +147,9 @@ fn parts(words: &[Word], from: usize) -> impl Iterator<Item = (usize, &[Word])> 
 type Written = (Argument, Option<Argument>);
 
 fn written(word: &Word, at: usize) -> Written {
-    let argument = |text: &str| Argument { text: text.to_owned(), word: at };
     match word.text.split_once('=') {
-        Some((name, value)) => (argument(name), Some(argument(value))),
-        None => (argument(&word.text), None),
+        Some((name, value)) => (Argument::new(name, at, 0), Some(Argument::new(value, at, name.len() + 1))),
+        None => (Argument::new(&word.text, at, 0), None),
     }
 }
 
@@ -151,7 +163,7 @@ fn command(part: &[Word], start: usize, before: Vec<Written>) -> Result<Command,
         let error = Error::usage("missing command name (use --help for help)");
         return Err(at.into_iter().fold(error, Error::at));
     };
-    let here = Argument { text: word.text.clone(), word: start + count };
+    let here = Argument::new(&word.text, start + count, 0);
     let verb = verbs::verb(&word.text).map_err(|error| error.at(here.at()))?;
     let mut options = BTreeMap::new();
     for (name, value) in given {
@@ -159,7 +171,7 @@ fn command(part: &[Word], start: usize, before: Vec<Written>) -> Result<Command,
         let wrong = |text: String| Err(Error::usage(text).at(at.clone()));
         let Some(option) = verb.option(&name.text) else { return wrong(format!("'{}' command has no '{}' option", verb.name, name.text)) };
         let value = match (option.takes, value) {
-            (Takes::Nothing, None) => Argument { text: String::new(), word: name.word },
+            (Takes::Nothing, None) => name.clone().called(""),
             (Takes::Value, Some(value)) => value,
             (Takes::Nothing, Some(_)) => return wrong(format!("'{}' option on '{}' does not accept an argument", name.text, verb.name)),
             (Takes::Value, None) => return wrong(format!("missing argument to '{}' option on '{}' command", name.text, verb.name)),
@@ -168,8 +180,7 @@ fn command(part: &[Word], start: usize, before: Vec<Written>) -> Result<Command,
             return wrong(format!("'{}' option specified multiple times", name.text));
         }
     }
-    let arguments: Vec<Argument> =
-        part[count + 1..].iter().zip(start + count + 1..).map(|(word, at)| Argument { text: word.text.clone(), word: at }).collect();
+    let arguments: Vec<Argument> = part[count + 1..].iter().zip(start + count + 1..).map(|(word, at)| Argument::new(&word.text, at, 0)).collect();
     let command = Command { verb, options, arguments, word: start + count };
     if command.arguments.len() < verb.min {
         return Err(command.too_few());

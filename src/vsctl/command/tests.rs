@@ -79,6 +79,17 @@ fn what_open_vswitch_has_and_this_has_not_is_refused_by_name() {
 }
 
 #[test]
+fn a_mistake_in_an_option_is_in_its_word() {
+    for (text, about) in
+        [("--may list-br", "--may"), ("-tx list-br", "x"), ("--time=x list-br", "x"), ("--format foo list-br", "foo"), ("--db", "--db")]
+    {
+        let words = split(text);
+        let span = super::line(&words).unwrap_err().at.unwrap().span(&words).unwrap();
+        assert_eq!(&text[span], about, "{text}");
+    }
+}
+
+#[test]
 fn the_program_has_options_of_its_own() {
     let line = super::line(&split("--no-wait -t 5 --dry-run --columns=name --bare list Port")).unwrap();
     assert!(line.globals.no_wait && line.globals.dry_run);

@@ -89,7 +89,7 @@ const RESET: &[(&str, &[&str])] = &[
 ];
 
 pub(in crate::vsctl) fn emer_reset(run: &mut Run, command: &Command) -> Result<Output, Error> {
-    let by = Argument { text: command.verb().to_owned(), word: command.at().word };
+    let by = Argument::new(command.verb(), command.at().word, 0);
     for (of, columns) in RESET {
         let Some(table) = Table::of(of) else { continue };
         for row in run.database.rows(table) {

@@ -124,6 +124,8 @@ fn a_mistake_points_at_its_words() {
         ("-- frobnicate br0", "frobnicate"),
         ("-- --may-exist del-br br0", "--may-exist"),
         ("del-br", "del-br"),
+        ("-- --columns=name,x list Bridge", "name,x"),
+        ("-- --id=m create Mirror name=m", "m"),
     ] {
         let words = split(text);
         let error = commands(&words).and_then(|commands| database.transact(&commands)).unwrap_err();
