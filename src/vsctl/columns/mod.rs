@@ -42,7 +42,8 @@ pub struct Rule {
     pub key: Option<&'static str>,
     /// What becomes of it.
     pub class: Class,
-    /// The values of which that is so when it is applied, the others being refused; empty for any value.
+    /// The values that are taken all the same: when it is applied the only ones, or any when this is empty; when it is refused
+    /// those that ask for nothing.
     pub only: &'static [&'static str],
     /// Why, or what it is.
     pub why: &'static str,
@@ -78,19 +79,21 @@ pub(super) fn judge(database: &Database, writes: &[Write], notes: &mut Vec<Note>
         };
         for key in keys {
             let Some(rule) = rule(write.table, write.column, key.and_then(Atom::as_str)) else { continue };
+            // What is always so needs no look at the value, which may be as large as the database.
+            if matches!((rule.class, rule.only), (Class::Applied, []) | (Class::Recorded { said: false }, _)) {
+                continue;
+            }
             let plain = key.and_then(|key| datum.get(key)).map_or_else(|| value::plain(datum), |value| value::plain(&Datum::one(value.clone())));
             let name = database.view(write.table.name, write.row).map_or("", |row| row.name());
             let on = if name.is_empty() { write.table.name.to_owned() } else { format!("{} {name}", write.table.name) };
             let setting = written(write.column, key, datum);
             let allowed = rule.only.contains(&plain.as_str());
             match rule.class {
-                Class::Applied if rule.only.is_empty() || allowed => {}
-                Class::Refused if allowed => {}
+                Class::Applied | Class::Refused if allowed => {}
                 Class::Applied | Class::Refused => {
                     return Err(Error::new(Kind::Refused, format!("{setting} of {on} cannot be had here: {}", rule.why)).at(write.at.clone()));
                 }
-                Class::Recorded { said: false } => {}
-                Class::Recorded { said: true } => {
+                Class::Recorded { .. } => {
                     let text = format!("{setting} of {on} is kept and has no effect: {}", rule.why);
                     if said.insert(text.clone()) {
                         notes.push(Note { text, at: write.at.clone() });

@@ -12,7 +12,7 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns;
 use super::command::{Argument, Command};
@@ -102,6 +102,8 @@ pub(super) struct Run {
     writes: Vec<Write>,
     notes: Vec<Note>,
     destroyed: Vec<(&'static Table, Uuid)>,
+    /// The ports that are or were fake bridges, so that not every port is looked at for each command.
+    fakes: BTreeSet<Uuid>,
     /// Rows that were made, each with the name that stood for it.
     created: Vec<(&'static Table, Uuid, Argument)>,
 }
@@ -128,13 +130,20 @@ impl Run {
     /// Writes what a column holds, and who wrote it.
     fn write(&mut self, table: &'static Table, row: Uuid, column: &'static Column, key: Option<Atom>, datum: Datum, at: At) {
         self.database.set(table, row, column, datum);
-        self.writes.push(Write { table, row, column, key, at });
+        self.wrote(Write { table, row, column, key, at });
     }
 
     /// Changes what a column holds where it is, and says who did.
     fn change(&mut self, table: &'static Table, row: Uuid, column: &'static Column, key: Option<Atom>, at: At, change: impl FnOnce(&mut Datum)) {
         self.database.update(table, row, column, change);
-        self.writes.push(Write { table, row, column, key, at });
+        self.wrote(Write { table, row, column, key, at });
+    }
+
+    fn wrote(&mut self, write: Write) {
+        if (write.table.name, write.column.name) == ("Port", "fake_bridge") {
+            self.fakes.insert(write.row);
+        }
+        self.writes.push(write);
     }
 
     fn note(&mut self, text: String, at: At) {
@@ -158,8 +167,10 @@ fn execute(database: &Database, commands: &[Command]) -> Result<(Outcome, Vec<Wr
         writes: Vec::new(),
         notes: Vec::new(),
         destroyed: Vec::new(),
+        fakes: BTreeSet::new(),
         created: Vec::new(),
     };
+    run.find_fakes();
     let mut outputs = Vec::with_capacity(commands.len());
     for command in commands {
         outputs.push((command.verb.run)(&mut run, command).map_err(|error| error.at(command.at()))?);

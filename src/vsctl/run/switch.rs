@@ -90,7 +90,14 @@ impl Run {
 
     /// The fake bridges of a real one.
     pub(super) fn fakes(&self, bridge: Uuid) -> Vec<Bridge> {
-        self.ports_of(bridge).into_iter().filter_map(|port| self.fake(bridge, port)).collect()
+        let here = self.fakes.iter().filter(|port| self.names_row("Bridge", bridge, "ports", **port));
+        here.filter_map(|port| self.fake(bridge, *port)).collect()
+    }
+
+    /// Notes which ports are fake bridges before the first command.
+    pub(super) fn find_fakes(&mut self) {
+        let ports = Table::of("Port").map(|table| self.database.rows(table)).unwrap_or_default();
+        self.fakes = ports.into_iter().filter(|port| self.fake_vlan(*port).is_some()).collect();
     }
 
     fn fake(&self, bridge: Uuid, port: Uuid) -> Option<Bridge> {
