@@ -83,7 +83,7 @@ fn decisions(c: &mut Criterion) {
         b.iter(|| {
             let key = &keys[at.next().unwrap_or(0)];
             full.upcall(Moment(2), key, &mut decision);
-            if let Some(learned) = &decision.learned {
+            for learned in &decision.learned {
                 flows.outdated(learned, &mut |ufid| {
                     black_box(ufid);
                 });
@@ -147,7 +147,7 @@ fn revalidation(c: &mut Criterion) {
     for n in 0..FLOWS {
         let key = key(port_of(n), n, (n * 7 + 1) % FLOWS);
         switch.upcall(Moment(0), &key, &mut decision);
-        if let Some(learned) = &decision.learned {
+        for learned in &decision.learned {
             flows.outdated(learned, &mut |_| {});
         }
         flows.insert(Moment(0), &key, &decision, switch.generation());

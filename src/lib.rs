@@ -15,6 +15,7 @@ pub mod host;
 pub mod ifcfg;
 pub mod model;
 pub mod nl;
+pub mod packet;
 pub mod plan;
 pub mod rtnl;
 pub mod switch;

@@ -97,8 +97,8 @@ fn every_code_can_be_explained() {
         let text = prints(&["--explain", &explanation.code.to_lowercase()], 0);
         assert!(text.starts_with(&format!("{}: ", explanation.code)) && text.contains("Why it bites: ") && text.contains("Instead: "), "{text}");
     }
-    let json: serde_json::Value = serde_json::from_str(&prints(&["--explain", "L19", "--json"], 0)).unwrap();
-    assert_eq!((&json["code"], &json["found_as"]), (&"L19".into(), &"L42".into()));
+    let json: serde_json::Value = serde_json::from_str(&prints(&["--explain", "L26", "--json"], 0)).unwrap();
+    assert_eq!((&json["code"], &json["found_as"]), (&"L26".into(), &"L40".into()));
     assert!(complains(&["--explain", "L99"], 4).contains("L01"));
     assert!(complains(&["--explain", "L14", "somewhere"], 2).contains("--explain"));
 }

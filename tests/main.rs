@@ -5,6 +5,8 @@ mod arrows;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod columns;
+#[cfg(test)]
 mod dhcp;
 #[cfg(test)]
 mod flow;

@@ -55,6 +55,22 @@ impl IfName {
         Ok(Self { bytes, len: u8::try_from(text.len()).map_err(|_| BadIfName::TooLong)? })
     }
 
+    /// The name closest to `text`: cut after 15 bytes, with `_` for what a name must not contain. Of text that is a name, it.
+    pub fn lossy(text: &str) -> Self {
+        let (mut bytes, mut len) = ([0; MAX_LEN], 0);
+        for (place, byte) in bytes.iter_mut().zip(text.bytes()) {
+            *place = if byte.is_ascii_graphic() && !matches!(byte, b'/' | b':') { byte } else { b'_' };
+            len += 1;
+        }
+        let name = Self { bytes, len };
+        if !matches!(name.as_str(), "" | "." | "..") {
+            return name;
+        }
+        let mut underscore = [0; MAX_LEN];
+        underscore[0] = b'_';
+        Self { bytes: underscore, len: 1 }
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         self.bytes.get(..usize::from(self.len)).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or("")
@@ -143,6 +159,16 @@ mod tests {
         }
         for bad in ["a b", "a/b", "a:b", "a\tb", "ü"] {
             assert!(matches!(IfName::new(bad), Err(BadIfName::BadChar(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn any_text_has_a_name_close_to_it() {
+        for name in ["eth0", "vxlan_sys_65535"] {
+            assert_eq!(IfName::lossy(name), IfName::new(name).unwrap());
+        }
+        for (text, name) in [("abcdefghijklmnop", "abcdefghijklmno"), ("a b/c:d", "a_b_c_d"), ("", "_"), (".", "_"), ("..", "_"), ("...", "...")] {
+            assert_eq!(IfName::lossy(text), IfName::new(name).unwrap());
         }
     }
 }

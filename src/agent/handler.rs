@@ -13,7 +13,7 @@ use super::shared::{Core, Shared, now};
 use crate::dp::{Dp, Requests, UpcallSocket};
 use crate::error::{Error, Kind};
 use crate::nl;
-use crate::switch::{Decision, Insert, Moment, Ufid};
+use crate::switch::{Decision, Insert, Moment, Reason, Ufid};
 
 /// Upcalls answered in one go.
 const BATCH: usize = 64;
@@ -30,7 +30,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub(super) fn spawn(socket: UpcallSocket, dp: Dp, shared: Arc<Shared>) -> Result<(), Error> {
     let requests = Requests::new(dp.families());
     let losses = shared.counters.losses.place();
-    let handler = Handler { dp, shared, requests, decision: Decision::new(), installs: Vec::new(), losses };
+    let handler = Handler { dp, shared, requests, decision: Decision::new(), installs: Vec::new(), heard: false, losses };
     std::thread::Builder::new()
         .name("handler".into())
         .spawn(move || handler.run(socket))
@@ -45,6 +45,8 @@ struct Handler {
     decision: Decision,
     /// The places of flow installations among the requests.
     installs: Vec<(usize, Ufid)>,
+    /// Whether LACP was heard among the upcalls.
+    heard: bool,
     losses: Place,
 }
 
@@ -67,6 +69,9 @@ impl Handler {
             flows.settle(switch);
             let wake = quiet && !flows.is_empty();
             drop(core);
+            if std::mem::take(&mut self.heard) {
+                shared.bundles.ring();
+            }
             if wake {
                 shared.ring();
             }
@@ -86,12 +91,16 @@ impl Handler {
 
     fn answer(&mut self, core: &mut Core, now: Moment, upcall: &Upcall<'_>) {
         let Core { switch, flows, .. } = core;
-        let Self { requests, decision, installs, .. } = self;
+        let Self { requests, decision, installs, heard, .. } = self;
         let dp_ifindex = upcall.dp_ifindex;
         switch.upcall(now, upcall.key, decision);
+        if decision.reason == Reason::Lacp {
+            switch.receive_lacp(now, upcall.key, upcall.packet);
+            *heard = true;
+        }
         // What does not fit a message is not sent: a flow that is missing costs another upcall, a packet is lost as on any wire.
-        if let Some(learned) = decision.learned {
-            flows.outdated(&learned, &mut |ufid| drop(requests.delete_flow(dp_ifindex, Which::Ufid(ufid), false)));
+        for learned in &decision.learned {
+            flows.outdated(learned, &mut |ufid| drop(requests.delete_flow(dp_ifindex, Which::Ufid(ufid), false)));
         }
         let put = |ufid| Put {
             dp_ifindex,

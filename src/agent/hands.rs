@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -13,6 +14,9 @@ use ovsdp_proto::IfName;
 use ovsdp_proto::uapi::vport::kind as vport_kind;
 use ovsdp_proto::vport::{New, Which};
 
+use super::alarm;
+use super::announcer::Announcer;
+use super::claims;
 use super::inbox::{Order, Orders};
 use super::leases::{self, Asker, Leases};
 use super::log;
@@ -23,8 +27,8 @@ use crate::dp::{self, Datapath, Dispatch, Dp};
 use crate::error::{Error, Kind};
 use crate::host::observe::{observe, system};
 use crate::host::paths::{RESOLV_CONF, Run};
-use crate::host::{clients, convert, resolver, store};
-use crate::model;
+use crate::host::{clients, convert, ipv6, resolver, store};
+use crate::model::Device;
 use crate::nl;
 use crate::plan::{self, DhcpClient, ErrorKind, Executor, Journal, Lease, Memory, Observed, Step, StepError};
 use crate::rtnl::{LinkChange, Mode, Rtnl};
@@ -47,13 +51,18 @@ pub(super) struct Hands {
     pub(super) upcalls: Upcalls,
     pub(super) shared: Arc<Shared>,
     pub(super) leases: Leases,
+    pub(super) announcer: Announcer,
     pub(super) orders: Orders,
+    /// When the change that waits to be confirmed is taken back, in [`alarm::now_ms`]: no repair may keep that waiting.
+    pub(super) deadline_ms: Option<u64>,
     /// Orders that came while a lease was waited for.
     pub(super) pending: Vec<Order>,
     /// Which bridge each vport belongs to, changes under way included.
     pub(super) places: Places,
     /// The datapath's vports as of the last [`Hands::refresh`].
     pub(super) attached: BTreeSet<IfName>,
+    /// Devices that are, or lately were, members of bundles.
+    pub(super) bundled: BTreeSet<IfName>,
 }
 
 /// Whether a step is done as planned, or taken back as far as it was ever done.
@@ -64,7 +73,7 @@ enum Way {
 }
 
 /// Why a step was not done, before it is known which; with what the kernel said, if it was the kernel.
-struct Why {
+pub(super) struct Why {
     error: Error,
     errno: Option<Errno>,
 }
@@ -91,7 +100,7 @@ impl From<Error> for Why {
 }
 
 impl Why {
-    fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Error::new(kind, message).into()
     }
 }
@@ -116,8 +125,17 @@ impl Hands {
         self.dp.datapath(&system)?.ok_or_else(|| missing("find datapath", system))
     }
 
-    fn index(&mut self, name: IfName) -> Result<u32, Why> {
+    pub(super) fn index(&mut self, name: IfName) -> Result<u32, Why> {
         Ok(self.rtnl.link(&name)?.ok_or_else(|| missing("find", name))?.index)
+    }
+
+    /// Places every port where the memory has it, and puts the topology of that in force.
+    ///
+    /// # Errors
+    /// The kernel did not answer.
+    pub(super) fn place_remembered(&mut self) -> Result<(), Error> {
+        self.places = topology::places(&self.shared.memory());
+        self.refresh()
     }
 
     /// Puts the topology that kernel and places make in force, and says which datapath there is. To be called whenever either
@@ -133,9 +151,15 @@ impl Hands {
         self.shared.set_datapath(found.as_ref().map(|(index, dispatch, _)| (*index, *dispatch)));
         let vports = found.map(|(_, _, vports)| vports).unwrap_or_default();
         self.attached = vports.iter().map(|vport| vport.name).collect();
-        let changed = self.shared.core().switch.set_topology(now(), topology::topology(&self.places, &vports));
+        let memory = self.shared.memory().clone();
+        let links = if topology::has_bundles(&memory) { self.rtnl.links()? } else { Vec::new() };
+        let topology = topology::topology(&self.places, &memory, &vports, &links, &mut self.bundled);
+        let changed = self.shared.core().switch.set_topology(now(), topology);
         match changed {
-            Ok(true) => self.shared.ring(),
+            Ok(true) => {
+                self.shared.bundles.look();
+                self.shared.ring();
+            }
             Ok(false) => {}
             // The kernel numbers and names ports uniquely; this would be a bug here, and the old topology goes on.
             Err(error) => log::say(format_args!("the topology stays as it was: {error}")),
@@ -158,6 +182,14 @@ impl Hands {
         Ok(())
     }
 
+    /// Tells the neighbours of the addresses added since the last time. Nothing that waits may come before it.
+    pub(super) fn announce(&mut self) {
+        if self.announcer.is_due() {
+            let memory = self.shared.memory().clone();
+            self.announcer.say(&mut self.rtnl, &memory);
+        }
+    }
+
     /// Changes what is remembered, and keeps it.
     ///
     /// # Errors
@@ -173,9 +205,13 @@ impl Hands {
         match step {
             Step::CreateDatapath => self.create_datapath(way),
             Step::DeleteDatapath => self.delete_datapath(way),
-            Step::CreateInternal { bridge, name, port_no } => self.attach(*bridge, *name, model::Kind::Internal, *port_no, way),
-            Step::AttachSystem { bridge, name, port_no } => self.attach(*bridge, *name, model::Kind::System, *port_no, way),
+            Step::CreateInternal { bridge, name, port_no } => self.attach(*bridge, *name, vport_kind::INTERNAL, *port_no, way),
+            Step::AttachSystem { bridge, name, port_no } => self.attach(*bridge, *name, vport_kind::NETDEV, *port_no, way),
             Step::DetachVport { name, .. } => self.detach(*name, way),
+            Step::CreateTunnel { device } => self.create_tunnel(*device, way),
+            Step::DeleteTunnel { device } => self.delete_tunnel(*device),
+            Step::AttachTunnel { device, port_no } => self.add_vport(device.name(), vport_kind::NETDEV, *port_no, way),
+            Step::DetachTunnel { device, .. } => self.detach(device.name(), way),
             Step::SetMac { name, to, .. } => self.set_link(*name, LinkChange { mac: Some(*to), ..LinkChange::default() }),
             Step::SetMtu { name, to, .. } => self.set_link(*name, LinkChange { mtu: Some(*to), ..LinkChange::default() }),
             Step::SetUp { name } => self.set_link(*name, LinkChange { up: Some(true), ..LinkChange::default() }),
@@ -183,9 +219,23 @@ impl Hands {
                 let result = self.set_link(*name, LinkChange { up: Some(false), ..LinkChange::default() });
                 if way == Way::Lenient { forgive(result, GONE) } else { result }
             }
-            Step::AddAddress { address, .. } => self.add_address(address),
-            Step::ChangeAddress { to, .. } => self.add_address(to),
+            Step::AddAddress { address, .. } => {
+                self.add_address(address, way)?;
+                // What the kernel has yet to make sure of is not claimed before it has.
+                if address.flags & plan::ADDRESS_NODAD != 0 || address.address.addr().is_ipv4() {
+                    self.announcer.added(address.ifname, address.address.addr());
+                }
+                Ok(())
+            }
+            Step::ChangeAddress { to, .. } => self.add_address(to, way),
+            Step::SetIpv6 { name, setting, to, .. } => match ipv6::set(*name, *setting, *to) {
+                Err(error) if way == Way::Lenient && error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                result => result.map_err(|error| claims::not_set(*name, *setting, &error).into()),
+            },
+            Step::ProbeAddresses { claims } => self.probe(claims),
+            Step::AwaitAddresses { addresses } => self.await_addresses(addresses),
             Step::RemoveAddress { address } => {
+                self.announcer.removed(address.ifname, address.address.addr());
                 let result = self.index(address.ifname).and_then(|index| Ok(self.rtnl.delete_address(&convert::to_address(address, index))?));
                 if way == Way::Lenient { forgive(result, GONE) } else { result }
             }
@@ -235,6 +285,14 @@ impl Hands {
 
     fn delete_datapath(&mut self, way: Way) -> Result<(), Why> {
         let name = system()?;
+        // The kernel would take the ports of others along.
+        if let Some(datapath) = self.dp.datapath(&name)?
+            && let Some(other) = self.dp.vports(datapath.index)?.into_iter().find(|vport| vport.number != 0)
+        {
+            log::say(format_args!("the datapath stays: {} is a port of it", other.name));
+            let busy = || Why::new(Kind::Failed, format!("{} was attached to it meanwhile", other.name));
+            return if way == Way::Lenient { Ok(()) } else { Err(busy()) };
+        }
         let result = self.dp.delete_datapath(&name).map_err(Why::from);
         if way == Way::Lenient {
             forgive(result, GONE)?
@@ -244,17 +302,17 @@ impl Hands {
         Ok(self.refresh()?)
     }
 
-    fn attach(&mut self, bridge: IfName, name: IfName, kind: model::Kind, port_no: Option<u32>, way: Way) -> Result<(), Why> {
-        let datapath = self.datapath()?;
+    fn attach(&mut self, bridge: IfName, name: IfName, kind: u32, port_no: Option<u32>, way: Way) -> Result<(), Why> {
         // Before its first packet comes up the switch must know where it belongs.
         self.places.insert(name, bridge);
+        self.add_vport(name, kind, port_no, way)
+    }
+
+    fn add_vport(&mut self, name: IfName, kind: u32, port_no: Option<u32>, way: Way) -> Result<(), Why> {
+        let datapath = self.datapath()?;
         if way == Way::Lenient && self.dp.vport(datapath.index, Which::Name(&name))?.is_some() {
             return Ok(self.refresh()?);
         }
-        let kind = match kind {
-            model::Kind::Internal => vport_kind::INTERNAL,
-            model::Kind::System => vport_kind::NETDEV,
-        };
         let pids: &[u32] = if datapath.dispatch() == Dispatch::PerVport { &self.upcalls.pids } else { &[] };
         let new = New { dp_ifindex: datapath.index, name: &name, kind, upcall_pids: pids, port_no, ifindex: None, tunnel: None };
         let mut made = self.dp.add_vport(&new);
@@ -277,19 +335,52 @@ impl Hands {
         Ok(self.refresh()?)
     }
 
+    fn create_tunnel(&mut self, device: Device, way: Way) -> Result<(), Why> {
+        let (name, tunnel) = (device.name(), convert::to_tunnel(device));
+        let is_there = way == Way::Lenient && self.rtnl.link(&name)?.is_some_and(|link| link.tunnel == Some(tunnel));
+        if !is_there {
+            self.rtnl.create_tunnel(&name, tunnel).map_err(|failure| {
+                let lacking = failure.kind() == nl::Kind::NotSupported;
+                let mut why = Why::from(failure);
+                if lacking {
+                    why.error.advice = Some(format!("install the kernel's module for it and `modprobe {}`", device.module()));
+                }
+                why
+            })?;
+        }
+        if let Err(error) = self.remember(|memory| _ = memory.tunnels.insert(device)) {
+            // One that nobody remembers to have made would stay for ever.
+            self.delete_tunnel(device)?;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Deletes a device of ours. One that is gone, or has become something else, is no longer ours either way.
+    fn delete_tunnel(&mut self, device: Device) -> Result<(), Why> {
+        if let Some(link) = self.rtnl.link(&device.name())?.filter(|link| link.tunnel == Some(convert::to_tunnel(device))) {
+            forgive(self.rtnl.delete_link(link.index).map_err(Why::from), GONE)?;
+        }
+        Ok(self.remember(|memory| _ = memory.tunnels.remove(&device))?)
+    }
+
     fn set_link(&mut self, name: IfName, change: LinkChange) -> Result<(), Why> {
         let index = self.index(name)?;
         Ok(self.rtnl.set_link(index, &change)?)
     }
 
     /// Adds an address, or gives the one that is there these lifetimes. A lease's is valid for as long as the lease is now.
-    fn add_address(&mut self, address: &plan::Address) -> Result<(), Why> {
+    /// One whose time is up is not given back.
+    fn add_address(&mut self, address: &plan::Address, way: Way) -> Result<(), Why> {
         let index = self.index(address.ifname)?;
         let mut wanted = convert::to_address(address, index);
         if let (IpAddr::V4(ip), Some(_)) = (wanted.ip, wanted.valid_lft)
             && let Some(left) = self.leases.remaining(ip)
         {
             (wanted.valid_lft, wanted.preferred_lft) = (Some(left), Some(left));
+        }
+        if way == Way::Lenient && wanted.valid_lft == Some(0) {
+            return Ok(());
         }
         Ok(self.rtnl.add_address(&wanted, Mode::Replace)?)
     }
@@ -301,11 +392,13 @@ impl Hands {
     }
 
     fn obtain(&mut self, bridge: IfName, ifname: IfName, request: Option<Ipv4Addr>) -> Result<(), Why> {
+        self.announce();
         let asker = self.asker(ifname)?;
         self.leases.ask(asker, request);
         let lease = loop {
             // The client itself gives up in time; the margin only guards against one that does not.
-            match self.orders.wait(leases::TIMEOUT * 2) {
+            let left = self.deadline_ms.map(|at| Duration::from_millis(at.saturating_sub(alarm::now_ms())));
+            match self.orders.wait(left.unwrap_or(leases::TIMEOUT * 2).min(leases::TIMEOUT * 2)) {
                 Some(Order::Lease(of, dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease))) if of == ifname => break leases::to_plan(&lease),
                 Some(Order::Lease(of, dhcp::Event::Failed(error))) if of == ifname => {
                     self.leases.stop(ifname);

@@ -2,18 +2,19 @@
 //! from the control socket.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use ovsdp_proto::IfName;
 
+use super::line::{PATIENCE, Place};
 use super::shared::Shared;
-use super::{status, tables};
-use crate::ctl::api::{Progress, Stage};
-use crate::ctl::service::{Inbox, Request};
+use super::{alarm, appctl, status, tables};
+use crate::ctl::api::{Confirmed, Progress, Stage, Who};
+use crate::ctl::service::{Answer, Change, Inbox, Lines, Request, Terms};
 use crate::dhcp;
 use crate::error::{Error, Kind};
 
@@ -21,7 +22,25 @@ use crate::error::{Error, Kind};
 #[derive(Debug)]
 pub(super) enum Order {
     /// A client's change.
-    Request(Request),
+    Change {
+        /// What to do.
+        change: Change,
+        /// On what terms.
+        terms: Terms,
+        /// The folder with the ifcfg files.
+        dir: PathBuf,
+        /// Where the lines of progress go.
+        lines: Lines,
+        /// Its place in the line.
+        place: Place,
+    },
+    /// Let the change stay that waits to be confirmed.
+    Confirm {
+        /// When it was asked for, in [`alarm::now_ms`]: that counts, not when the worker comes to it.
+        at_ms: u64,
+        /// Where the answer goes.
+        answer: Answer<Confirmed>,
+    },
     /// What became of a lease.
     Lease(IfName, dhcp::Event),
 }
@@ -90,11 +109,26 @@ impl AsFd for Orders {
 pub(super) struct Front {
     queue: Queue,
     shared: Arc<Shared>,
+    /// How long a change waits for its turn.
+    patience: Duration,
 }
 
 impl Front {
     pub(super) const fn new(queue: Queue, shared: Arc<Shared>) -> Self {
-        Self { queue, shared }
+        Self { queue, shared, patience: PATIENCE }
+    }
+
+    fn order(&self, order: Order) -> Result<(), Error> {
+        if self.queue.put(order) { Ok(()) } else { Err(Error::new(Kind::Failed, "the agent is stopping").advise("run the command again")) }
+    }
+}
+
+/// Ends the wait of a change whose turn does not come.
+async fn give_up(shared: Arc<Shared>, number: u64, lines: Lines, patience: Duration) {
+    tokio::time::sleep(patience).await;
+    if let Some(ahead) = shared.line.give_up(number) {
+        let message = format!("waited {} s for {ahead}; nothing was changed", patience.as_secs());
+        let _ = lines.send(Err(Error::new(Kind::TimedOut, message).advise("see `ovsdp status`, then run the command again")));
     }
 }
 
@@ -124,18 +158,55 @@ impl Inbox for Front {
                 let _ = reply.send(tables::trace(&self.shared, &of));
                 Ok(())
             }
+            Request::Appctl(words, reply) => {
+                let _ = reply.send(appctl::run(&self.shared, &words));
+                Ok(())
+            }
             Request::Metrics(reply) => {
                 let _ = reply.send(status::metrics(&self.shared));
                 Ok(())
             }
-            Request::Change { change, dir, lines } => {
-                if self.shared.busy.load(Ordering::Acquire) {
-                    let text = "waiting for another change to end".to_owned();
-                    let _ = lines.send(Ok(Progress { stage: Stage::Note, text, changed: None }));
+            Request::Confirm(answer) => self.order(Order::Confirm { at_ms: alarm::now_ms(), answer }),
+            Request::Change { change, terms, dir, lines } => {
+                let (place, ahead) = Place::join(&self.shared, Who::text(terms.who.as_ref()));
+                if let Some(ahead) = ahead {
+                    let _ = lines.send(Ok(Progress::line(Stage::Note, format!("waiting for {ahead}"))));
+                    tokio::spawn(give_up(Arc::clone(&self.shared), place.number(), lines.clone(), self.patience));
                 }
-                let order = Order::Request(Request::Change { change, dir, lines });
-                if self.queue.put(order) { Ok(()) } else { Err(Error::new(Kind::Failed, "the agent is stopping").advise("run the command again")) }
+                self.order(Order::Change { change, terms, dir, lines, place })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    fn change(lines: Lines, pid: u32) -> Request {
+        let who = Some(Who { pid, command: "ovsdp up".into() });
+        Request::Change { change: Change::Up(Vec::new()), terms: Terms { who, ..Terms::default() }, dir: "/d".into(), lines }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_second_hears_whom_it_waits_for_and_does_not_wait_for_ever() {
+        let (queue, orders) = queue().unwrap();
+        let front = Front { queue, shared: Arc::new(Shared::new(1).unwrap()), patience: Duration::from_millis(1) };
+        let (first, mut first_lines) = unbounded_channel();
+        front.put(change(first, 11)).unwrap();
+        let Some(Order::Change { place, .. }) = orders.next() else { panic!("no order") };
+        assert!(place.begin());
+        let (second, mut lines) = unbounded_channel();
+        front.put(change(second, 12)).unwrap();
+        let note = lines.recv().await.unwrap().unwrap();
+        assert!(note.stage == Stage::Note && note.text.starts_with("waiting for process 11 (ovsdp up), since"), "{note:?}");
+        let error = lines.recv().await.unwrap().unwrap_err();
+        assert!(error.kind == Kind::TimedOut && error.message.contains("process 11"), "{error}");
+        // When its turn comes after all, it is not carried out.
+        let Some(Order::Change { place: late, .. }) = orders.next() else { panic!("no order") };
+        assert!(!late.begin());
+        assert!(first_lines.try_recv().is_err());
     }
 }

@@ -1,16 +1,25 @@
 //! The agent: the switch itself, and the only one that changes the host.
 //!
-//! It puts the other rooms together: handlers answer upcalls, the revalidator ages flows, the worker carries out changes
-//! and follows devices and leases, the main thread serves the control socket. Nothing may import it.
+//! It puts the other rooms together: handlers answer upcalls, the revalidator ages flows, a thread of their own runs bonds and
+//! LACP, the worker carries out changes and follows devices and leases, the main thread serves the control socket. Nothing may
+//! import it.
 
 mod adopt;
+mod alarm;
+mod announcer;
+mod appctl;
+mod bundles;
+mod claims;
+mod confirm;
 mod counters;
 mod daemon;
 mod handler;
 mod hands;
 mod inbox;
 mod leases;
+mod line;
 mod log;
+mod restart;
 mod revalidator;
 mod shared;
 mod status;
@@ -67,7 +76,7 @@ fn start(options: &Options) -> Result<(), Error> {
     let sockets = (0..count).map(|_| UpcallSocket::open(families)).collect::<Result<Vec<_>, _>>()?;
     let dispatch = if options.per_vport { Dispatch::PerVport } else { Dispatch::PerCpu };
     let upcalls = hands::Upcalls { pids: sockets.iter().map(UpcallSocket::portid).collect(), dispatch };
-    let shared = Arc::new(Shared::new(count));
+    let shared = Arc::new(Shared::new(count)?);
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -75,7 +84,8 @@ fn start(options: &Options) -> Result<(), Error> {
         .map_err(|error| Error::new(Kind::Failed, format!("cannot start the runtime: {error}")))?;
     let (queue, orders) = inbox::queue()?;
     let leases = leases::Leases::new(runtime.handle().clone(), queue.clone());
-    let mut worker = worker::Worker::new(run.clone(), kernel, upcalls, Arc::clone(&shared), leases, orders)?;
+    let announcer = announcer::Announcer::new(runtime.handle().clone());
+    let mut worker = worker::Worker::new(run.clone(), kernel, upcalls, Arc::clone(&shared), (leases, announcer), orders)?;
 
     for socket in sockets {
         handler::spawn(socket, Dp::new(families)?, Arc::clone(&shared))?;
@@ -94,9 +104,11 @@ fn start(options: &Options) -> Result<(), Error> {
         thread.map_err(|error| Error::new(Kind::Failed, format!("cannot start a thread: {error}")))?;
         adopted.await.map_err(|_| Error::new(Kind::Failed, "the worker ended before it began"))?
     })?;
+    bundles::spawn(run.clone(), Dp::new(families)?, Arc::clone(&shared))?;
     revalidator::spawn(run.clone(), Dp::new(families)?, Dp::new(families)?, Arc::clone(&shared))?;
     let result = runtime.block_on(serve(&run, Box::new(inbox::Front::new(queue, Arc::clone(&shared))), options.background));
     revalidator::save(&run, &shared);
+    bundles::save(&run, &shared);
     result
 }
 

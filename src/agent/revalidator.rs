@@ -76,14 +76,15 @@ impl Revalidator {
     fn pass(&mut self, datapath: u32) -> Result<(), Error> {
         let began = Instant::now();
         let shared = Arc::clone(&self.shared);
-        {
+        let due = {
             let mut core = shared.core();
             let Core { flows, revalidator, switch, .. } = &mut *core;
             switch.expire(now());
             flows.settle(switch);
             let count = flows.len();
             revalidator.begin(flows, count);
-        }
+            switch.next_bundle_run()
+        };
         let mut batch = Vec::with_capacity(BATCH);
         let mut seen = 0_u32;
         let Self { dump, act, requests, decision, .. } = self;
@@ -105,7 +106,12 @@ impl Revalidator {
         let Core { flows, revalidator, .. } = &mut *core;
         let took = began.elapsed();
         revalidator.end(flows, seen, took);
+        let next = core.switch.next_bundle_run();
         drop(core);
+        if next != due {
+            // Bytes were sent by a bond: its load is to be looked at.
+            shared.bundles.ring();
+        }
         shared.counters.revalidating.record(took);
         shared.counters.losses.say(&mut self.losses, self.dump.counters().plus(self.act.counters()));
         Ok(result?)

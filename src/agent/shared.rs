@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
+use super::bundles::Bell;
 use super::counters::Counters;
+use super::line::Line;
 use crate::ctl::api::FdbChanged;
 use crate::ctl::service::Answer;
 use crate::dp::Dispatch;
-use crate::plan::Memory;
+use crate::error::Error;
+use crate::plan::{Memory, Unconfirmed};
 use crate::switch::{FLOW_LIMIT, FlowTable, Moment, Policy, Revalidator, Seed, Switch};
 
 /// The switch's state.
@@ -34,13 +37,17 @@ pub(super) struct Shared {
     core: Mutex<Core>,
     memory: Mutex<Memory>,
     bell: (Mutex<bool>, Condvar),
+    /// Wakes whoever runs bonds and LACP.
+    pub(super) bundles: Bell,
     /// Changes of MAC tables that are answered when the revalidator has passed over the flows.
     waiting: Mutex<Vec<Waiting>>,
     /// The datapath by its local port's index; 0 while there is none.
     datapath: AtomicU32,
     per_vport: AtomicBool,
-    /// Whether a change is being carried out.
-    pub(super) busy: AtomicBool,
+    /// Who wants to change something.
+    pub(super) line: Line,
+    /// The change that waits to be confirmed.
+    unconfirmed: Mutex<Option<Unconfirmed>>,
     pub(super) counters: Counters,
     pub(super) handlers: usize,
 }
@@ -52,8 +59,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(super) fn new(handlers: usize) -> Self {
-        Self {
+    /// # Errors
+    /// There is no room for a descriptor.
+    pub(super) fn new(handlers: usize) -> Result<Self, Error> {
+        Ok(Self {
             core: Mutex::new(Core {
                 switch: Switch::new(),
                 flows: FlowTable::new(seed(), FLOW_LIMIT),
@@ -61,13 +70,15 @@ impl Shared {
             }),
             memory: Mutex::default(),
             bell: (Mutex::new(false), Condvar::new()),
+            bundles: Bell::new()?,
             waiting: Mutex::default(),
             datapath: AtomicU32::new(0),
             per_vport: AtomicBool::new(false),
-            busy: AtomicBool::new(false),
+            line: Line::default(),
+            unconfirmed: Mutex::default(),
             counters: Counters::default(),
             handlers,
-        }
+        })
     }
 
     /// The switch, for as long as the guard lives.
@@ -78,6 +89,11 @@ impl Shared {
     /// What is remembered. The worker alone changes it.
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         lock(&self.memory)
+    }
+
+    /// The change that waits to be confirmed. The worker alone changes it.
+    pub(super) fn unconfirmed(&self) -> MutexGuard<'_, Option<Unconfirmed>> {
+        lock(&self.unconfirmed)
     }
 
     /// The datapath by its local port's index, when there is one.

@@ -2,8 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::alarm::seconds_left;
 use super::shared::{Core, Shared};
-use crate::ctl::api::{AgentStatus, BridgeStatus, LeaseStatus};
+use crate::ctl::api::{AgentStatus, BridgeStatus, LeaseStatus, UnconfirmedStatus};
 use crate::ctl::metrics::{AgentMetrics, Losses};
 use crate::dp::Dispatch;
 use crate::nl;
@@ -12,6 +13,7 @@ use crate::plan::Remembered;
 /// How the agent and its bridges are.
 pub(super) fn agent(shared: &Shared) -> AgentStatus {
     let memory = shared.memory().clone();
+    let unconfirmed = shared.unconfirmed().clone();
     let core = shared.core();
     AgentStatus {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -27,6 +29,7 @@ pub(super) fn agent(shared: &Shared) -> AgentStatus {
         installed: shared.counters.installed.get(),
         refused: shared.counters.refused.get(),
         flows: core.flows.len(),
+        unconfirmed: unconfirmed.map(|change| UnconfirmedStatus { left: seconds_left(&change), seconds: change.seconds, by: change.by }),
         bridges: memory.bridges.iter().map(|(name, remembered)| bridge(&core, name.as_str(), remembered)).collect(),
     }
 }

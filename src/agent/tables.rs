@@ -4,9 +4,10 @@ use super::shared::{Core, Shared, now};
 use crate::ctl::api::{Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, Trace};
 use crate::ctl::service::{FdbChange, TraceOf};
 use crate::error::{Error, Kind};
+use crate::model::PortRules;
 use crate::switch::fdb::Learn;
-use crate::switch::{self, Bridge, Refused, Untraceable};
-use ovsdp_proto::Mac;
+use crate::switch::{self, Bridge, Refused, Untraceable, Way};
+use ovsdp_proto::{IfName, Mac};
 
 /// The MAC table of `bridge`, or of every one; static addresses first, then least recently used first.
 pub(super) fn fdb(shared: &Shared, bridge: Option<&str>) -> Result<Fdb, Error> {
@@ -92,7 +93,9 @@ fn no_port(core: &Core, bridge: &str, port: &str) -> Error {
     let error = Error::new(Kind::NoSuch, format!("{bridge} has no port {port}"));
     match core.switch.topology().bridges.iter().find(|one| one.name.as_str() == bridge) {
         Some(one) => {
-            error.advise(format!("it has: {}", one.all_ports().map(|(name, number)| format!("{name} ({number})")).collect::<Vec<_>>().join(", ")))
+            let port =
+                |(name, way, _): (IfName, &Way, &PortRules)| way.dp_port().map_or_else(|| name.to_string(), |number| format!("{name} ({number})"));
+            error.advise(format!("it has: {}", one.all_ports().map(port).collect::<Vec<_>>().join(", ")))
         }
         None => error,
     }
@@ -113,7 +116,9 @@ fn refusal(core: &Core, bridge: &str, about: &[&str], refused: Refused) -> Error
 fn to_entry(core: &Core, entry: switch::FdbEntry) -> FdbEntry {
     let bridges = &core.switch.topology().bridges;
     let bridge = bridges.iter().find(|bridge| bridge.name == entry.bridge);
-    let number = bridge.and_then(|bridge: &Bridge| bridge.all_ports().find(|(name, _)| *name == entry.port)).map(|(_, number)| number);
+    let number = bridge.and_then(|bridge: &Bridge| bridge.all_ports().find(|(name, ..)| *name == entry.port));
+    // A tunnel's number is not its port's alone: the name says more.
+    let number = number.and_then(|(_, way, _)| if let Way::Device(number) = way { Some(*number) } else { None });
     FdbEntry {
         bridge: entry.bridge.to_string(),
         port: entry.port.to_string(),

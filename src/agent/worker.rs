@@ -3,20 +3,22 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ovsdp_proto::IfName;
 
+use super::alarm::Alarm;
+use super::announcer::Announcer;
 use super::counters::Place;
 use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
 use super::leases::{self, Asker, Leases};
 use super::shared::Shared;
-use super::{adopt, log, topology};
-use crate::ctl::api::{Progress, Stage};
-use crate::ctl::service::{Change, Lines, Request};
+use super::{adopt, alarm, bundles, log, topology};
+use crate::ctl::api::{Progress, Stage, Who};
+use crate::ctl::service::{Change, Lines, Terms};
 use crate::dhcp;
 use crate::dp::{self, Dispatch, Dp};
 use crate::error::{Error, Kind};
@@ -24,16 +26,21 @@ use crate::host::observe::system;
 use crate::host::paths::Run;
 use crate::host::{config, of_step, store};
 use crate::model::Intent;
-use crate::plan::{self, Cause, Executor, Journal, Memory, Outcome, Report, Target};
+use crate::plan::{self, Cause, Executor, Journal, Memory, Outcome, Report, Target, Unconfirmed};
 use crate::rtnl::{self, Rtnl};
 
 /// The worker.
 #[derive(Debug)]
 pub(super) struct Worker {
-    hands: Hands,
+    pub(super) hands: Hands,
     links: rtnl::Events,
     datapaths: dp::Events,
     losses: Place,
+    /// The change that waits to be confirmed, and what ends the wait.
+    pub(super) waiting: Option<Journal>,
+    pub(super) alarm: Alarm,
+    /// What became of the one before, for who comes too late.
+    pub(super) taken_back: Option<String>,
 }
 
 impl Worker {
@@ -41,13 +48,27 @@ impl Worker {
     ///
     /// # Errors
     /// There is no room for a socket.
-    pub(super) fn new(run: Run, dp: Dp, upcalls: Upcalls, shared: Arc<Shared>, leases: Leases, orders: Orders) -> Result<Self, Error> {
+    pub(super) fn new(run: Run, dp: Dp, upcalls: Upcalls, shared: Arc<Shared>, keepers: (Leases, Announcer), orders: Orders) -> Result<Self, Error> {
+        let (leases, announcer) = keepers;
         let (links, datapaths) = (rtnl::Events::open()?, dp::Events::open(dp.families())?);
         let rtnl = Rtnl::open()?;
         let losses = shared.counters.losses.place();
-        let hands =
-            Hands { run, rtnl, dp, upcalls, shared, leases, orders, pending: Vec::new(), places: topology::Places::new(), attached: BTreeSet::new() };
-        Ok(Self { hands, links, datapaths, losses })
+        let hands = Hands {
+            run,
+            rtnl,
+            dp,
+            upcalls,
+            shared,
+            leases,
+            announcer,
+            orders,
+            deadline_ms: None,
+            pending: Vec::new(),
+            places: topology::Places::new(),
+            attached: BTreeSet::new(),
+            bundled: BTreeSet::new(),
+        };
+        Ok(Self { hands, links, datapaths, losses, waiting: None, alarm: Alarm::new()?, taken_back: None })
     }
 
     /// Takes over from the agent before: its memory, an unfinished change (which is undone), ports, flows, MAC tables and
@@ -57,34 +78,20 @@ impl Worker {
     /// What was left cannot be read, or the kernel refused.
     pub(super) fn take_over(&mut self) -> Result<(), Error> {
         let hands = &mut self.hands;
-        let unreadable = |path: std::path::PathBuf, error: std::io::Error| {
-            Error::new(Kind::Failed, format!("cannot read {}: {error}", path.display()))
-                .advise("it holds what the ports had before they were ports; move it away to start without it")
-        };
-        let memory = store::load::<Memory>(&hands.run.memory()).map_err(|error| unreadable(hands.run.memory(), error))?;
-        let journal = store::load::<Journal>(&hands.run.journal()).map_err(|error| unreadable(hands.run.journal(), error))?;
+        let memory = store::load::<Memory>(&hands.run.memory()).map_err(|error| unreadable(&hands.run.memory(), &error))?;
+        let journal = store::load::<Journal>(&hands.run.journal()).map_err(|error| unreadable(&hands.run.journal(), &error))?;
         *hands.shared.memory() = memory.unwrap_or_default();
         for lease in hands.shared.memory().clone().bridges.values().flat_map(|bridge| bridge.leases.values()) {
             hands.leases.note(lease);
         }
-        hands.places = topology::places(&hands.shared.memory());
+        bundles::restore(&hands.run, &hands.shared);
         let datapath = hands.dp.datapath(&system()?)?;
-        hands.refresh()?;
+        hands.place_remembered()?;
 
         if let Some(journal) = journal {
-            log::say(format_args!("an unfinished change of {} steps is undone", journal.done.len()));
-            let undone = plan::rollback(hands, journal, &mut |event| {
-                if let plan::Event::UndoFailed(step, error) = event {
-                    log::say(format_args!("not undone: {step}: {error}"));
-                }
-            });
-            if undone.is_err() {
-                log::say("the rest of the undo is kept; `ovsdp up` or `ovsdp down` of the bridge repairs what differs");
-            }
-            hands.places = topology::places(&hands.shared.memory());
-            hands.refresh()?;
+            self.take_over_change(journal)?;
         }
-
+        let hands = &mut self.hands;
         if let Some(datapath) = datapath
             && hands.shared.datapath() == Some(datapath.index)
         {
@@ -125,14 +132,16 @@ impl Worker {
             while let Some(order) = self.hands.orders.next() {
                 self.carry_out(order);
             }
+            self.keep_deadline();
             self.follow();
-            let Self { hands, links, datapaths, losses } = &mut self;
+            let Self { hands, links, datapaths, losses, .. } = &mut self;
             let lost = hands.dp.counters().plus(hands.rtnl.counters()).plus(links.counters()).plus(datapaths.counters());
             hands.shared.counters.losses.say(losses, lost);
             if !self.hands.pending.is_empty() {
                 continue;
             }
-            let mut fds = [self.hands.orders.as_fd(), self.links.as_fd(), self.datapaths.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            let mut fds = [self.hands.orders.as_fd(), self.links.as_fd(), self.datapaths.as_fd(), self.alarm.as_fd()]
+                .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             match poll(&mut fds, PollTimeout::NONE) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(errno) => log::die(format_args!("events cannot be waited for: poll: {}", errno.desc())),
@@ -142,27 +151,32 @@ impl Worker {
 
     fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Request(Request::Change { change, dir, lines }) => {
-                self.hands.shared.busy.store(true, Ordering::Release);
-                let result = self.change(&change, &dir, &lines);
-                self.hands.shared.busy.store(false, Ordering::Release);
-                let last = result.map(|changed| Progress { stage: Stage::Done, text: String::new(), changed: Some(changed) });
+            Order::Change { change, terms, dir, lines, place } => {
+                // Whoever gave up waiting, or went away meanwhile, does not expect it any more.
+                if !place.begin() || lines.is_closed() {
+                    return;
+                }
+                let result = self.change(&change, &terms, &dir, &lines);
                 // A client that went away does not hear how it ended; the log does not need it either.
-                let _ = lines.send(last);
+                let _ = lines.send(result.map(|(changed, confirm_within)| Progress::done(changed, confirm_within)));
             }
-            // Questions and MAC tables are the front's.
-            Order::Request(_) => {}
+            Order::Confirm { at_ms, answer } => drop(answer.send(self.confirm(at_ms))),
             Order::Lease(ifname, event) => self.lease(ifname, event),
         }
     }
 
-    /// Carries out a client's change; returns how many steps changed something.
-    fn change(&mut self, change: &Change, dir: &std::path::Path, lines: &Lines) -> Result<u32, Error> {
+    /// Carries out a client's change; returns how many steps changed something, and within how many seconds it is to be confirmed.
+    fn change(&mut self, change: &Change, terms: &Terms, dir: &Path, lines: &Lines) -> Result<(u32, Option<u32>), Error> {
+        if *change != Change::Rollback {
+            self.one_at_a_time()?;
+            self.settle();
+        }
+        let confirm = terms.confirm.map(|seconds| (seconds, Who::text(terms.who.as_ref())));
         let report = match change {
-            Change::Up(names) => {
+            Change::Up(_) | Change::Restart => {
                 let config = config::read(dir)?;
-                let names = config.names(names)?;
-                let say = |stage, text| drop(lines.send(Ok(Progress { stage, text, changed: None })));
+                let names = if let Change::Up(names) = change { config.names(names)? } else { Vec::new() };
+                let say = |stage, text| drop(lines.send(Ok(Progress::line(stage, text))));
                 let warnings = config.warnings();
                 if !warnings.is_empty() {
                     say(Stage::Warning, warnings);
@@ -170,40 +184,40 @@ impl Worker {
                 if config.intent.bridges.is_empty() {
                     say(Stage::Note, config::names_no_bridge(dir));
                 }
-                self.apply(&Target::Up { intent: &config.intent, names: &names }, Some(lines))
+                if *change == Change::Restart && confirm.is_none() {
+                    return self.each(&config.intent, lines).map(|steps| (steps, None));
+                }
+                self.apply(&Target::Up { intent: &config.intent, names: &names }, confirm, Some(lines))
             }
             Change::Down(names) => {
                 let names = ifnames(names)?;
-                self.apply(&Target::Down { names: &names }, Some(lines))
+                self.apply(&Target::Down { names: &names, with_foreign_ports: terms.with_foreign_ports }, None, Some(lines))
             }
+            Change::Rollback => return self.roll_back(Some(lines)).map(|undone| (undone, None)),
         };
-        let changed = report.steps.iter().filter(|step| !step.is_quiet()).count();
-        outcome(report.outcome).map(|()| u32::try_from(changed).unwrap_or(u32::MAX))
+        let changed = changed(&report.steps);
+        let waits = self.waiting.as_ref().and_then(|journal| journal.unconfirmed.as_ref()).map(alarm::seconds_left);
+        outcome(report.outcome).map(|()| (changed, waits))
     }
 
-    fn apply(&mut self, target: &Target<'_>, lines: Option<&Lines>) -> Report {
-        let report = plan::apply(&mut self.hands, target, &mut |event| {
-            let (stage, step) = match event {
-                plan::Event::Started(step) => (Stage::Begin, step),
-                plan::Event::Done(step) => (Stage::Ok, step),
-                plan::Event::Failed(step, _) => (Stage::Failed, step),
-                plan::Event::Undoing(_) => return,
-                plan::Event::Undone(step) => (Stage::Undone, step),
-                plan::Event::UndoFailed(step, error) => {
-                    log::say(format_args!("not undone: {step}: {error}"));
-                    (Stage::Stuck, step)
-                }
-            };
-            match lines {
-                Some(_) if step.is_quiet() => {}
-                Some(lines) => drop(lines.send(Ok(Progress { stage, text: step.to_string(), changed: None }))),
-                None if stage == Stage::Begin => {}
-                None => log::say(format_args!("{step}: {stage:?}")),
+    /// Makes `target` true: for good, or until it is confirmed within the seconds of `confirm`, asked for by whom it says. While
+    /// another change waits for that it is a repair, and goes back with the change.
+    pub(super) fn apply(&mut self, target: &Target<'_>, confirm: Option<(u32, String)>, lines: Option<&Lines>) -> Report {
+        let mut each = |event: plan::Event<'_>| tell(lines, &event);
+        let report = match (&mut self.waiting, confirm) {
+            (Some(journal), _) => plan::follow_up(&mut self.hands, journal, target, &mut each),
+            (None, None) => plan::apply(&mut self.hands, target, &mut each),
+            (None, Some((seconds, by))) => {
+                let terms = || Unconfirmed { whole: 0, deadline_ms: alarm::deadline_ms(seconds), seconds, by };
+                let (report, journal) = plan::apply_unconfirmed(&mut self.hands, target, terms, &mut each);
+                self.wait(journal);
+                report
             }
-        });
+        };
+        self.hands.announce();
         for note in &report.notes {
             match lines {
-                Some(lines) => drop(lines.send(Ok(Progress { stage: Stage::Note, text: note.clone(), changed: None }))),
+                Some(lines) => drop(lines.send(Ok(Progress::line(Stage::Note, note.clone())))),
                 None => log::say(note),
             }
         }
@@ -211,8 +225,7 @@ impl Worker {
             return report;
         }
         // What a plan placed and took back again is as the memory has it.
-        self.hands.places = topology::places(&self.hands.shared.memory());
-        if let Err(error) = self.hands.refresh() {
+        if let Err(error) = self.hands.place_remembered() {
             log::say(format_args!("cannot see the datapath: {error}"));
         }
         report
@@ -222,7 +235,7 @@ impl Worker {
     fn restore(&mut self, bridge: IfName) {
         let Some(remembered) = self.hands.shared.memory().bridges.get(&bridge).cloned() else { return };
         let intent = Intent { bridges: [(bridge, remembered.intent)].into() };
-        let report = self.apply(&Target::Up { intent: &intent, names: &[bridge] }, None);
+        let report = self.apply(&Target::Up { intent: &intent, names: &[bridge] }, None, None);
         if let Err(error) = outcome(report.outcome) {
             log::say(format_args!("{bridge} is not as it should be: {error}"));
         }
@@ -230,10 +243,7 @@ impl Worker {
 
     fn lease(&mut self, ifname: IfName, event: dhcp::Event) {
         let memory = self.hands.shared.memory().clone();
-        let Some(bridge) = memory.bridges.iter().find(|(name, remembered)| **name == ifname || remembered.holds(ifname)).map(|(name, _)| *name)
-        else {
-            return;
-        };
+        let Some(bridge) = memory.place_of(ifname) else { return };
         match event {
             dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease) => {
                 let lease = leases::to_plan(&lease);
@@ -348,13 +358,44 @@ impl Worker {
     }
 }
 
+/// Tells whoever asked, or the log, what happens.
+pub(super) fn tell(lines: Option<&Lines>, event: &plan::Event<'_>) {
+    let (stage, step) = match *event {
+        plan::Event::Started(step) => (Stage::Begin, step),
+        plan::Event::Done(step) => (Stage::Ok, step),
+        plan::Event::Failed(step, _) => (Stage::Failed, step),
+        plan::Event::Undoing(_) => return,
+        plan::Event::Undone(step) => (Stage::Undone, step),
+        plan::Event::UndoFailed(step, error) => {
+            log::say(format_args!("not undone: {step}: {error}"));
+            (Stage::Stuck, step)
+        }
+    };
+    match lines {
+        Some(_) if step.is_quiet() => {}
+        Some(lines) => drop(lines.send(Ok(Progress::line(stage, step.to_string())))),
+        None if stage == Stage::Begin => {}
+        None => log::say(format_args!("{step}: {stage:?}")),
+    }
+}
+
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(Kind::Failed, format!("cannot read {}: {error}", path.display()))
+        .advise("it holds what the ports had before they were ports; move it away to start without it")
+}
+
 /// Names from the control socket, which anyone in its group may write to.
 fn ifnames(names: &[String]) -> Result<Vec<IfName>, Error> {
     names.iter().map(|name| IfName::new(name).map_err(|error| Error::new(Kind::NoSuch, format!("{name:?}: {error}")))).collect()
 }
 
+/// How many of `steps` changed something people see.
+pub(super) fn changed(steps: &[plan::Step]) -> u32 {
+    u32::try_from(steps.iter().filter(|step| !step.is_quiet() && !step.is_look()).count()).unwrap_or(u32::MAX)
+}
+
 /// How a report ends for whoever asked.
-fn outcome(outcome: Outcome) -> Result<(), Error> {
+pub(super) fn outcome(outcome: Outcome) -> Result<(), Error> {
     let (cause, left) = match outcome {
         Outcome::Unchanged | Outcome::Applied => return Ok(()),
         Outcome::Refused(cause) => (cause, "nothing was changed"),

@@ -151,6 +151,23 @@ pub(super) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Look at bonds and LACP and change them while they work, as `ovs-appctl` does
+    #[command(
+        long_about = "Look at bonds and LACP and change them while they work, as `ovs-appctl` does.\n\n\
+        Commands: bond/list; bond/show [PORT]; bond/set-active-member PORT MEMBER; bond/migrate PORT HASH MEMBER; bond/enable-member \
+        and bond/disable-member PORT MEMBER; bond/hash MAC [VLAN] [BASIS]; lacp/show [PORT]; lacp/show-stats [PORT]. They print what \
+        Open vSwitch's print. None of the changes outlives the agent; an enabled or disabled member is so until its carrier changes.\n\n\
+        Called through a link named ovs-appctl, ovsdp is this command.",
+        after_help = "Example:\n  ovsdp appctl bond/show bond0"
+    )]
+    Appctl {
+        /// The command and what it takes
+        #[arg(required = true, value_name = "COMMAND")]
+        words: Vec<String>,
+        /// Print what the command prints as JSON: an object with `text`
+        #[arg(long)]
+        json: bool,
+    },
     /// Work with the text of flows, without a kernel
     Flow {
         /// What to do with it
@@ -218,8 +235,14 @@ pub(super) enum Change {
         /// Bridges or ports by name
         names: Vec<String>,
         /// Print what would be done and change nothing, as `ovsdp plan`
-        #[arg(long)]
+        #[arg(long, conflicts_with = "hooks")]
         dry_run: bool,
+        /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
+        #[arg(long)]
+        hooks: bool,
+        /// Take everything back unless `ovsdp confirm` is said within SECS, 1 to 86400
+        #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..=86_400), conflicts_with = "dry_run")]
+        confirm: Option<u32>,
         /// The folder, and how to print
         #[command(flatten)]
         common: Common,
@@ -227,22 +250,58 @@ pub(super) enum Change {
     /// Take bridges down and give their ports back what they had
     #[command(long_about = "Take bridges down and give their ports back what they had.\n\n\
         Addresses, routes and the resolver return to the port as they were before the bridge came up; a lease goes back with its \
-        remaining time, or is released when the port had none. Other bridges and ports that are not ovsdp's are left alone.")]
+        remaining time, or is released when the port had none. A port's NAME takes only that port off its bridge. Other bridges are left \
+        alone.\n\n\
+        With the last bridge the datapath goes. When it has ports that ovsdp did not attach, such as a virtual machine's, nothing is done \
+        and they are named; with --with-foreign-ports they are detached, and attached again if something fails.")]
     Down {
-        /// Bridges by name
+        /// Bridges or ports by name
         #[arg(required = true)]
         names: Vec<String>,
+        /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
+        #[arg(long)]
+        hooks: bool,
+        /// Detach what others attached to the datapath, when the last bridge goes
+        #[arg(long)]
+        with_foreign_ports: bool,
         /// The folder, and how to print
         #[command(flatten)]
         common: Common,
     },
     /// Bring everything with ONBOOT to what its files say, as a difference
     #[command(long_about = "Bring everything with ONBOOT to what its files say, as a difference.\n\n\
-        Unlike `service network restart` nothing is taken down first: what is right stays as it is.")]
+        Unlike `service network restart` nothing is taken down first: what is right stays as it is. Each bridge is a change of its own \
+        and has a line with its result: one that fails is as it was before and does not keep the others down; the exit code is then \
+        that of its failure, or 1 when several failed in different ways. With --confirm it is one change, all or nothing.")]
     Restart {
+        /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
+        #[arg(long)]
+        hooks: bool,
+        /// Take everything back unless `ovsdp confirm` is said within SECS, 1 to 86400
+        #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+        confirm: Option<u32>,
         /// The folder, and how to print
         #[command(flatten)]
         common: Common,
+    },
+    /// Let the change stay that was made with --confirm
+    #[command(long_about = "Let the change stay that was made with --confirm.\n\n\
+        Say it from a connection that was opened after the change: that proves that this host can still be reached. When no change waits, \
+        or the time is up, it ends with exit code 4.")]
+    Confirm {
+        /// Print JSON instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take the change back, now, that was made with --confirm
+    #[command(long_about = "Take the change back, now, that was made with --confirm.\n\n\
+        Everything is as it was before the change, what repairs the agent made meanwhile included; what others attached to the datapath \
+        stays. Also takes back what is left of a change that could not be undone. When there is nothing to take back, it ends with exit \
+        code 4.")]
+    Rollback {
+        /// Print JSON instead of text
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -1,30 +1,42 @@
-//! `ovsdp up`, `restart` and `down`: the agent does it. Where none runs, what is wrong with the words or the files is found here,
+//! `ovsdp up`, `restart`, `down`, and `confirm` and `rollback` of what they did: the agent does it. Where none runs, what is wrong with the words or the files is found here,
 //! before one is started for nothing; one that runs reads the files itself, and once is enough.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use ovsdp_proto::IfName;
+use serde_json::{Value, json};
 
 use super::args::Common;
+use super::hooks::Hooks;
 use super::progress::Printer;
 use super::{launch, output};
-use crate::ctl::api::Stage;
-use crate::ctl::client::Client;
-use crate::ctl::service::Change;
+use crate::ctl::api::{Stage, Who};
+use crate::ctl::client::{Changed, Client};
+use crate::ctl::service::{Change, Terms};
 use crate::error::{Error, Kind};
 use crate::host::config;
 use crate::host::paths::{Run, config_dir};
 use crate::host::store;
 use crate::plan::Memory;
 
-pub(super) fn up(run: &Run, names: Vec<String>, common: Common) -> Result<(), Error> {
+pub(super) fn up(run: &Run, names: Vec<String>, hooks: bool, confirm: Option<u32>, common: Common) -> Result<(), Error> {
+    bring(run, &Change::Up(names), hooks, confirm, common)
+}
+
+pub(super) fn restart(run: &Run, hooks: bool, confirm: Option<u32>, common: Common) -> Result<(), Error> {
+    bring(run, &Change::Restart, hooks, confirm, common)
+}
+
+fn bring(run: &Run, change: &Change, hooks: bool, confirm: Option<u32>, common: Common) -> Result<(), Error> {
+    let names: &[String] = if let Change::Up(names) = change { names } else { &[] };
     let dir = absolute(config_dir(common.dir))?;
+    let hooks = if hooks { Some(Hooks::up(&dir, names)?) } else { None };
     let mut client = match launch::running(run)? {
         Some(client) => client,
         None => {
             let config = config::read(&dir)?;
-            config.names(&names)?;
+            config.names(names)?;
             if config.intent.bridges.is_empty() {
                 return nothing(common.json, &format!("{}: nothing to do", config::names_no_bridge(&dir)));
             }
@@ -32,38 +44,104 @@ pub(super) fn up(run: &Run, names: Vec<String>, common: Common) -> Result<(), Er
             launch::agent(run)?
         }
     };
-    finish(&mut client, &Change::Up(names), &dir, common.json)
+    let terms = Terms { confirm, who: Some(who()), ..Terms::default() };
+    between(hooks.as_ref(), || finish(&mut client, change, &terms, &dir, common.json))
 }
 
-pub(super) fn down(run: &Run, names: Vec<String>, common: Common) -> Result<(), Error> {
-    let memory: Option<Memory> = store::load(&run.memory()).ok().flatten();
-    let is_up = |name: &String| memory.as_ref().is_some_and(|memory| memory.bridges.keys().any(|bridge| bridge.as_str() == name));
+pub(super) fn down(run: &Run, names: Vec<String>, hooks: bool, with_foreign_ports: bool, common: Common) -> Result<(), Error> {
+    let memory: Memory = store::load(&run.memory()).ok().flatten().unwrap_or_default();
     let dir = absolute(config_dir(common.dir))?;
-    // A name nobody brought up is only known if the files have it; a bridge that is up needs no file any more.
-    let strangers: Vec<_> = names.iter().filter(|name| !is_up(name)).cloned().collect();
-    if !strangers.is_empty() {
-        config::read(&dir)?.names(&strangers)?;
+    let mut up = Vec::new();
+    let mut strangers = Vec::new();
+    for name in &names {
+        match remembered(&memory, name) {
+            Some(known) => up.push(known),
+            None => strangers.push(name.clone()),
+        }
     }
-    if strangers.len() == names.len() {
+    // A name nobody brought up is only known if the files have it; a bridge that is up needs no file any more.
+    if !strangers.is_empty() {
+        let known = config::read(&dir)?.names(&strangers)?;
+        up.extend(known.iter().filter_map(|name| remembered(&memory, name)));
+    }
+    if up.is_empty() {
         return nothing(common.json, &format!("{}: not up, nothing to do", names.join(", ")));
     }
-    let up: Vec<_> = names.into_iter().filter(|name| is_up(name)).collect();
-    finish(&mut launch::agent(run)?, &Change::Down(up), &dir, common.json)
+    let hooks = hooks.then(|| Hooks::down(&dir, &up, &memory));
+    let change = Change::Down(up.iter().map(ToString::to_string).collect());
+    let mut client = launch::agent(run)?;
+    let terms = Terms { with_foreign_ports, who: Some(who()), ..Terms::default() };
+    between(hooks.as_ref(), || finish(&mut client, &change, &terms, &dir, common.json))
 }
 
-fn finish(client: &mut Client, change: &Change, dir: &Path, json: bool) -> Result<(), Error> {
+/// A change between the hooks before it and, when it was done, those after it.
+fn between(hooks: Option<&Hooks>, change: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    hooks.inspect(|hooks| hooks.before());
+    change()?;
+    hooks.inspect(|hooks| hooks.after());
+    Ok(())
+}
+
+/// The bridge or port that is up and called `name`, or described by the file of that name.
+fn remembered(memory: &Memory, name: &str) -> Option<IfName> {
+    let file = name.rsplit('/').next().and_then(|file| file.strip_prefix("ifcfg-"));
+    [Some(name), file].into_iter().flatten().filter_map(|name| IfName::new(name).ok()).find(|name| memory.place_of(*name).is_some())
+}
+
+pub(super) fn confirm(run: &Run, json: bool) -> Result<(), Error> {
+    let mut client = match launch::running(run)? {
+        Some(client) => client,
+        // It was killed; the next one goes on waiting if there is time left.
+        None if run.journal().exists() => launch::agent(run)?,
+        None => return Err(Error::new(Kind::NoSuch, "no change waits to be confirmed")),
+    };
+    let confirmed = client.confirm()?;
+    if json { output::line(&json!(confirmed)) } else { output::text(&format!("confirmed: the change of {} stays\n", confirmed.by)) }
+}
+
+pub(super) fn rollback(run: &Run, json: bool) -> Result<(), Error> {
+    let mut client = match launch::running(run)? {
+        Some(client) => client,
+        None if run.journal().exists() => {
+            // One that begins takes back what was left unfinished, or had no time left, before it answers.
+            let client = launch::agent(run)?;
+            if !run.journal().exists() {
+                let text = "what was left unfinished is taken back\n";
+                return if json { output::line(&json!({ "changed": Value::Null })) } else { output::text(text) };
+            }
+            client
+        }
+        None => return Err(Error::new(Kind::NoSuch, "no change waits to be confirmed: there is nothing to take back")),
+    };
+    let terms = Terms { who: Some(who()), ..Terms::default() };
+    finish(&mut client, &Change::Rollback, &terms, Path::new(""), json)
+}
+
+/// This process, for others that wait for it.
+fn who() -> Who {
+    let words: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let command = words.iter().enumerate().map(|(at, word)| if at == 0 { word.rsplit('/').next().unwrap_or(word) } else { word });
+    Who { pid: std::process::id(), command: command.collect::<Vec<_>>().join(" ") }
+}
+
+fn finish(client: &mut Client, change: &Change, terms: &Terms, dir: &Path, json: bool) -> Result<(), Error> {
     // The agent has no terminal. What it found in the files is found again for one, to be shown in colours.
     let coloured = !json && std::io::stderr().is_terminal();
     let mut printer = Printer::new(json);
-    let changed = client.change(change, text(dir)?, |line| match line.stage {
+    let changed = client.change(change, terms, text(dir)?, |line| match line.stage {
         Stage::Warning if coloured => eprintln!("{}", config::read(dir).map_or(line.text, |config| config.warnings())),
         Stage::Warning => eprintln!("{}", line.text),
         _ => printer.line(&line),
     });
     match changed {
         Err(error) if coloured && error.kind == Kind::BadConfiguration => Err(config::read(dir).err().unwrap_or(error)),
-        Ok(0) => nothing(json, "nothing to do: everything is as the files say"),
-        Ok(count) if json => output::line(&json!({ "changed": count })),
+        Ok(Changed { steps: 0, .. }) if *change == Change::Rollback => nothing(json, "taken back: nothing differed"),
+        Ok(Changed { steps: 0, .. }) => nothing(json, "nothing to do: everything is as the files say"),
+        Ok(Changed { steps, confirm_within: None }) if json => output::line(&json!({ "changed": steps })),
+        Ok(Changed { steps, confirm_within: Some(seconds) }) if json => output::line(&json!({ "changed": steps, "confirm_within": seconds })),
+        Ok(Changed { confirm_within: Some(seconds), .. }) => output::text(&format!(
+            "everything goes back in {seconds} s unless you say `ovsdp confirm`; log in anew to say it, then you know that you can\n"
+        )),
         Ok(_) => Ok(()),
         Err(error) => {
             if json {

@@ -2,6 +2,7 @@
 //!
 //! A command here reads files and the kernel and asks the agent; it changes nothing itself, and nothing may import it.
 
+mod appctl;
 mod args;
 mod change;
 mod check;
@@ -10,6 +11,7 @@ mod dump;
 mod fdb;
 mod flow;
 mod flows;
+mod hooks;
 mod ifcfg;
 mod launch;
 mod metrics;
@@ -17,6 +19,7 @@ mod output;
 mod plan;
 mod progress;
 mod reading;
+mod scripts;
 mod show;
 mod stats;
 mod status;
@@ -29,6 +32,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use args::{Change, Command, Dispatch};
+use scripts::Script;
 
 use crate::error::{Error, Kind};
 use crate::host::paths::Run;
@@ -64,10 +68,12 @@ pub fn main(agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> ExitCode {
 fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> Result<ExitCode, Error> {
     let run = Run::from_env();
     let done = match command {
-        Command::Change(Change::Up { names, dry_run: true, common }) | Command::Plan { names, common } => plan::run(&run, &names, common),
-        Command::Change(Change::Up { names, dry_run: false, common }) => change::up(&run, names, common),
-        Command::Change(Change::Restart { common }) => change::up(&run, Vec::new(), common),
-        Command::Change(Change::Down { names, common }) => change::down(&run, names, common),
+        Command::Change(Change::Up { names, dry_run: true, common, .. }) | Command::Plan { names, common } => plan::run(&run, &names, common),
+        Command::Change(Change::Up { names, dry_run: false, hooks, confirm, common }) => change::up(&run, names, hooks, confirm, common),
+        Command::Change(Change::Restart { hooks, confirm, common }) => change::restart(&run, hooks, confirm, common),
+        Command::Change(Change::Down { names, hooks, with_foreign_ports, common }) => change::down(&run, names, hooks, with_foreign_ports, common),
+        Command::Change(Change::Confirm { json }) => change::confirm(&run, json),
+        Command::Change(Change::Rollback { json }) => change::rollback(&run, json),
         Command::Show { json } => show::run(&run, json),
         Command::Status { name, json } => status::run(&run, name.as_deref(), json),
         Command::Fdb(args) => fdb::run(&run, args),
@@ -78,6 +84,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Metrics(args) => metrics::run(&run, &args),
         Command::Check(args) => return check::run(args),
         Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
+        Command::Appctl { words, json } => appctl::run(&run, &words, json),
         Command::Flow { command } => flow::run(command),
         Command::Ifcfg { command } => ifcfg::run(command),
         Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),
@@ -85,14 +92,18 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
     done.map(|()| ExitCode::SUCCESS)
 }
 
-/// Runs the command whose words are another program's: the one that this is called as, through a link named `ovs-dpctl`, or
-/// `ovsdp dpctl`. `None` when the words are our own.
+/// Runs the command whose words are another program's: the one that this is called as, through a link named `ovs-dpctl`,
+/// `ovs-appctl`, `ifup-ovs` or `ifdown-ovs`, or `ovsdp dpctl`. `None` when the words are our own.
 pub fn as_another(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let called = args.next()?;
-    let name = match Path::new(&called).file_name()?.to_str()? {
+    let called = Path::new(&called);
+    let text = |args: &mut dyn Iterator<Item = OsString>| args.map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    let name = match called.file_name()?.to_str()? {
         "ovs-dpctl" => "ovs-dpctl",
+        "ovs-appctl" => return Some(appctl::main(&text(&mut args))),
+        link if let Some(script) = Script::called(link) => return Some(scripts::main(script, called, &text(&mut args))),
         _ if args.next()? == "dpctl" => "ovsdp dpctl",
         _ => return None,
     };
-    Some(dpctl::main(name, &args.map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>()))
+    Some(dpctl::main(name, &text(&mut args)))
 }

@@ -45,6 +45,9 @@ impl Printer {
                 }
                 return writeln!(out, "{text}");
             }
+            Stage::Unchanged => return writeln!(out, "{text}: nothing to do"),
+            Stage::Up => return writeln!(out, "{:<COLUMN$} [  OK  ]", format!("{text} is up")),
+            Stage::NotUp => return writeln!(out, "{text:<COLUMN$} [FAILED]"),
             // Its caller knows where it belongs.
             Stage::Done | Stage::Warning => return Ok(()),
             Stage::Ok => "[  OK  ]",
@@ -68,7 +71,7 @@ mod tests {
     fn printed(lines: &[(Stage, &str)]) -> String {
         let (mut printer, mut out) = (Printer::new(false), Vec::new());
         for (stage, text) in lines {
-            printer.text(&mut out, &Progress { stage: *stage, text: (*text).into(), changed: None }).unwrap();
+            printer.text(&mut out, &Progress::line(*stage, (*text).into())).unwrap();
         }
         String::from_utf8(out).unwrap()
     }

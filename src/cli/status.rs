@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::show::{memory, vports};
 use super::{launch, output};
-use crate::ctl::api::{AgentStatus, BridgeStatus};
+use crate::ctl::api::{AgentStatus, BridgeStatus, UnconfirmedStatus};
 use crate::error::{Error, Kind};
 use crate::host::convert;
 use crate::host::paths::Run;
@@ -134,6 +134,9 @@ fn text(Status { agent, bridges }: &Status) -> String {
     }
     match agent {
         Some(agent) => {
+            if let Some(UnconfirmedStatus { by, seconds, left }) = &agent.unconfirmed {
+                let _ = writeln!(out, "unconfirmed: the change of {by} goes back in {left} s of {seconds} s unless `ovsdp confirm` is said");
+            }
             let AgentStatus { version, pid, dispatch, handlers, upcalls, overruns, installed, refused, flows, .. } = agent;
             let _ = writeln!(
                 out,

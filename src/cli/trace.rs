@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ovsdp_proto::Mac;
 use ovsdp_proto::flow::{FlowBuf, parse_flow};
 use ovsdp_proto::key::L2;
 
@@ -13,7 +14,7 @@ use crate::ctl::api::Trace;
 use crate::error::{Error, Kind};
 use crate::host::config;
 use crate::host::paths::Run;
-use crate::switch::{Bridge, Moment, Switch, Topology, Untraceable};
+use crate::switch::{Bridge, Bundle, Moment, Port, Switch, Topology, Untraceable, Way};
 
 /// What the command is for, in full.
 pub(super) const ABOUT: &str = "Print how a bridge would treat a packet, step by step, and change nothing.\n\n\
@@ -88,8 +89,18 @@ fn offline(dir: &Path, name: &str, flow: &str) -> Result<Trace, Error> {
         let known = config.intent.bridges.keys().map(ToString::to_string).collect();
         return Err(missing(format!("{name}: no bridge by that name in {}", dir.display()), known));
     };
-    let others = bridge.interfaces().skip(1).zip(FIRST + 1..);
-    let topology = others.fold(Bridge::new(bridge.name(), FIRST), |bridge, (interface, number)| bridge.port(interface.name, number));
+    let mut topology = Bridge::new(bridge.name(), FIRST).rules(&bridge.rules, &bridge.local_rules);
+    let mut numbers = FIRST + 1..;
+    for (name, port) in &bridge.ports {
+        // Every link works, as far as files can say.
+        topology = match Bundle::of(port, Mac::ZERO, |_| Some((numbers.next()?, Mac::ZERO, true))) {
+            Some(bundle) => topology.with(Port { name: *name, way: Way::Bundle(bundle), rules: port.rules.clone() }),
+            None => {
+                let numbered = port.interfaces.iter().zip(numbers.by_ref());
+                numbered.fold(topology, |bridge, (interface, number)| bridge.port_with(interface.name, number, port.rules.clone()))
+            }
+        };
+    }
     let mut switch = Switch::new();
     // The names are a map's keys, each once, and the numbers ascend.
     let _ = switch.set_topology(Moment(0), Topology { bridges: vec![topology] });
@@ -140,8 +151,8 @@ mod tests {
              ipv4(src=10.0.0.1,dst=0.0.0.0,proto=0,tos=0,ttl=0,frag=no)\n\n\
              bridge(\"ovsbr0\")\n----------------\n \
              admission  it comes in by eth0 of ovsbr0\n \
-             reserved   52:54:00:00:00:02 is none of the groups that no bridge forwards\n \
              vlan       it has no tag: VLAN 0\n \
+             reserved   52:54:00:00:00:02 is none of the groups that no bridge forwards\n \
              learning   52:54:00:00:00:01 would be learned behind this port\n \
              lookup     52:54:00:00:00:02 is not in the MAC table: to every other port\n \
              output     to ovsbr0\n \

@@ -26,6 +26,12 @@ pub enum Stage {
     Note,
     /// What is wrong with the files, though it keeps nothing from being done.
     Warning,
+    /// The bridge in `text`, one of several that are brought up on their own, is up.
+    Up,
+    /// The bridge in `text`, one of several, was as its files say.
+    Unchanged,
+    /// A bridge, one of several, did not come up: `text` is its name, a colon, and why.
+    NotUp,
     /// The last line: everything is done.
     Done,
 }
@@ -39,6 +45,61 @@ pub struct Progress {
     pub text: String,
     /// How many steps changed something; only in the last line.
     pub changed: Option<u32>,
+    /// Within how many seconds the change is to be confirmed, or it is taken back; only in the last line, and only when it waits.
+    pub confirm_within: Option<u32>,
+}
+
+impl Progress {
+    /// A line that is not the last one.
+    pub const fn line(stage: Stage, text: String) -> Self {
+        Self { stage, text, changed: None, confirm_within: None }
+    }
+
+    /// The last line.
+    pub const fn done(changed: u32, confirm_within: Option<u32>) -> Self {
+        Self { stage: Stage::Done, text: String::new(), changed: Some(changed), confirm_within }
+    }
+}
+
+/// Who asks for a change, for others who wait for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct Who {
+    /// Its process.
+    pub pid: u32,
+    /// Its command line.
+    pub command: String,
+}
+
+impl Who {
+    /// The longest command line that is told, in characters.
+    const LONGEST: usize = 120;
+
+    /// In words. Whoever may write to the socket chose them: what could move a cursor is left out.
+    pub fn text(who: Option<&Self>) -> String {
+        let Some(Self { pid, command }) = who else { return "another command".to_owned() };
+        let command: String = command.chars().filter(|letter| !letter.is_control()).take(Self::LONGEST).collect();
+        format!("process {pid} ({command})")
+    }
+}
+
+/// The change that was confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct Confirmed {
+    /// Who asked for it.
+    pub by: String,
+    /// Seconds that were left.
+    pub left: u32,
+}
+
+/// A change that is done and waits to be confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct UnconfirmedStatus {
+    /// Who asked for it.
+    pub by: String,
+    /// Seconds it was given.
+    pub seconds: u32,
+    /// Seconds until it is taken back.
+    pub left: u32,
 }
 
 /// A lease the agent holds for a bridge or internal port.
@@ -96,6 +157,8 @@ pub struct AgentStatus {
     pub refused: u64,
     /// Flows the agent keeps book of now.
     pub flows: u32,
+    /// The change that waits to be confirmed.
+    pub unconfirmed: Option<UnconfirmedStatus>,
     /// Its bridges.
     pub bridges: Vec<BridgeStatus>,
 }
@@ -161,6 +224,13 @@ pub struct FdbStats {
     pub tables: Vec<FdbCounts>,
 }
 
+/// What a command prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct Printed {
+    /// The text, with its line ends.
+    pub text: String,
+}
+
 /// One step of a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
 pub struct TraceStep {
@@ -203,6 +273,13 @@ pub enum ApiError {
     /// It failed and was undone.
     Failed {
         /// What failed.
+        message: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// It was asked for in words that mean nothing.
+    Usage {
+        /// Which.
         message: String,
         /// What to do about it.
         advice: Option<String>,
@@ -254,7 +331,8 @@ pub enum ApiError {
 impl From<Error> for ApiError {
     fn from(Error { kind, message, advice }: Error) -> Self {
         match kind {
-            Kind::Failed | Kind::Usage => Self::Failed { message, advice },
+            Kind::Failed => Self::Failed { message, advice },
+            Kind::Usage => Self::Usage { message, advice },
             Kind::BadConfiguration => Self::BadConfiguration { message, advice },
             Kind::NoSuch => Self::NoSuch { message, advice },
             Kind::NotPermitted => Self::NotPermitted { message, advice },
@@ -269,6 +347,7 @@ impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
         let (kind, message, advice) = match error {
             ApiError::Failed { message, advice } => (Kind::Failed, message, advice),
+            ApiError::Usage { message, advice } => (Kind::Usage, message, advice),
             ApiError::BadConfiguration { message, advice } => (Kind::BadConfiguration, message, advice),
             ApiError::NoSuch { message, advice } => (Kind::NoSuch, message, advice),
             ApiError::NotPermitted { message, advice } => (Kind::NotPermitted, message, advice),
@@ -277,5 +356,18 @@ impl From<ApiError> for Error {
             ApiError::TimedOut { message, advice } => (Kind::TimedOut, message, advice),
         };
         Self { kind, message, advice }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_calls_himself_moves_no_cursor() {
+        let who = Who { pid: 7, command: format!("ovsdp\u{1b}[2J up\n{}", "x".repeat(500)) };
+        let text = Who::text(Some(&who));
+        assert!(text.starts_with("process 7 (ovsdp[2J upxxx") && text.len() < 150, "{text}");
+        assert_eq!(Who::text(None), "another command");
     }
 }

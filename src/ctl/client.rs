@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::api::{AgentStatus, ApiError, Fdb, FdbChanged, FdbStats, Progress, Stage, Trace};
+use super::api::{AgentStatus, ApiError, Confirmed, Fdb, FdbChanged, FdbStats, Printed, Progress, Stage, Trace};
 use super::metrics::AgentMetrics;
-use super::service::{Change, FdbChange};
+use super::service::{Change, FdbChange, Terms};
 use crate::error::{Error, Kind};
 
 /// How long the agent may take to answer a question, or to say the next thing about a change. A change's longest silence
@@ -53,10 +53,13 @@ struct Call<'a, P> {
     more: bool,
 }
 
-#[derive(Serialize)]
-struct ChangeParameters<'a> {
-    names: &'a [String],
-    dir: &'a str,
+/// How a change ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// How many steps changed something.
+    pub steps: u32,
+    /// Within how many seconds it is to be confirmed, when it waits for that.
+    pub confirm_within: Option<u32>,
 }
 
 /// Whether an answer is an error, and whether another follows.
@@ -99,24 +102,37 @@ impl Client {
         self
     }
 
-    /// Has `change` carried out with the files of `dir`; `each` is given every line of progress. Returns how many steps
-    /// changed something.
+    /// Has `change` carried out on `terms` with the files of `dir`; `each` is given every line of progress.
     ///
     /// # Errors
     /// What the agent answered, or that it did not.
-    pub fn change(&mut self, change: &Change, dir: &str, mut each: impl FnMut(Progress)) -> Result<u32, Error> {
-        let (method, names) = match change {
-            Change::Up(names) => ("io.ovsdp.Up", names),
-            Change::Down(names) => ("io.ovsdp.Down", names),
+    pub fn change(&mut self, change: &Change, terms: &Terms, dir: &str, mut each: impl FnMut(Progress)) -> Result<Changed, Error> {
+        use serde_json::json;
+        let Terms { confirm, with_foreign_ports, who } = terms;
+        let (method, parameters) = match change {
+            Change::Up(names) => ("io.ovsdp.Up", json!({ "names": names, "dir": dir, "confirm": confirm, "who": who })),
+            Change::Down(names) => ("io.ovsdp.Down", json!({ "names": names, "dir": dir, "with_foreign_ports": with_foreign_ports, "who": who })),
+            Change::Restart => ("io.ovsdp.Restart", json!({ "dir": dir, "confirm": confirm, "who": who })),
+            Change::Rollback => ("io.ovsdp.Rollback", json!({ "who": who })),
         };
-        self.send(&Call { method, parameters: ChangeParameters { names, dir }, more: true })?;
+        self.send(&Call { method, parameters, more: true })?;
         loop {
             match self.answer::<Progress>()? {
-                (progress, _) if progress.stage == Stage::Done => return Ok(progress.changed.unwrap_or(0)),
+                (progress, _) if progress.stage == Stage::Done => {
+                    return Ok(Changed { steps: progress.changed.unwrap_or(0), confirm_within: progress.confirm_within });
+                }
                 (progress, true) => each(progress),
                 (_, false) => return Err(self.broken("it ended a change without saying how")),
             }
         }
+    }
+
+    /// Lets the change stay that waits to be confirmed.
+    ///
+    /// # Errors
+    /// [`Kind::NoSuch`] when none does; what else the agent answered, or that it did not.
+    pub fn confirm(&mut self) -> Result<Confirmed, Error> {
+        self.call("io.ovsdp.Confirm", serde_json::json!({}))
     }
 
     /// How the agent and its bridges are.
@@ -172,6 +188,14 @@ impl Client {
     /// What the agent answered, or that it did not.
     pub fn trace(&mut self, bridge: &str, flow: &str, names: bool) -> Result<Trace, Error> {
         self.call("io.ovsdp.Trace", serde_json::json!({ "bridge": bridge, "flow": flow, "names": names }))
+    }
+
+    /// Has a command of `ovs-appctl` carried out.
+    ///
+    /// # Errors
+    /// What the agent answered, or that it did not.
+    pub fn appctl(&mut self, words: &[String]) -> Result<Printed, Error> {
+        self.call("io.ovsdp.Appctl", serde_json::json!({ "words": words }))
     }
 
     /// Calls a method that has one answer.
@@ -274,11 +298,14 @@ mod tests {
             )
             .unwrap();
         let mut lines = Vec::new();
-        let changed = client.change(&Change::Up(vec!["br0".into()]), "/d", |line| lines.push((line.stage, line.text))).unwrap();
-        assert_eq!((changed, lines), (1, vec![(Stage::Begin, "a".to_owned()), (Stage::Ok, "a".to_owned())]));
+        let terms = Terms { confirm: Some(60), ..Terms::default() };
+        let changed = client.change(&Change::Up(vec!["br0".into()]), &terms, "/d", |line| lines.push((line.stage, line.text))).unwrap();
+        assert_eq!((changed.steps, lines), (1, vec![(Stage::Begin, "a".to_owned()), (Stage::Ok, "a".to_owned())]));
         let mut asked = [0; 256];
         let length = agent.read(&mut asked).unwrap();
-        assert_eq!(&asked[..length], b"{\"method\":\"io.ovsdp.Up\",\"parameters\":{\"names\":[\"br0\"],\"dir\":\"/d\"},\"more\":true}\0");
+        let asked: serde_json::Value = serde_json::from_slice(&asked[..length - 1]).unwrap();
+        let parameters = serde_json::json!({ "names": ["br0"], "dir": "/d", "confirm": 60, "who": null });
+        assert_eq!(asked, serde_json::json!({ "method": "io.ovsdp.Up", "parameters": parameters, "more": true }));
     }
 
     #[test]
@@ -296,6 +323,6 @@ mod tests {
         let (mut client, mut agent) = pair();
         agent.write_all(b"{\"parameters\":{\"stage\":\"begin\"").unwrap();
         drop(agent);
-        assert!(client.change(&Change::Down(vec![]), "/d", |_| ()).unwrap_err().message.contains("hung up"));
+        assert!(client.change(&Change::Down(vec![]), &Terms::default(), "/d", |_| ()).unwrap_err().message.contains("hung up"));
     }
 }

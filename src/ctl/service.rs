@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use zlink::tokio::unix::Listener;
 use zlink::{Reply, Server};
 
-use super::api::{AgentStatus, ApiError, Fdb, FdbChanged, FdbStats, Progress, Stage, Trace};
+use super::api::{AgentStatus, ApiError, Confirmed, Fdb, FdbChanged, FdbStats, Progress, Stage, Trace, Who};
 use super::metrics::AgentMetrics;
 use crate::error::{Error, Kind};
 
@@ -19,8 +19,24 @@ use crate::error::{Error, Kind};
 pub enum Change {
     /// Bring up what is named; every ONBOOT bridge when nothing is.
     Up(Vec<String>),
+    /// Bring up every ONBOOT bridge, each on its own: one that fails does not keep the others down. When it is to be confirmed it is one
+    /// change, as [`Self::Up`].
+    Restart,
     /// Take down what is named.
     Down(Vec<String>),
+    /// Take back the change that waits to be confirmed, or what is left of one that could not be taken back.
+    Rollback,
+}
+
+/// On what terms a change is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// Within how many seconds it is to be confirmed, or it is taken back; it is for good when there is none.
+    pub confirm: Option<u32>,
+    /// Whether ports of others are detached when the last bridge goes.
+    pub with_foreign_ports: bool,
+    /// Who asks.
+    pub who: Option<Who>,
 }
 
 /// What is to be changed in MAC tables.
@@ -76,11 +92,15 @@ pub enum Request {
     Change {
         /// What to do.
         change: Change,
+        /// On what terms.
+        terms: Terms,
         /// The folder with the ifcfg files, absolute.
         dir: PathBuf,
         /// Where the lines of progress go.
         lines: Lines,
     },
+    /// Let the change stay that waits to be confirmed.
+    Confirm(Answer<Confirmed>),
     /// Say how the agent and its bridges are.
     Status(oneshot::Sender<AgentStatus>),
     /// Say what is in the MAC table of one bridge, or of all.
@@ -91,6 +111,8 @@ pub enum Request {
     FdbStats(Option<String>, Answer<FdbStats>),
     /// Say how a packet would be treated.
     Trace(TraceOf, Answer<Trace>),
+    /// Carry out a command of `ovs-appctl`; answered with what it prints.
+    Appctl(Vec<String>, Answer<String>),
     /// Say what the agent measures of itself.
     Metrics(oneshot::Sender<AgentMetrics>),
 }
@@ -98,12 +120,16 @@ pub enum Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Change { change, dir, .. } => f.debug_struct("Change").field("change", change).field("dir", dir).finish(),
+            Self::Change { change, terms, dir, .. } => {
+                f.debug_struct("Change").field("change", change).field("terms", terms).field("dir", dir).finish()
+            }
+            Self::Confirm(_) => f.write_str("Confirm"),
             Self::Status(_) => f.write_str("Status"),
             Self::Fdb(bridge, _) => f.debug_tuple("Fdb").field(bridge).finish(),
             Self::FdbChange(change, _) => f.debug_tuple("FdbChange").field(change).finish(),
             Self::FdbStats(bridge, _) => f.debug_tuple("FdbStats").field(bridge).finish(),
             Self::Trace(of, _) => f.debug_tuple("Trace").field(of).finish(),
+            Self::Appctl(words, _) => f.debug_tuple("Appctl").field(words).finish(),
             Self::Metrics(_) => f.write_str("Metrics"),
         }
     }
@@ -155,9 +181,9 @@ pub struct Service {
 }
 
 impl Service {
-    fn change(&self, more: bool, change: Change, dir: String) -> BoxStream<'static, Item> {
+    fn change(&self, more: bool, change: Change, terms: Terms, dir: String) -> BoxStream<'static, Item> {
         let (lines, receiver) = mpsc::unbounded_channel();
-        if let Err(error) = self.inbox.put(Request::Change { change, dir: dir.into(), lines }) {
+        if let Err(error) = self.inbox.put(Request::Change { change, terms, dir: dir.into(), lines }) {
             return futures_util::stream::iter([Err(error.into())]).boxed();
         }
         if more { stream(receiver) } else { futures_util::stream::once(last(receiver)).boxed() }
@@ -182,10 +208,11 @@ mod interface {
     use zlink::Reply;
 
     use super::super::api::{
-        AgentStatus, ApiError, BridgeStatus, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, LeaseStatus, Progress, Stage, Trace, TraceStep,
+        AgentStatus, ApiError, BridgeStatus, Confirmed, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, LeaseStatus, Printed, Progress, Stage, Trace,
+        TraceStep, UnconfirmedStatus, Who,
     };
     use super::super::metrics::{AgentMetrics, Losses, Timing};
-    use super::{Change, FdbChange, Request, Service, TraceOf, gone};
+    use super::{Change, FdbChange, Request, Service, Terms, TraceOf, gone};
 
     #[zlink::service(
         interface = "io.ovsdp",
@@ -194,21 +221,62 @@ mod interface {
         version = env!("CARGO_PKG_VERSION"),
         url = env!("CARGO_PKG_REPOSITORY"),
         types = [
-            Progress, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Stage, Timing,
+            Progress, Who, Confirmed, UnconfirmedStatus, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Printed, Stage, Timing,
             Losses, AgentMetrics
         ]
     )]
     impl Service {
-        /// Bring up what `names` names, every ONBOOT bridge when it is empty, from the ifcfg files of `dir`.
+        /// Bring up what `names` names, every ONBOOT bridge when it is empty, from the ifcfg files of `dir`. With `confirm` it is taken
+        /// back unless Confirm is called within that many seconds.
         #[zlink(more)]
-        async fn up(&self, more: bool, names: Vec<String>, dir: String) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
-            self.change(more, Change::Up(names), dir)
+        async fn up(
+            &self,
+            more: bool,
+            names: Vec<String>,
+            dir: String,
+            confirm: Option<u32>,
+            who: Option<Who>,
+        ) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
+            self.change(more, Change::Up(names), Terms { confirm, who, ..Terms::default() }, dir)
         }
 
-        /// Take down what `names` names and give its ports back what they had.
+        /// Bring up every ONBOOT bridge from the ifcfg files of `dir`, each on its own: one that fails does not keep the others down. With
+        /// `confirm` it is one change, taken back unless Confirm is called within that many seconds.
         #[zlink(more)]
-        async fn down(&self, more: bool, names: Vec<String>, dir: String) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
-            self.change(more, Change::Down(names), dir)
+        async fn restart(
+            &self,
+            more: bool,
+            dir: String,
+            confirm: Option<u32>,
+            who: Option<Who>,
+        ) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
+            self.change(more, Change::Restart, Terms { confirm, who, ..Terms::default() }, dir)
+        }
+
+        /// Take down what `names` names and give its ports back what they had. `with_foreign_ports` says that the last bridge may go
+        /// though the datapath has ports of others, which are then detached.
+        #[zlink(more)]
+        async fn down(
+            &self,
+            more: bool,
+            names: Vec<String>,
+            dir: String,
+            with_foreign_ports: Option<bool>,
+            who: Option<Who>,
+        ) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
+            let with_foreign_ports = with_foreign_ports.unwrap_or(false);
+            self.change(more, Change::Down(names), Terms { with_foreign_ports, who, ..Terms::default() }, dir)
+        }
+
+        /// Take back the change that waits to be confirmed, or what is left of one that could not be taken back.
+        #[zlink(more)]
+        async fn rollback(&self, more: bool, who: Option<Who>) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
+            self.change(more, Change::Rollback, Terms { who, ..Terms::default() }, String::new())
+        }
+
+        /// Let the change stay that waits to be confirmed.
+        async fn confirm(&self) -> Result<Confirmed, ApiError> {
+            self.ask(Request::Confirm).await
         }
 
         /// How the agent and its bridges are.
@@ -247,6 +315,11 @@ mod interface {
         /// Nothing is learned.
         async fn trace(&self, bridge: String, flow: String, names: bool) -> Result<Trace, ApiError> {
             self.ask(|answer| Request::Trace(TraceOf { bridge, flow, names }, answer)).await
+        }
+
+        /// Carry out a command of `ovs-appctl` about bonds or LACP, `words` its name and arguments; answered with what it prints.
+        async fn appctl(&self, words: Vec<String>) -> Result<Printed, ApiError> {
+            self.ask(|answer| Request::Appctl(words, answer)).await.map(|text| Printed { text })
         }
 
         /// How long the agent's work took, and what its netlink sockets lost.

@@ -7,6 +7,8 @@ use std::net::Ipv4Addr;
 
 use ovsdp_proto::Mac;
 
+use crate::packet::checksum;
+
 /// The UDP port servers listen on.
 pub(super) const SERVER_PORT: u16 = 67;
 /// The UDP port clients listen on.
@@ -83,22 +85,6 @@ pub(super) fn payload(frame: &[u8]) -> Option<&[u8]> {
 
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
-}
-
-/// The internet checksum over the parts as if they were one; every part but the last has an even length.
-fn checksum(parts: &[&[u8]]) -> u16 {
-    let mut sum: u64 = 0;
-    for part in parts {
-        for pair in part.chunks(2) {
-            let low = pair.get(1).copied().unwrap_or(0);
-            sum += u64::from(u16::from_be_bytes([pair.first().copied().unwrap_or(0), low]));
-        }
-    }
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    // The loop leaves 16 bits.
-    !u16::try_from(sum).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -9,12 +9,13 @@ use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 
 use nix::libc;
-use nix::sys::socket::{AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, bind, recvfrom};
+use nix::sys::socket::{LinkAddr, recvfrom};
 use ovsdp_proto::{IfName, Mac};
-use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
 use super::frame::{self, CLIENT_PORT, SERVER_PORT};
+use crate::packet::{IPV4, open};
 
 /// An Ethernet frame's worth, with room for one of a larger MTU: what is cut off was no reply of the size asked for.
 const FRAME: usize = 2048;
@@ -121,17 +122,9 @@ impl Link {
     }
 
     fn listen(&self) -> io::Result<AsyncFd<Socket>> {
-        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let fd = nix::sys::socket::socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthIp)?;
-        SockRef::from(&fd).attach_filter(&FILTER.map(|(code, jt, jf, k)| SockFilter::new(code, jt, jf, k)))?;
-        // The kernel's own list is where a link's socket address can be had without making one up from bytes.
-        let link = nix::ifaddrs::getifaddrs()?
-            .filter_map(|entry| entry.address.as_ref().and_then(|address| address.as_link_addr().copied()))
-            .find(|link| u32::try_from(link.ifindex()) == Ok(self.ifindex));
-        let link = link.ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?;
-        bind(fd.as_raw_fd(), &link)?;
+        let socket = open(self.ifindex, IPV4, &FILTER.map(|(code, jt, jf, k)| SockFilter::new(code, jt, jf, k)))?;
         #[expect(deprecated, reason = "its successor wants a promise about types that lend their descriptor out; a Socket owns its own")]
-        AsyncFd::new(Socket::from(fd))
+        AsyncFd::new(socket)
     }
 
     fn udp(&self, source: Ipv4Addr) -> io::Result<Socket> {

@@ -80,6 +80,11 @@ impl Config {
         render(&self.sources, &self.warnings)
     }
 
+    /// The name of the file that describes `device`; what it would be called when none does.
+    pub fn file_of(&self, device: IfName) -> String {
+        self.names.file_of(&device).map_or_else(|| format!("ifcfg-{device}"), str::to_owned)
+    }
+
     /// What a command's names mean: bridges and ports of the files.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use ovsdp_proto::IfName;
 
+use crate::model::Device;
 use crate::plan;
 use crate::rtnl;
 
@@ -22,12 +23,39 @@ pub fn link(link: &rtnl::Link, names: &Names) -> plan::Link {
     plan::Link {
         index: link.index,
         mac: link.mac,
+        permanent_mac: link.permanent_mac,
         mtu: link.mtu,
         up: link.up,
         kind: link.kind.clone(),
+        tunnel: link.tunnel.map(device),
         ethernet: link.ethernet,
         loopback: link.loopback,
         master: link.master.and_then(|index| names.get(&index).copied()),
+        lower: link.lower.and_then(|index| names.get(&index).copied()),
+    }
+}
+
+/// A tunnel device as the plan sees it.
+const fn device(tunnel: rtnl::Tunnel) -> Device {
+    match tunnel {
+        rtnl::Tunnel::Vxlan { port, gbp } => Device::Vxlan { port, gbp },
+        rtnl::Tunnel::Geneve { port } => Device::Geneve { port },
+        rtnl::Tunnel::Gre => Device::Gre,
+        rtnl::Tunnel::Ip6Gre => Device::Ip6Gre,
+        rtnl::Tunnel::Erspan => Device::Erspan,
+        rtnl::Tunnel::Ip6Erspan => Device::Ip6Erspan,
+    }
+}
+
+/// A tunnel device as the kernel is to make it.
+pub const fn to_tunnel(device: Device) -> rtnl::Tunnel {
+    match device {
+        Device::Vxlan { port, gbp } => rtnl::Tunnel::Vxlan { port, gbp },
+        Device::Geneve { port } => rtnl::Tunnel::Geneve { port },
+        Device::Gre => rtnl::Tunnel::Gre,
+        Device::Ip6Gre => rtnl::Tunnel::Ip6Gre,
+        Device::Erspan => rtnl::Tunnel::Erspan,
+        Device::Ip6Erspan => rtnl::Tunnel::Ip6Erspan,
     }
 }
 
@@ -97,6 +125,10 @@ fn carried(route: &rtnl::Route) -> Vec<u8> {
     serde_json::to_vec(&kept).unwrap_or_default()
 }
 
+/// How long an advertised route lives that the kernel did not make itself and so does not renew: a router that is still
+/// there has said so again by then (RFC 4861 6.2.1: it must within 1800 s).
+const ADVERTISED_SECS: u32 = 1800;
+
 /// A route as the kernel is to have it out of the device `index`.
 pub fn to_route(route: &plan::Route, index: u32) -> rtnl::Route {
     let kept = serde_json::from_slice::<rtnl::Route>(&route.carried);
@@ -113,6 +145,7 @@ pub fn to_route(route: &plan::Route, index: u32) -> rtnl::Route {
         prefsrc: route.prefsrc,
         tos: route.tos,
         flags: route.flags,
+        expires: route.is_transient().then_some(ADVERTISED_SECS).filter(|_| route.is_ipv6()),
         ..kept
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ovsdp_proto::IfName;
 
-use super::{clients, convert, machine, paths, resolver};
+use super::{clients, convert, ipv6, machine, paths, resolver};
 use crate::dp::{self, Dp, VportKind};
 use crate::error::{Error, Kind};
 use crate::model;
@@ -46,13 +46,15 @@ pub fn observe(rtnl: &mut Rtnl, dp: Option<&mut Dp>, memory: Memory) -> Result<O
         resolver: plan::Resolver { content, ours_to_write },
         dhcp_clients: clients::find(&candidates).into_iter().map(client_of).collect(),
         memory,
+        ipv6: ipv6::observe(&links),
         machine: machine::id(),
     })
 }
 
 const fn vport_of(vport: &dp::Vport) -> plan::Vport {
     let kind = if matches!(vport.kind, VportKind::Internal) { model::Kind::Internal } else { model::Kind::System };
-    plan::Vport { port_no: vport.number, kind }
+    let tunnel = !matches!(vport.kind, VportKind::Internal | VportKind::Netdev);
+    plan::Vport { port_no: vport.number, kind, tunnel }
 }
 
 fn client_of(client: clients::Client) -> plan::DhcpClient {

@@ -67,6 +67,11 @@ impl Run {
         self.dir.join("journal.json")
     }
 
+    /// What bonds and LACP last were.
+    pub fn bonds(&self) -> PathBuf {
+        self.dir.join("bonds.json")
+    }
+
     /// The MAC tables as they last were.
     pub fn fdb(&self) -> PathBuf {
         self.dir.join("fdb.json")

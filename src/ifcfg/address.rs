@@ -36,12 +36,16 @@ enum Proto {
     Fixed,
 }
 
-/// Reads how `device` is to be addressed.
-pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>) -> Ask {
+/// Reads how `device` is to be addressed. `ipv6`: it has IPv6 addresses in any case.
+pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>, ipv6: bool) -> Ask {
+    if let Some(Role::Tunnel(..) | Role::Patch(..)) = role {
+        return Ask::None;
+    }
     let ovs = proto(reader, "OVSBOOTPROTO");
     let boot = proto(reader, "BOOTPROTO");
     let first_address = ["IPADDR", "IPADDR0", "IPADDR1"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var);
-    if let Some(Role::Port(_)) = role {
+    if role.is_some_and(Role::is_uplink) {
+        let first_address = first_address.or_else(|| reader.text("IPV6ADDR").map(|(_, var)| var));
         return on_port(reader, boot, first_address);
     }
     let (at, asked) = match (ovs, boot) {
@@ -58,7 +62,7 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<
         }
         (Some((Proto::Dhcp, at)), Some((Proto::Dhcp, _))) => (at, None),
         (_, Some((Proto::Dhcp, at))) => (at, Some(at)),
-        _ => return fixed(reader, first_address, device),
+        _ => return fixed(reader, first_address, device, ipv6),
     };
     if let (Some(var), Some(Role::Bridge)) = (asked, role) {
         let message = "`BOOTPROTO=dhcp` on a bridge is taken as `OVSBOOTPROTO=dhcp`: the lease is asked for once the ports are attached";
@@ -141,26 +145,43 @@ fn leased(reader: &mut Reader<'_>, at: &Var, device: Option<IfName>) -> Ask {
     }
     let default_route = may_have_default(reader, device);
     let peer_dns = !peer_dns_unwanted(reader);
-    let lease = Dhcp { default_route, peer_dns, dns: name_servers(reader), ..Dhcp::default() };
+    let metric = metric(reader);
+    if let Some((_, var)) = reader.text("SRCADDR") {
+        let message = "`SRCADDR` cannot be had beside DHCP: the lease decides which address there is";
+        reader.error(Code::Unsupported, var, message, "remove it; the kernel prefers the lease's address anyway");
+    }
+    let lease = Dhcp { default_route, metric, peer_dns, dns: name_servers(reader), ..Dhcp::default() };
     Ask::Dhcp { through, at: reader.span(at), lease }
 }
 
-fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>) -> Ask {
+fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>, ipv6: bool) -> Ask {
     if let Some((_, var)) = reader.text("OVSDHCPINTERFACES") {
         reader.warning(Code::DhcpInterfaces, var, "`OVSDHCPINTERFACES` has no effect without DHCP", "add `OVSBOOTPROTO=dhcp`, or remove it");
     }
     let addresses = addresses(reader);
     if first.is_none() {
-        for key in ["GATEWAY", "PREFIX", "NETMASK", "DNS1"] {
+        // A resolver can be asked over IPv6 alone.
+        let others = if ipv6 { None } else { Some("DNS1") };
+        for key in ["GATEWAY", "PREFIX", "NETMASK", "METRIC", "SRCADDR"].into_iter().chain(others) {
             if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
                 reader.warning(Code::NoEffect, var, format!("`{key}` has no effect without an address"), "add `IPADDR=`, or remove it");
             }
         }
-        return Ask::None;
+        let dns = if ipv6 { name_servers(reader) } else { Vec::new() };
+        return if dns.is_empty() { Ask::None } else { Ask::Static(Static { dns, ..Static::default() }) };
     }
-    let gateway = gateway(reader, addresses.first(), device);
+    let gateway = gateway(reader, &addresses, device);
+    let (metric, source) = (metric(reader), source(reader, &addresses));
+    if gateway.is_none() {
+        for key in ["METRIC", "SRCADDR"] {
+            if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
+                let message = format!("`{key}` has no effect: there is no default route here that it could belong to");
+                reader.warning(Code::NoEffect, var, message, "add `GATEWAY=`, or remove it");
+            }
+        }
+    }
     let dns = name_servers(reader);
-    Ask::Static(Static { addresses: addresses.into_iter().map(IpNet::V4).collect(), gateway, dns })
+    Ask::Static(Static { addresses: addresses.into_iter().map(IpNet::V4).collect(), gateway, metric, source, dns })
 }
 
 /// The largest number that stands behind `key` in a variable's name.
@@ -261,7 +282,10 @@ fn prefix(reader: &mut Reader<'_>, address: Ipv4Addr, at: &Var, suffix: &str) ->
     Some(class)
 }
 
-fn gateway(reader: &mut Reader<'_>, first: Option<&Ipv4Net>, device: Option<IfName>) -> Option<Ipv4Addr> {
+/// The default route's next hop. Network-scripts want it in the network of the first address; here it may be in that of any,
+/// and one outside them all is reached over the link where it can be nowhere else: beside a lone host address (/32), or when
+/// it is link-local itself.
+fn gateway(reader: &mut Reader<'_>, addresses: &[Ipv4Net], device: Option<IfName>) -> Option<Ipv4Addr> {
     let (text, var) = reader.text("GATEWAY")?;
     let own = &*var.file == reader.file;
     let Ok(gateway) = text.parse::<Ipv4Addr>() else {
@@ -271,25 +295,61 @@ fn gateway(reader: &mut Reader<'_>, first: Option<&Ipv4Net>, device: Option<IfNa
     if !may_have_default(reader, device) {
         return None;
     }
-    let net = first?;
-    if !net.contains(&gateway) || gateway == net.addr() {
-        // The network file's gateway is the host's, and belongs to whichever interface has its network.
-        if own {
-            let message = if gateway == net.addr() {
-                format!("`{gateway}` is this interface's own address, so there is no default route")
-            } else {
-                format!("`{gateway}` is not in {}, so there is no default route", net.trunc())
-            };
-            reader.warning(
-                Code::GatewayOffSubnet,
-                var,
-                message,
-                "write a gateway of the interface's network, or remove it; network-scripts drop it silently",
-            );
-        }
+    let first = addresses.first()?;
+    let is_self = addresses.iter().any(|net| net.addr() == gateway);
+    if first.contains(&gateway) && !is_self {
+        return Some(gateway);
+    }
+    // The network file's gateway is the host's, and belongs to whichever interface has its network.
+    if !own {
         return None;
     }
+    let help = "write a gateway of the interface's network, or remove it; network-scripts drop it silently";
+    if is_self {
+        let message = format!("`{gateway}` is this interface's own address, so there is no default route");
+        reader.warning(Code::GatewayOffSubnet, var, message, help);
+        return None;
+    }
+    let within = addresses.iter().find(|net| net.contains(&gateway));
+    let on_link = gateway.is_link_local() || first.prefix_len() == 32;
+    let usable = !(gateway.is_unspecified() || gateway.is_multicast() || gateway.is_broadcast() || gateway.is_loopback());
+    let message = match within {
+        Some(net) => format!("`{gateway}` is in {}, not in the first address's network; it is used all the same", net.trunc()),
+        None if on_link && usable => format!("`{gateway}` is not in {}: it gets a route of its own over the link", first.trunc()),
+        None => {
+            let message = format!("`{gateway}` is not in {}, so there is no default route", first.trunc());
+            reader.warning(Code::GatewayOffSubnet, var, message, help);
+            return None;
+        }
+    };
+    reader.warning(Code::GatewayOffSubnet, var, message, "nothing, if it is meant so; network-scripts would make no default route");
     Some(gateway)
+}
+
+/// `METRIC`: of several default routes the lowest wins.
+fn metric(reader: &mut Reader<'_>) -> Option<u32> {
+    let (text, var) = reader.text("METRIC")?;
+    let number = text.parse::<u32>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+    if number.is_none() {
+        let message = format!("`{}` is no metric: a number from 0 to {}", shown(text.as_bytes()), u32::MAX);
+        reader.error(Code::BadValue, var, message, "write a number such as `METRIC=100`");
+    }
+    number.filter(|number| *number > 0)
+}
+
+/// `SRCADDR`: which of the interface's addresses the default route prefers. The kernel refuses one the host has not got.
+fn source(reader: &mut Reader<'_>, addresses: &[Ipv4Net]) -> Option<Ipv4Addr> {
+    let (text, var) = reader.text("SRCADDR")?;
+    let Ok(source) = text.parse::<Ipv4Addr>() else {
+        reader.error(Code::BadValue, var, format!("`{}` is no IPv4 address", shown(text.as_bytes())), "write one of the file's own addresses");
+        return None;
+    };
+    if !addresses.iter().any(|net| net.addr() == source) {
+        let message = format!("`{source}` is no address of this file, so no route can prefer it");
+        reader.error(Code::BadValue, var, message, "write one of the file's own addresses, or add it as `IPADDR1=`");
+        return None;
+    }
+    Some(source)
 }
 
 /// Whether a default route may go through `device`: not with `DEFROUTE=no`, nor when `GATEWAYDEV` names another one.

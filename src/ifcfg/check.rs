@@ -30,9 +30,8 @@ impl Check {
         let Understood { list, others, mut diagnostics, .. } = self.0;
         let devices = around.map_or(&[][..], |around| &around.devices);
         lint::folder(&list, &others, devices, sources, &mut diagnostics);
-        match around {
-            Some(around) => surroundings::compare(&list, around, sources, &mut diagnostics),
-            None => surroundings::hardware_unchecked(&list, &mut diagnostics),
+        if let Some(around) = around {
+            surroundings::compare(&list, around, sources, &mut diagnostics);
         }
         arrange(&mut diagnostics, sources);
         diagnostics

@@ -62,6 +62,12 @@ codes! {
     EmptyBridge = "L17",
     /// Two network devices in one bridge: a loop when they lead to the same network.
     Loop = "L18",
+    /// A bond of fewer than two devices, or of one that is something else too.
+    Bond = "L19",
+    /// A patch port whose other end does not point back.
+    Patch = "L20",
+    /// A tunnel without its other end, or with an address.
+    Tunnel = "L21",
     /// Kernel VLAN keys on an Open vSwitch interface.
     KernelVlan = "L22",
     /// HWADDR where it cannot mean anything, or is not checked.
@@ -94,7 +100,7 @@ codes! {
     Unsupported = "L40",
     /// A key that has no effect here.
     NoEffect = "L41",
-    /// An interface type that is unknown or not built yet.
+    /// An interface type that is unknown.
     BadType = "L42",
     /// Two files for one device.
     DeviceTwice = "L43",

@@ -11,10 +11,10 @@ use super::address::Ask;
 use super::code::Code;
 use super::diag::Diagnostic;
 use super::file::Sources;
-use super::settings::{Named, Role, Settings};
+use super::settings::{Named, Placed, Role, Settings};
 use super::span::Span;
-use super::suggest;
-use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port};
+use super::{bond, fake, joined, suggest};
+use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port, Vlans};
 
 /// A file that is not read as settings, as far as it tells who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,17 @@ pub(super) struct Other {
     pub(super) device_span: Span,
     /// Open vSwitch's, with errors; else somebody else's.
     pub(super) broken: bool,
+    /// What it says of the device's MTU.
+    pub(super) mtu: Option<Placed<u32>>,
+    /// The line that gives the device an address.
+    pub(super) address: Option<Span>,
+}
+
+impl Other {
+    /// Whether it is the file of `device` and could not be read.
+    fn is_broken(&self, device: &str) -> bool {
+        self.broken && (self.device.as_deref() == Some(device) || self.file.strip_prefix("ifcfg-") == Some(device))
+    }
 }
 
 /// Makes the intent of `list`, and reports into `found` what does not fit. The intent counts only when no error stands.
@@ -35,26 +46,34 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
     let mut intent = Intent::default();
     for settings in unique.iter().filter(|settings| settings.role == Role::Bridge) {
         let local = interface(settings, Kind::Internal);
-        intent.bridges.insert(settings.device.name, Bridge { onboot: settings.onboot, local, ..Bridge::new(settings.device.name) });
+        intent.bridges.insert(
+            settings.device.name,
+            Bridge {
+                onboot: settings.onboot,
+                local,
+                rules: settings.extra.rules.clone(),
+                local_rules: settings.extra.port.rules.clone(),
+                external_ids: settings.extra.external_ids.clone(),
+                records: settings.extra.records.clone(),
+                ..Bridge::new(settings.device.name)
+            },
+        );
     }
     let mut members: Vec<&Settings> = Vec::new();
     for settings in &unique {
-        let (bridge, kind) = match &settings.role {
-            Role::Bridge => continue,
-            Role::Port(bridge) => (bridge, Kind::System),
-            Role::Internal(bridge) => (bridge, Kind::Internal),
-        };
-        match intent.bridges.get_mut(&bridge.name) {
+        let Some(named) = settings.role.bridge() else { continue };
+        let (bridge, vlan) = fake::resolve(&unique, named.name);
+        match intent.bridges.get_mut(&bridge) {
             Some(target) => {
-                let port = Port { onboot: settings.onboot, ..Port::new(interface(settings, kind)) };
-                target.ports.insert(settings.device.name, port);
+                target.ports.insert(settings.device.name, port(settings, others, vlan));
+                target.records.extend(settings.extra.records.iter().cloned());
                 members.push(settings);
             }
-            None => folder.no_such_bridge(settings, bridge, &unique),
+            None => folder.no_such_bridge(settings, named, &unique),
         }
     }
     for settings in unique.iter().filter(|settings| settings.role == Role::Bridge).chain(&members) {
-        folder.lease(settings, &mut intent);
+        folder.lease(settings, &unique, &mut intent);
     }
     for settings in &unique {
         if settings.role == Role::Bridge && intent.bridges.get(&settings.device.name).is_some_and(|bridge| bridge.ports.is_empty()) {
@@ -62,10 +81,43 @@ pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, foun
         }
     }
     for settings in members {
-        folder.address_on_port(settings, &intent);
+        folder.address_on_port(settings, &unique, &intent);
     }
     folder.routes_and_addresses(&unique);
+    bond::of_two(&unique, folder.found);
+    joined::patches(&unique, |device| others.iter().any(|other| other.is_broken(device)), folder.found);
+    joined::tunnels(&unique, folder.found);
     intent
+}
+
+/// The port a file describes. `vlan`: that of the fake bridge it is in, which a tag of its own takes it out of.
+fn port(settings: &Settings, others: &[Other], vlan: Option<Vlans>) -> Port {
+    let asked = &settings.extra.port;
+    let kind = match &settings.role {
+        Role::Bridge | Role::Internal(_) | Role::Fake(..) => Kind::Internal,
+        Role::Port(_) | Role::Bond(..) => Kind::System,
+        Role::Tunnel(_, tunnel) => Kind::Tunnel(*tunnel),
+        Role::Patch(_, peer) => Kind::Patch { peer: peer.name },
+    };
+    let own = if let Role::Fake(_, vlan) = settings.role { Some(Vlans::Access { vlan }) } else { vlan };
+    let mut rules = asked.rules.clone();
+    if let Some(vlans) = own.filter(|_| rules.vlans == Vlans::default()) {
+        rules.vlans = vlans;
+    }
+    let (interfaces, bond) = match &settings.role {
+        Role::Bond(_, members) => (bond::interfaces(settings, members, others), asked.bond.clone()),
+        _ => (vec![interface(settings, kind)], None),
+    };
+    Port {
+        onboot: settings.onboot,
+        interfaces,
+        rules,
+        bond,
+        lacp: asked.lacp,
+        fake_bridge: matches!(settings.role, Role::Fake(..)),
+        external_ids: asked.external_ids.clone(),
+        by_command: false,
+    }
 }
 
 fn interface(settings: &Settings, kind: Kind) -> Interface {
@@ -75,7 +127,16 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
         Ask::Dhcp { lease, .. } => Addressing::Dhcp(lease.clone()),
         Ask::None | Ask::OnPort { .. } => Addressing::None,
     };
-    Interface { mac: settings.mac, mtu: settings.mtu.map(|mtu| mtu.value), addressing, ..Interface::new(settings.device.name, kind) }
+    let asked = settings.extra.interface().cloned().unwrap_or_else(|| Interface::new(settings.device.name, kind));
+    let plain = Interface { external_ids: asked.external_ids, lacp: asked.lacp, ..Interface::new(settings.device.name, kind) };
+    if !kind.has_device() {
+        return plain;
+    }
+    let (ipv6, arp) = (settings.ipv6.clone(), settings.arp.clone());
+    // What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts before the device's own address.
+    let mac = asked.mac.or(settings.mac);
+    let mtu = asked.mtu.or(settings.mtu.map(|mtu| mtu.value));
+    Interface { mac, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, ..plain }
 }
 
 struct Folder<'a> {
@@ -99,10 +160,10 @@ impl<'a> Folder<'a> {
             let message = match (&before.role, &settings.role) {
                 (Role::Bridge, Role::Bridge) => format!("two files describe the bridge `{device}`"),
                 (Role::Bridge, _) | (_, Role::Bridge) => format!("`{device}` is a bridge in one file and a port in another"),
-                (Role::Port(a) | Role::Internal(a), Role::Port(b) | Role::Internal(b)) if a.name != b.name => {
-                    format!("`{device}` is put into two bridges, `{}` and `{}`", a.name, b.name)
-                }
-                _ => format!("two files describe the port `{device}`"),
+                (before, after) => match (before.bridge(), after.bridge()) {
+                    (Some(a), Some(b)) if a.name != b.name => format!("`{device}` is put into two bridges, `{}` and `{}`", a.name, b.name),
+                    _ => format!("two files describe the port `{device}`"),
+                },
             };
             let diagnostic = Diagnostic::error(Code::DeviceTwice, &settings.file, message).at(settings.device.span);
             let diagnostic = diagnostic.help("keep one of the files; a copy kept aside may end in `.bak`");
@@ -145,7 +206,7 @@ impl<'a> Folder<'a> {
     }
 
     fn is_broken(&self, device: &str) -> bool {
-        self.others.iter().any(|other| other.broken && (other.device.as_deref() == Some(device) || other.file.strip_prefix("ifcfg-") == Some(device)))
+        self.others.iter().any(|other| other.is_broken(device))
     }
 
     fn no_such_bridge(&mut self, settings: &Settings, bridge: &Named, unique: &[&Settings]) {
@@ -173,12 +234,9 @@ impl<'a> Folder<'a> {
     }
 
     /// What a lease goes through, now that the bridge's ports are known.
-    fn lease(&mut self, settings: &Settings, intent: &mut Intent) {
+    fn lease(&mut self, settings: &Settings, unique: &[&Settings], intent: &mut Intent) {
         let Ask::Dhcp { through, at, lease } = &settings.ask else { return };
-        let bridge_name = match &settings.role {
-            Role::Bridge => settings.device.name,
-            Role::Port(bridge) | Role::Internal(bridge) => bridge.name,
-        };
+        let bridge_name = settings.role.bridge().map_or(settings.device.name, |bridge| fake::resolve(unique, bridge.name).0);
         let Some(bridge) = intent.bridges.get_mut(&bridge_name) else { return };
         let mut names: Vec<IfName> = Vec::new();
         for named in through {
@@ -222,10 +280,12 @@ impl<'a> Folder<'a> {
     }
 
     /// An address on a port: without effect where the bridge has one, and an error where the host would lose its last.
-    fn address_on_port(&mut self, settings: &Settings, intent: &Intent) {
-        let (Ask::OnPort { at }, Role::Port(bridge)) = (&settings.ask, &settings.role) else { return };
-        let Some(target) = intent.bridges.get(&bridge.name) else { return };
-        let addressed = target.interfaces().any(|interface| interface.addressing != Addressing::None);
+    fn address_on_port(&mut self, settings: &Settings, unique: &[&Settings], intent: &Intent) {
+        let (Role::Port(bridge) | Role::Bond(bridge, _)) = &settings.role else { return };
+        let Some(target) = intent.bridges.get(&fake::resolve(unique, bridge.name).0) else { return };
+        let addressed = target.interfaces().any(Interface::is_addressed);
+        bond::address_on_member(settings, self.others, addressed, self.found);
+        let Ask::OnPort { at } = &settings.ask else { return };
         let device = settings.device.name;
         let found = if addressed {
             Diagnostic::warning(Code::AddressOnPort, &settings.file, format!("`{device}` is a port and carries no address: this line has no effect"))
@@ -240,24 +300,29 @@ impl<'a> Folder<'a> {
     }
 
     fn routes_and_addresses(&mut self, unique: &[&Settings]) {
-        let mut default: Option<&Settings> = None;
+        // Those of one family and metric compete.
+        let mut defaults: BTreeMap<(bool, Option<u32>), &Settings> = BTreeMap::new();
         let mut addresses = BTreeMap::new();
         for settings in unique {
-            let Ask::Static(fixed) = &settings.ask else { continue };
-            for net in &fixed.addresses {
-                if let Some(first) = addresses.insert(net.addr(), *settings) {
-                    let message = format!("`{}` has the address {} as well", first.device.name, net.addr());
+            let fixed = if let Ask::Static(fixed) = &settings.ask { Some(fixed) } else { None };
+            let v4 = fixed.into_iter().flat_map(|fixed| &fixed.addresses).map(ipnet::IpNet::addr);
+            for address in v4.chain(settings.ipv6.addresses.iter().map(|net| net.addr().into())) {
+                if let Some(first) = addresses.insert(address, *settings) {
+                    let message = format!("`{}` has the address {address} as well", first.device.name);
                     let found = Diagnostic::warning(Code::AddressTwice, &settings.file, message).at(settings.device.span);
                     self.found.push(found.help("give each interface an address of its own").related(&first.file, first.device.span, "here too"));
                 }
             }
-            if fixed.gateway.is_some() {
-                if let Some(first) = default {
-                    let message = format!("`{}` has a default route as well; one of them wins by chance", first.device.name);
+            let v4 = fixed.filter(|fixed| fixed.gateway.is_some());
+            let v4 = v4.map(|fixed| ((false, fixed.metric), "write `DEFROUTE=no` into one of the files, or a `METRIC=` of its own into each"));
+            let v6 = settings.ipv6.gateway.map(|_| ((true, None), "remove `IPV6_DEFAULTGW` from one of the files"));
+            for (kind, help) in v4.into_iter().chain(v6) {
+                if let Some(first) = defaults.get(&kind) {
+                    let message = format!("`{}` has a default route of the same metric; one of them wins by chance", first.device.name);
                     let found = Diagnostic::warning(Code::TwoDefaultRoutes, &settings.file, message).at(settings.device.span);
-                    self.found.push(found.help("write `DEFROUTE=no` into one of the files").related(&first.file, first.device.span, "the other one"));
+                    self.found.push(found.help(help).related(&first.file, first.device.span, "the other one"));
                 }
-                default = default.or(Some(settings));
+                defaults.entry(kind).or_insert(settings);
             }
         }
     }

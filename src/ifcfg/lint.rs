@@ -27,7 +27,7 @@ const GUESTS: [&str; 6] = ["dummy", "macvtap", "tap", "veth", "vif", "vnet"];
 fn uplinks(list: &[Settings]) -> BTreeMap<IfName, Vec<&Settings>> {
     let mut bridges: BTreeMap<IfName, Vec<&Settings>> = BTreeMap::new();
     for settings in list {
-        let Role::Port(bridge) = &settings.role else { continue };
+        let (Role::Port(bridge) | Role::Bond(bridge, _)) = &settings.role else { continue };
         let ports = bridges.entry(bridge.name).or_default();
         let guests = GUESTS.iter().any(|prefix| settings.device.name.starts_with(prefix));
         if !guests && !ports.iter().any(|port| port.device.name == settings.device.name) {
@@ -59,8 +59,8 @@ fn mtu(list: &[Settings], devices: &[Device], found: &mut Vec<Diagnostic>) {
     for settings in list {
         let bridge = match &settings.role {
             Role::Bridge => settings.device.name,
-            Role::Internal(bridge) => bridge.name,
-            Role::Port(_) => continue,
+            Role::Internal(bridge) | Role::Fake(bridge, _) => bridge.name,
+            Role::Port(_) | Role::Tunnel(..) | Role::Patch(..) | Role::Bond(..) => continue,
         };
         let Some(Placed { value: mtu, span }) = settings.mtu else { continue };
         for port in list.iter().filter(|port| matches!(&port.role, Role::Port(of) if of.name == bridge)) {

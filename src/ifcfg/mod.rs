@@ -2,21 +2,27 @@
 //! for everything that is wrong.
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
-//! assignment), `assign` evaluates, `keys`, `settings` and `address` give it types, `folder` puts the files together, `diag` says what was found. `check` adds
+//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `arp`, `ipv6`, `tunnel` and `extra` give it types, `folder` puts the files together, `diag` says what was found. `check` adds
 //! what only a linter says (`lint`, `surroundings`) and `explain` what each code means. Files are evaluated, never executed: no process is started
-//! and, past `dir`, nothing is read. Depends on `model` alone.
+//! and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of `OVS_EXTRA`.
 
 mod address;
 mod ansi;
+mod arp;
 mod assign;
+mod bond;
 mod check;
 mod code;
 mod diag;
 mod dir;
 mod explain;
+mod extra;
+mod fake;
 mod file;
 mod folder;
 mod host;
+mod ipv6;
+mod joined;
 mod keys;
 mod lex;
 mod lint;
@@ -27,6 +33,7 @@ mod settings;
 mod span;
 mod suggest;
 mod surroundings;
+mod tunnel;
 mod value;
 mod word;
 
@@ -136,8 +143,7 @@ struct Understood {
 /// An error in a file of Open vSwitch's, or in the network file, leaves no intent at all: half a folder is not acted on. An
 /// error in another interface's file is a warning, and the file is passed over.
 pub fn intent(sources: &Sources, host: &Host) -> Outcome {
-    let Understood { list, entries, intent, mut diagnostics, .. } = understand(sources, host);
-    surroundings::hardware_unchecked(&list, &mut diagnostics);
+    let Understood { entries, intent, mut diagnostics, .. } = understand(sources, host);
     arrange(&mut diagnostics, sources);
     let mut outcome = Outcome { intent: None, diagnostics, names: Names(entries) };
     if !outcome.has_errors() {
@@ -173,7 +179,7 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
             let state = settings.as_ref().filter(|_| !refused).map_or(State::Broken, |settings| State::Ours(settings.device.name));
             match settings {
                 Some(settings) => list.push(settings),
-                None => others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: true }),
+                None => others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: true, mtu: None, address: None }),
             }
             state
         } else {
@@ -186,7 +192,8 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
                 let found = Diagnostic::warning(Code::NoEffect, name, "`OVS_BRIDGE` has no effect in a file that is not Open vSwitch's");
                 diagnostics.push(found.at(var.name_span).help("add `DEVICETYPE=ovs` and `TYPE=OVSPort`, or remove it"));
             }
-            others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false });
+            let (mtu, address) = settings::of_a_plain_device(name, &evaluated.vars);
+            others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false, mtu, address });
             State::Foreign
         };
         let device = match state {

@@ -73,6 +73,11 @@ impl Names {
         }
     }
 
+    /// The file of Open vSwitch's that describes `device`.
+    pub fn file_of(&self, device: &str) -> Option<&str> {
+        self.0.iter().find(|entry| matches!(entry.state, State::Ours(name) if *name == *device)).map(|entry| &*entry.file)
+    }
+
     /// Every device of the intent's, and every file's suffix, by file.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter(|entry| entry.state != State::Foreign).flat_map(|entry| entry.device.as_deref().or(entry.file.strip_prefix("ifcfg-")))

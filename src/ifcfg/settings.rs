@@ -10,7 +10,8 @@ use super::code::Code;
 use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
-use super::suggest;
+use super::{arp, bond, extra, fake, ipv6, suggest, tunnel};
+use crate::model::{Arp, Ipv6, Tunnel, Vid};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,34 @@ pub(super) enum Role {
     Port(Named),
     /// `TYPE=OVSIntPort`, in the bridge named.
     Internal(Named),
+    /// `TYPE=OVSTunnel`, in the bridge named.
+    Tunnel(Named, Tunnel),
+    /// `TYPE=OVSPatchPort`, in the bridge named, and its peer.
+    Patch(Named, Named),
+    /// `TYPE=OVSBond`, in the bridge named, and its members: two or more.
+    Bond(Named, Vec<Named>),
+    /// `TYPE=OVSBridge` that is a VLAN of the bridge named.
+    Fake(Named, Vid),
+}
+
+impl Role {
+    /// The bridge a port is in; `None` for a bridge.
+    pub(super) const fn bridge(&self) -> Option<&Named> {
+        match self {
+            Self::Bridge => None,
+            Self::Port(bridge)
+            | Self::Internal(bridge)
+            | Self::Tunnel(bridge, _)
+            | Self::Patch(bridge, _)
+            | Self::Bond(bridge, _)
+            | Self::Fake(bridge, _) => Some(bridge),
+        }
+    }
+
+    /// Whether it is for other devices to carry its packets, and addresses on it have no effect.
+    pub(super) const fn is_uplink(&self) -> bool {
+        matches!(self, Self::Port(_) | Self::Bond(..))
+    }
 }
 
 /// What one file asks for.
@@ -49,12 +78,13 @@ pub(super) struct Settings {
     /// The address a port's device is to be known by (`HWADDR`).
     pub(super) hwaddr: Option<Placed<Mac>>,
     pub(super) ask: Ask,
+    pub(super) ipv6: Ipv6,
+    pub(super) arp: Arp,
+    pub(super) extra: extra::Extra,
 }
 
 /// The types this version builds.
-const BUILT: [&str; 3] = ["OVSBridge", "OVSPort", "OVSIntPort"];
-/// The types a later version builds.
-const LATER: [&str; 3] = ["OVSBond", "OVSTunnel", "OVSPatchPort"];
+const BUILT: [&str; 6] = ["OVSBridge", "OVSPort", "OVSIntPort", "OVSBond", "OVSTunnel", "OVSPatchPort"];
 /// The types only Open vSwitch's userspace datapath can carry.
 const USERSPACE: [&str; 5] = ["OVSUserBridge", "OVSDPDKPort", "OVSDPDKVhostUserPort", "OVSDPDKRPort", "OVSDPDKBond"];
 
@@ -65,8 +95,7 @@ pub(super) fn is_ours(vars: &Vars) -> bool {
     let lower = kind.to_ascii_lowercase();
     let device = text("DEVICETYPE").trim().to_ascii_lowercase();
     lower.trim().starts_with("ovs")
-        || (kind.len() >= 5
-            && BUILT.iter().chain(&LATER).any(|known| suggest::distance(lower.as_bytes(), known.to_ascii_lowercase().as_bytes()) <= 1))
+        || (kind.len() >= 5 && BUILT.iter().any(|known| suggest::distance(lower.as_bytes(), known.to_ascii_lowercase().as_bytes()) <= 1))
         || device.starts_with("ovs")
         || (device.len() == 3 && suggest::distance(device.as_bytes(), b"ovs") <= 1)
 }
@@ -159,19 +188,34 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
     let hwaddr = role.as_ref().and_then(|role| hardware(&mut reader, role));
     if let Some(role) = &role {
         link_status(&mut reader);
+        of_other_types(&mut reader, role);
         if let Some(device) = &device
-            && let Role::Port(bridge) | Role::Internal(bridge) = role
+            && let Some(bridge) = role.bridge()
             && bridge.name == device.name
         {
             let found = Diagnostic::error(Code::NoSuchBridge, file, format!("`{}` cannot be in itself", device.name));
             reader.sink.push(found.at(bridge.span).help("`OVS_BRIDGE=` names the bridge, `DEVICE=` the port"));
         }
     }
-    let ask = address::read(&mut reader, role.as_ref(), device.as_ref().map(|device| device.name));
+    let name = device.as_ref().map(|device| device.name);
+    let ipv6 = ipv6::read(&mut reader, role.as_ref(), name, mtu);
+    let arp = arp::read(&mut reader, role.as_ref());
+    let extra = extra::read(&mut reader, role.as_ref(), name);
+    let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty());
     if reader.sink.has_errors() {
         return None;
     }
-    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask })
+    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask, ipv6, arp, extra: extra? })
+}
+
+/// What a file that is not Open vSwitch's says of its device's MTU, and the line that gives it an address.
+pub(super) fn of_a_plain_device(file: &str, vars: &Vars) -> (Option<Placed<u32>>, Option<Span>) {
+    let mut unheard = Sink::default();
+    let mut reader = Reader { file, vars, sink: &mut unheard };
+    let lease = reader.text("BOOTPROTO").filter(|(text, _)| text.eq_ignore_ascii_case("dhcp")).map(|(_, var)| var);
+    let fixed = ["IPADDR", "IPADDR0", "IPADDR1", "IPV6ADDR"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var);
+    let address = lease.or(fixed).map(|var| reader.span(var));
+    (mtu(&mut reader), address)
 }
 
 fn role(reader: &mut Reader<'_>) -> Option<Role> {
@@ -192,10 +236,10 @@ fn role(reader: &mut Reader<'_>) -> Option<Role> {
     let text = var.value.text().unwrap_or("?");
     match text {
         "OVSBridge" => {
-            fake_bridge(reader);
-            return Some(Role::Bridge);
+            kernel_datapath(reader);
+            return fake::read(reader).ok().map(|fake| fake.unwrap_or(Role::Bridge));
         }
-        "OVSPort" | "OVSIntPort" => {
+        "OVSPort" | "OVSIntPort" | "OVSTunnel" | "OVSPatchPort" | "OVSBond" => {
             let Some((bridge, at)) = reader.text("OVS_BRIDGE") else {
                 let found = Diagnostic::error(Code::MissingKey, reader.file, format!("`TYPE={text}` without `OVS_BRIDGE`"));
                 reader.sink.push(found.at(reader.span(var)).help("add `OVS_BRIDGE=` and the bridge's name"));
@@ -206,43 +250,50 @@ fn role(reader: &mut Reader<'_>) -> Option<Role> {
                 return None;
             }
             let bridge = reader.device("OVS_BRIDGE", bridge, at)?;
-            return Some(if text == "OVSPort" { Role::Port(bridge) } else { Role::Internal(bridge) });
+            return match text {
+                "OVSPort" => Some(Role::Port(bridge)),
+                "OVSIntPort" => Some(Role::Internal(bridge)),
+                "OVSBond" => {
+                    bond::of_no_device(reader);
+                    bond::members(reader).map(|members| Role::Bond(bridge, members))
+                }
+                "OVSTunnel" => tunnel::tunnel(reader).map(|tunnel| Role::Tunnel(bridge, tunnel)),
+                _ => tunnel::peer(reader).map(|peer| Role::Patch(bridge, peer)),
+            };
         }
         _ => {}
     }
     let shown = shown(text.as_bytes());
-    if LATER.contains(&text) {
-        let message = format!("`TYPE={text}` is not built yet");
-        reader.error(
-            Code::BadType,
-            var,
-            message,
-            "this version builds OVSBridge, OVSPort and OVSIntPort; move the file out of the folder to go on without it",
-        );
-    } else if USERSPACE.contains(&text) || text.starts_with("OVSDPDK") {
+    if USERSPACE.contains(&text) || text.starts_with("OVSDPDK") {
         let message = format!("`TYPE={shown}` needs Open vSwitch's userspace datapath; ovsdp switches in the kernel");
         reader.error(Code::Userspace, var, message, "use `OVSBridge` and `OVSPort` with a device the kernel drives, or leave it to Open vSwitch");
     } else {
-        let near = suggest::nearest(text, BUILT.into_iter().chain(LATER).chain(USERSPACE));
+        let near = suggest::nearest(text, BUILT.into_iter().chain(USERSPACE));
         let help = near.map_or_else(|| "write `OVSBridge`, `OVSPort` or `OVSIntPort`".to_owned(), |near| format!("did you mean `{near}`?"));
         reader.error(Code::BadType, var, format!("`{shown}` is no interface type of Open vSwitch's"), help);
     }
     None
 }
 
-/// `OVS_OPTIONS="PARENT VLAN"` on a bridge: refused by its own name, before the general refusal of the key.
-fn fake_bridge(reader: &mut Reader<'_>) {
+/// Keys that say what another type of interface is.
+fn of_other_types(reader: &mut Reader<'_>, role: &Role) {
+    for (key, own, of) in [
+        ("OVS_TUNNEL_TYPE", matches!(role, Role::Tunnel(..)), "OVSTunnel"),
+        ("OVS_TUNNEL_OPTIONS", matches!(role, Role::Tunnel(..)), "OVSTunnel"),
+        ("OVS_PATCH_PEER", matches!(role, Role::Patch(..)), "OVSPatchPort"),
+        ("BOND_IFACES", matches!(role, Role::Bond(..)), "OVSBond"),
+    ] {
+        if let Some((_, var)) = reader.text(key).filter(|_| !own) {
+            reader.warning(Code::NoEffect, var, format!("`{key}` has no effect here: it belongs to TYPE={of}"), "remove it");
+        }
+    }
+}
+
+/// `DATAPATH` other than the kernel's.
+fn kernel_datapath(reader: &mut Reader<'_>) {
     if let Some((_, var)) = reader.text("DATAPATH").filter(|(text, _)| *text != "system") {
         let message = "`DATAPATH` asks for Open vSwitch's userspace datapath; ovsdp switches in the kernel";
         reader.error(Code::Userspace, var, message, "remove it");
-    }
-    let Some((text, var)) = reader.text("OVS_OPTIONS") else { return };
-    let mut words = text.split_ascii_whitespace();
-    if let (Some(parent), Some(vlan), None) = (words.next(), words.next(), words.next())
-        && vlan.parse::<u16>().is_ok()
-    {
-        let message = format!("a fake bridge (VLAN {vlan} of `{}`) is not built yet", shown(parent.as_bytes()));
-        reader.error(Code::BadType, var, message, "move the file out of the folder to go on without it");
     }
 }
 

@@ -77,16 +77,6 @@ pub struct NamingRule {
     pub any_device: bool,
 }
 
-/// Says of each `HWADDR` that nobody compared it.
-pub(super) fn hardware_unchecked(list: &[Settings], found: &mut Vec<Diagnostic>) {
-    for settings in list {
-        if let Some(hwaddr) = settings.hwaddr {
-            let message = "`HWADDR` is not checked yet: the device is found by its name alone";
-            found.push(Diagnostic::warning(Code::Hwaddr, &settings.file, message).at(hwaddr.span).help("make sure the name is the right device's"));
-        }
-    }
-}
-
 /// Reports into `found` what of `around` contradicts the files.
 pub(super) fn compare(list: &[Settings], around: &Surroundings, sources: &Sources, found: &mut Vec<Diagnostic>) {
     for settings in list {
@@ -109,7 +99,7 @@ pub(super) fn compare(list: &[Settings], around: &Surroundings, sources: &Source
 
 /// The bridge a port is in.
 fn bridge<'a>(list: &'a [Settings], port: &Settings) -> Option<&'a Settings> {
-    let (Role::Port(name) | Role::Internal(name)) = &port.role else { return None };
+    let name = port.role.bridge()?;
     list.iter().find(|settings| settings.role == Role::Bridge && settings.device.name == name.name)
 }
 
@@ -132,10 +122,9 @@ fn hardware(settings: &Settings, devices: &[Device]) -> Option<Diagnostic> {
         Some(holder) => format!("write `DEVICE={}` and rename the file, or rename the device; `{}` has this address", holder.name, holder.name),
         None => "write the address `ip link` shows, or remove the line".to_owned(),
     };
-    let found = Diagnostic::warning(Code::Hwaddr, &settings.file, message).at(span).help(help);
     Some(match device {
-        Some(_) => found.note("ovsdp goes by the name, and would take another device than this line means; network-scripts refused it"),
-        None => found,
+        Some(_) => Diagnostic::error(Code::Hwaddr, &settings.file, message).at(span).help(help).note("`ovsdp up` refuses it, as network-scripts did"),
+        None => Diagnostic::warning(Code::Hwaddr, &settings.file, message).at(span).help(help),
     })
 }
 
@@ -173,13 +162,15 @@ fn naming(rule: &NamingRule, list: &[Settings], devices: &[Device], found: &mut 
                 let diagnostic = diagnostic.help("let both say the same address, and remove the rule if nothing else needs it");
                 found.push(diagnostic.related(&settings.file, hwaddr.span, "another address"));
             }
-            (Role::Bridge | Role::Internal(_), _) if *device == *rule.name && settings.mac != Some(mac) => {
+            (Role::Bridge | Role::Fake(..) | Role::Internal(_), _) if *device == *rule.name && settings.mac != Some(mac) => {
                 let diagnostic = warning(format!("this rule gives a network device the name `{device}`, which `{}` wants for itself", settings.file));
                 let diagnostic =
                     diagnostic.help(format!("give the device another name, or call the interface in `{}` something else", settings.file));
                 found.push(diagnostic.related(&settings.file, settings.device.span, "made under this name"));
             }
-            (Role::Bridge | Role::Internal(_), _) if rule.any_device && *device != *rule.name && shares(settings, mac, list, devices) => {
+            (Role::Bridge | Role::Fake(..) | Role::Internal(_), _)
+                if rule.any_device && *device != *rule.name && shares(settings, mac, list, devices) =>
+            {
                 let diagnostic = warning(format!("this rule catches `{device}` too, which will have the address {mac}, and calls it `{name}`"));
                 let note = format!("udev tries to rename `{device}`: that fails while the other name is taken, and succeeds when it is not");
                 let diagnostic = diagnostic.note(note);

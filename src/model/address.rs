@@ -21,6 +21,17 @@ pub enum Addressing {
     Dhcp(Dhcp),
 }
 
+impl Addressing {
+    /// Whether there will be an IPv4 address.
+    pub fn has_ipv4(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Static(fixed) => fixed.addresses.iter().any(|net| matches!(net, IpNet::V4(_))),
+            Self::Dhcp(_) => true,
+        }
+    }
+}
+
 /// Addresses the file names.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Static {
@@ -28,6 +39,12 @@ pub struct Static {
     pub addresses: Vec<IpNet>,
     /// The default route's next hop (`GATEWAY`), on this interface.
     pub gateway: Option<Ipv4Addr>,
+    /// The default route's metric (`METRIC`); `None` is the kernel's own, 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<u32>,
+    /// The source address the default route prefers (`SRCADDR`), one of [`Self::addresses`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Ipv4Addr>,
     /// The resolver's servers (`DNS1`…); empty leaves the resolver alone.
     pub dns: Vec<IpAddr>,
 }
@@ -39,6 +56,9 @@ pub struct Dhcp {
     pub through: Vec<IfName>,
     /// Whether the default route the lease brings is set (`DEFROUTE`, `GATEWAYDEV`; true unless a file says otherwise).
     pub default_route: bool,
+    /// The metric of that default route (`METRIC`); `None` is the kernel's own, 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<u32>,
     /// Whether the name servers the lease brings are asked (`PEERDNS`, true unless the file says otherwise).
     pub peer_dns: bool,
     /// The resolver's servers that come before the lease's (`DNS1`…).
@@ -48,6 +68,6 @@ pub struct Dhcp {
 impl Default for Dhcp {
     /// Takes everything the lease brings.
     fn default() -> Self {
-        Self { through: Vec::new(), default_route: true, peer_dns: true, dns: Vec::new() }
+        Self { through: Vec::new(), default_route: true, metric: None, peer_dns: true, dns: Vec::new() }
     }
 }

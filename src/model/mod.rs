@@ -4,6 +4,13 @@
 //! It must not know files, spans, the kernel or what is there already; those are `ifcfg`'s and `plan`'s.
 
 mod address;
+mod arp;
+mod bond;
+mod ipv6;
+mod record;
+mod rules;
+mod tunnel;
+mod vlan;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +18,18 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 pub use address::{Addressing, Dhcp, Static};
+pub use arp::Arp;
+pub use bond::{Bond, BondMode, Detect, Lacp, LacpMember, REBALANCE_MIN};
+pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
+pub use record::Record;
+pub use rules::{BridgeRules, PortRules, PriorityTags};
+pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
+pub use vlan::{NoVlan, ServiceTag, Vid, VlanSet, Vlans};
+
+/// Whether a part asks for nothing of its own: then it is not written down.
+fn is_default<T: Default + PartialEq>(part: &T) -> bool {
+    *part == T::default()
+}
 
 /// Everything a folder of files asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,12 +47,32 @@ pub struct Bridge {
     pub local: Interface,
     /// The other ports by name, the local one not among them.
     pub ports: BTreeMap<IfName, Port>,
+    /// How it switches.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rules: BridgeRules,
+    /// How its local port switches.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub local_rules: PortRules,
+    /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub external_ids: BTreeMap<String, String>,
+    /// What else was said of it and of its ports, to be said back; nothing here reads it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<Record>,
 }
 
 impl Bridge {
     /// A bridge with nothing but its local port, that comes up by itself.
     pub fn new(name: IfName) -> Self {
-        Self { onboot: true, local: Interface::new(name, Kind::Internal), ports: BTreeMap::new() }
+        Self {
+            onboot: true,
+            local: Interface::new(name, Kind::Internal),
+            ports: BTreeMap::new(),
+            rules: BridgeRules::default(),
+            local_rules: PortRules::default(),
+            external_ids: BTreeMap::new(),
+            records: Vec::new(),
+        }
     }
 
     /// The bridge's name, which is its local interface's too.
@@ -54,12 +93,44 @@ pub struct Port {
     pub onboot: bool,
     /// The network devices under it: one, or several when it is a bond. Never empty.
     pub interfaces: Vec<Interface>,
+    /// How it switches.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rules: PortRules,
+    /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub external_ids: BTreeMap<String, String>,
+    /// How several interfaces are one. `None` when there is one interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bond: Option<Bond>,
+    /// LACP, which a port with one interface may speak too; `None` when it is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacp: Option<Lacp>,
+    /// Whether it is a fake bridge: an internal port that is called a bridge, of a VLAN of the real one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fake_bridge: bool,
+    /// Whether a command attached it, and no file says anything of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub by_command: bool,
 }
 
 impl Port {
+    /// Whether it is more than one device, or speaks LACP.
+    pub fn is_bundle(&self) -> bool {
+        self.bond.is_some() || self.lacp.is_some() || self.interfaces.len() > 1
+    }
+
     /// A port with one interface, that is attached without being named.
     pub fn new(interface: Interface) -> Self {
-        Self { onboot: true, interfaces: vec![interface] }
+        Self {
+            onboot: true,
+            interfaces: vec![interface],
+            rules: PortRules::default(),
+            external_ids: BTreeMap::new(),
+            bond: None,
+            lacp: None,
+            fake_bridge: false,
+            by_command: false,
+        }
     }
 }
 
@@ -71,27 +142,72 @@ pub enum Kind {
     System,
     /// A device the datapath makes for the host to use.
     Internal,
+    /// No device of its own: packets wrapped and sent to another host, through a device it shares with other tunnels.
+    Tunnel(Tunnel),
+    /// No device at all: the other end of a port of another bridge, which names this one as its peer.
+    Patch {
+        /// The other bridge's port.
+        peer: IfName,
+    },
+}
+
+impl Kind {
+    /// Whether an interface of this kind is a network device of its own name.
+    pub const fn has_device(self) -> bool {
+        matches!(self, Self::System | Self::Internal)
+    }
 }
 
 /// One network device under a port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
-    /// The device's name.
+    /// The device's name; of a kind without a device, the port's.
     pub name: IfName,
     /// What kind of device it is.
     pub kind: Kind,
     /// The Ethernet address asked for (`MACADDR`); `None` leaves a system device as it is and lets a bridge take its
     /// port's.
     pub mac: Option<Mac>,
+    /// The address a system device must have for it to be the one that is meant (`HWADDR`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hwaddr: Option<Mac>,
     /// The MTU asked for in bytes (`MTU`), 68 to 65535; `None` lets it follow the ports'.
     pub mtu: Option<u32>,
     /// How it gets its addresses. [`Addressing::None`] on system interfaces: a port carries no address.
     pub addressing: Addressing,
+    /// What it is to have of IPv6. Nothing on system interfaces.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ipv6: Ipv6,
+    /// What is asked of the neighbours before an IPv4 address is used, and said to them after.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub arp: Arp,
+    /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub external_ids: BTreeMap<String, String>,
+    /// What LACP says of it, when its port speaks LACP.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub lacp: LacpMember,
 }
 
 impl Interface {
+    /// Whether it is to have an address of its own, of either family.
+    pub fn is_addressed(&self) -> bool {
+        self.addressing != Addressing::None || self.ipv6.is_asked_for()
+    }
+
     /// An interface that asks for nothing.
     pub fn new(name: IfName, kind: Kind) -> Self {
-        Self { name, kind, mac: None, mtu: None, addressing: Addressing::None }
+        Self {
+            name,
+            kind,
+            mac: None,
+            hwaddr: None,
+            mtu: None,
+            addressing: Addressing::None,
+            ipv6: Ipv6::default(),
+            arp: Arp::default(),
+            external_ids: BTreeMap::new(),
+            lacp: LacpMember::default(),
+        }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{PlanError, StepError};
 use super::executor::Executor;
-use super::journal::Journal;
+use super::journal::{Journal, Unconfirmed};
 use super::observed::Observed;
 use super::order::{self, Plan};
 use super::step::Step;
@@ -28,6 +28,8 @@ pub enum Target<'a> {
     Down {
         /// Which bridges and ports; all when empty.
         names: &'a [IfName],
+        /// Whether ports that are not ours are given up with the last bridge; otherwise they keep it up.
+        with_foreign_ports: bool,
     },
 }
 
@@ -39,7 +41,7 @@ impl Target<'_> {
     pub fn plan(&self, observed: &Observed) -> Result<Plan, PlanError> {
         match self {
             Self::Up { intent, names } => order::up(intent, names, observed),
-            Self::Down { names } => order::down(names, observed),
+            Self::Down { names, with_foreign_ports } => order::down(names, *with_foreign_ports, observed),
         }
     }
 }
@@ -130,31 +132,91 @@ pub struct Report {
 
 /// Makes `target` true for good. The journal is to be empty at the beginning (see [`rollback`]) and is at the end.
 pub fn apply<E: Executor + ?Sized>(executor: &mut E, target: &Target<'_>, progress: &mut dyn FnMut(Event<'_>)) -> Report {
-    let (mut report, journal) = run(executor, target, progress);
+    let mut journal = Journal::default();
+    let mut report = run(executor, &mut journal, target, progress);
     if report.outcome == Outcome::Applied {
         // What is applied but still in the journal would be taken back by the agent's successor.
         if let Err(error) = executor.clear_journal() {
-            report.outcome = fail(executor, journal, Cause::Executor(error), progress);
+            report.outcome = fail(executor, &mut journal, 0, Cause::Executor(error), progress);
         }
     }
     report
 }
 
-/// Makes `target` true and leaves the journal as it is: until [`Executor::clear_journal`] everything can be taken back with
-/// [`rollback`], and will be by the successor of an agent that is killed.
-pub fn apply_unconfirmed<E: Executor + ?Sized>(executor: &mut E, target: &Target<'_>, progress: &mut dyn FnMut(Event<'_>)) -> (Report, Journal) {
-    run(executor, target, progress)
+/// Makes `target` true until further notice: unless somebody confirms it ([`Executor::clear_journal`] is what that means) whoever
+/// reads the journal is to take it back with [`rollback`] when the time is up that `terms` gives at the end. The journal returned
+/// is empty when nothing waits: nothing differed, or it failed.
+pub fn apply_unconfirmed<E: Executor + ?Sized>(
+    executor: &mut E,
+    target: &Target<'_>,
+    terms: impl FnOnce() -> Unconfirmed,
+    progress: &mut dyn FnMut(Event<'_>),
+) -> (Report, Journal) {
+    let mut journal = Journal::default();
+    let mut report = run(executor, &mut journal, target, progress);
+    if report.outcome == Outcome::Applied {
+        journal.unconfirmed = Some(Unconfirmed { whole: journal.done.len(), ..terms() });
+        if let Err(error) = executor.record(&journal) {
+            report.outcome = fail(executor, &mut journal, 0, Cause::Executor(error), progress);
+        }
+    }
+    if report.outcome != Outcome::Applied {
+        journal = Journal::default();
+    }
+    (report, journal)
+}
+
+/// Makes `target` true on top of the unconfirmed change in `journal`, whose steps it joins: what repairs a bridge meanwhile is taken
+/// back together with it. When it fails, only its own steps are.
+pub fn follow_up<E: Executor + ?Sized>(executor: &mut E, journal: &mut Journal, target: &Target<'_>, progress: &mut dyn FnMut(Event<'_>)) -> Report {
+    let before = journal.done.len();
+    let mut report = run(executor, journal, target, progress);
+    if report.outcome == Outcome::Applied {
+        if let Some(unconfirmed) = &mut journal.unconfirmed {
+            unconfirmed.whole = journal.done.len();
+        }
+        if let Err(error) = executor.record(journal) {
+            report.outcome = fail(executor, journal, before, Cause::Executor(error), progress);
+        }
+    }
+    report
 }
 
 /// Takes back everything in `journal`, going on past errors, and clears it; what could not be taken back stays in it.
-/// An agent calls this at its start with the journal it finds.
 ///
 /// # Errors
 /// All of them, in order.
 pub fn rollback<E: Executor + ?Sized>(executor: &mut E, mut journal: Journal, progress: &mut dyn FnMut(Event<'_>)) -> Result<(), Vec<UndoFailure>> {
+    // From here on it is an unfinished change: a successor takes the rest back too.
+    if journal.unconfirmed.take().is_some()
+        && let Err(error) = executor.record(&journal)
+    {
+        return Err(vec![UndoFailure { step: None, error }]);
+    }
+    take_back(executor, &mut journal, 0, progress)
+}
+
+/// Takes back what is unfinished in `journal`: everything, but for the steps of a change that waits to be confirmed. An agent
+/// calls this at its start with the journal it finds.
+///
+/// # Errors
+/// All of them, in order.
+pub fn recover<E: Executor + ?Sized>(executor: &mut E, journal: &mut Journal, progress: &mut dyn FnMut(Event<'_>)) -> Result<(), Vec<UndoFailure>> {
+    let keep = journal.finished();
+    take_back(executor, journal, keep, progress)
+}
+
+/// Takes back all but the first `keep` steps of `journal`, going on past errors; what could not be taken back stays in it.
+fn take_back<E: Executor + ?Sized>(
+    executor: &mut E,
+    journal: &mut Journal,
+    keep: usize,
+    progress: &mut dyn FnMut(Event<'_>),
+) -> Result<(), Vec<UndoFailure>> {
     let mut failures = Vec::new();
     let mut left = Vec::new();
-    while let Some(step) = journal.done.pop() {
+    while journal.done.len() > keep {
+        let Some(step) = journal.done.pop() else { break };
         let mut failed = false;
         for undo in step.undo() {
             progress(Event::Undoing(&undo));
@@ -171,27 +233,26 @@ pub fn rollback<E: Executor + ?Sized>(executor: &mut E, mut journal: Journal, pr
             left.push(step);
         }
         // What failed is still owed, and after everything that is not yet tried.
-        let owed = Journal { done: journal.done.iter().chain(left.iter().rev()).cloned().collect() };
+        let done = journal.done.iter().chain(left.iter().rev()).cloned().collect();
+        let owed = Journal { done, unconfirmed: journal.unconfirmed.clone() };
         let kept = if owed.is_empty() { executor.clear_journal() } else { executor.record(&owed) };
         if let Err(error) = kept {
             failures.push(UndoFailure { step: None, error });
         }
     }
+    journal.done.extend(left.into_iter().rev());
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }
 
-fn run<E: Executor + ?Sized>(executor: &mut E, target: &Target<'_>, progress: &mut dyn FnMut(Event<'_>)) -> (Report, Journal) {
-    let mut journal = Journal::default();
+fn run<E: Executor + ?Sized>(executor: &mut E, journal: &mut Journal, target: &Target<'_>, progress: &mut dyn FnMut(Event<'_>)) -> Report {
+    let before = journal.done.len();
     let mut report = Report { outcome: Outcome::Unchanged, steps: Vec::new(), notes: Vec::new() };
-    match rounds(executor, target, &mut journal, &mut report, progress) {
-        Ok(()) if journal.is_empty() => {}
+    match rounds(executor, target, journal, &mut report, progress) {
+        Ok(()) if journal.done.len() == before => {}
         Ok(()) => report.outcome = Outcome::Applied,
-        Err(cause) => {
-            report.outcome = fail(executor, journal, cause, progress);
-            journal = Journal::default();
-        }
+        Err(cause) => report.outcome = fail(executor, journal, before, cause, progress),
     }
-    (report, journal)
+    report
 }
 
 fn rounds<E: Executor + ?Sized>(
@@ -231,11 +292,15 @@ fn rounds<E: Executor + ?Sized>(
     Ok(())
 }
 
-fn fail<E: Executor + ?Sized>(executor: &mut E, journal: Journal, cause: Cause, progress: &mut dyn FnMut(Event<'_>)) -> Outcome {
-    if journal.is_empty() {
+fn fail<E: Executor + ?Sized>(executor: &mut E, journal: &mut Journal, keep: usize, cause: Cause, progress: &mut dyn FnMut(Event<'_>)) -> Outcome {
+    if journal.done.len() == keep {
         return Outcome::Refused(cause);
     }
-    match rollback(executor, journal, progress) {
+    // What failed is never a change that waits.
+    if keep == 0 {
+        journal.unconfirmed = None;
+    }
+    match take_back(executor, journal, keep, progress) {
         Ok(()) => Outcome::RolledBack(cause),
         Err(left) => Outcome::Stuck { cause, left },
     }

@@ -55,14 +55,15 @@ pub(super) fn to_give_back(
         addresses.push(address);
     }
     let ended = |route: &Route| {
-        let there = Route { ifname: bridge, ..route.clone() };
-        route.is_transient() && old.routes.iter().any(|own| there.is_met_by(own)) && !is_somewhere(observed, route, &[port, bridge])
+        let there = Route { ifname: bridge, ..route.stand_in() };
+        let is_left = |route: &Route| is_somewhere(observed, route, &[port, bridge]);
+        route.is_transient() && old.routes.iter().any(|own| there.is_met_by(own)) && !is_left(route) && !is_left(&there)
     };
     let all: Vec<Address> = addresses.iter().chain(observed.addresses_on(port)).cloned().collect();
     // A route that prefers an address which is not there waits for it.
     let sourced = |route: &&Route| route.prefsrc.is_none_or(|source| all.iter().any(|address| address.address.addr() == source));
     let ready: Vec<Route> = before.routes.iter().filter(sourced).cloned().collect();
-    let routes = carried_by(&ready, &all).into_iter().filter(|route| !ended(route)).collect();
+    let routes = carried_by(&ready, &all).into_iter().filter(|route| !ended(route)).map(|route| route.stand_in()).collect();
     (addresses, routes)
 }
 
@@ -70,7 +71,7 @@ pub(super) fn to_give_back(
 pub(super) fn still_owed(before: &Before, given: &(Vec<Address>, Vec<Route>), keeps: &dyn Fn(&Address) -> bool) -> Option<Before> {
     let (_, routes) = given;
     let addresses: Vec<Address> = before.addresses.iter().filter(|address| keeps(address)).cloned().collect();
-    let has = |route: &Route| routes.iter().any(|given| given.competes_with(route) && given.via == route.via);
+    let has = |route: &Route| routes.iter().any(|given| given.competes_with(&route.stand_in()) && given.via == route.via);
     let routes = before.routes.iter().filter(|route| !has(route)).cloned().collect();
     (!addresses.is_empty()).then(|| Before { addresses, routes, paused_clients: Vec::new(), ..before.clone() })
 }

@@ -3,15 +3,21 @@
 use ovsdp_proto::IfName;
 
 use super::error::PlanError;
-use super::observed::Observed;
+use super::observed::{Link, Observed};
+use super::tunnels;
 use crate::model::{Bridge, Intent, Interface, Kind};
 
 /// What the devices that are there have against becoming what `intent` wants of them: one for each device that stands in the way.
 pub fn obstacles(intent: &Intent, observed: &Observed) -> Vec<(IfName, PlanError)> {
     let mut found = Vec::new();
     for bridge in intent.bridges.values() {
+        let others: Vec<&Bridge> = intent.bridges.values().collect();
         for interface in bridge.interfaces() {
-            found.extend(alone(observed, interface, bridge.name()).err().map(|error| (interface.name, error)));
+            found.extend(tunnels::check(observed, bridge, interface, &others).err().map(|error| (interface.name, error)));
+            let alone = alone(observed, interface, bridge.name()).err();
+            // The linter compares addresses itself, and shows where in the file.
+            let alone = alone.filter(|error| !matches!(error, PlanError::OtherHardware { .. }));
+            found.extend(alone.map(|error| (interface.name, error)));
         }
     }
     found
@@ -22,14 +28,17 @@ fn alone(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<(
     match interface.kind {
         Kind::Internal => internal(observed, interface),
         Kind::System => system(observed, interface, bridge),
+        Kind::Tunnel(_) | Kind::Patch { .. } => Ok(()),
     }
 }
 
 /// Checks every interface of `bridge`, and names those that another one of `targets` has to give up first.
 pub(super) fn bridge(observed: &Observed, bridge: &Bridge, targets: &[(IfName, Option<Bridge>)]) -> Result<Vec<IfName>, PlanError> {
     let mut awaited = Vec::new();
+    let others = tunnels::all(observed, targets);
     for interface in bridge.interfaces() {
         alone(observed, interface, bridge.name())?;
+        tunnels::check(observed, bridge, interface, &others)?;
         let (name, bridge) = (interface.name, bridge.name());
         if let Some(other) = observed.memory.bridge_of(name).filter(|other| *other != bridge) {
             let gives_up = |target: &Bridge| !target.interfaces().any(|interface| interface.name == name);
@@ -64,9 +73,23 @@ fn system(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<
     if !link.ethernet {
         return Err(PlanError::NotEthernet { name, bridge });
     }
+    hardware(observed, interface, bridge)?;
     match observed.vports.get(&name) {
         Some(vport) if vport.kind == Kind::Internal => Err(PlanError::NameTaken { name, what: "an internal port of the datapath".to_owned() }),
         Some(_) => Ok(()),
         None => link.master.map_or(Ok(()), |master| Err(PlanError::Enslaved { name, bridge, master })),
     }
+}
+
+/// `HWADDR`: the device has this address, was made with it, or had it before it was given another one here.
+fn hardware(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<(), PlanError> {
+    let (Some(wanted), Some(link)) = (interface.hwaddr, observed.links.get(&interface.name)) else { return Ok(()) };
+    let name = interface.name;
+    let before = observed.memory.bridges.values().find_map(|bridge| bridge.members.get(&name)).and_then(|before| before.mac);
+    if [link.mac, link.permanent_mac, before].contains(&Some(wanted)) || (interface.mac.is_some() && link.mac == interface.mac) {
+        return Ok(());
+    }
+    let has = |link: &Link| link.mac == Some(wanted) && link.kind.as_deref() != Some("openvswitch");
+    let holder = observed.links.iter().find(|(_, link)| has(link)).map(|(name, _)| *name);
+    Err(PlanError::OtherHardware { name, bridge, mac: link.mac, wanted, holder })
 }

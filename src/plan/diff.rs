@@ -36,7 +36,9 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
     let there: Vec<&Address> = observed.addresses_on(me).collect();
     let routes_there: Vec<&Route> = observed.routes_on(me).collect();
     let is_wanted = |address: &Address| goal.addresses.iter().any(|wanted| wanted.is_same(address));
-    let route_is_wanted = |route: &Route| goal.routes.iter().any(|wanted| wanted.is_met_by(route));
+    // A source the files named once and no longer do is a difference, although nothing asks for another.
+    let meets = |there: &Route, wanted: &Route| wanted.is_met_by(there) && (wanted.prefsrc.is_some() || !source_was_asked(there, own));
+    let route_is_wanted = |route: &Route| goal.routes.iter().any(|wanted| meets(route, wanted));
     let (going, staying): (Vec<&Address>, Vec<&Address>) =
         there.iter().partition(|address| own.addresses.iter().any(|ours| ours.is(address)) && !is_wanted(address));
     let arriving: Vec<&Address> = goal.addresses.iter().filter(|wanted| !there.iter().any(|there| wanted.is_same(there))).collect();
@@ -70,7 +72,7 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
         let changed = there.iter().find(|there| wanted.is_same(there)).filter(|there| differs(there, wanted, renewed == Some(wanted.address)));
         change.add.extend(changed.map(|there| Step::ChangeAddress { from: (*there).clone(), to: in_place(there, wanted) }));
     }
-    let missing: Vec<Route> = goal.routes.iter().filter(|wanted| !routes_there.iter().any(|there| wanted.is_met_by(there))).cloned().collect();
+    let missing: Vec<Route> = goal.routes.iter().filter(|wanted| !routes_there.iter().any(|there| meets(there, wanted))).cloned().collect();
     let missing: Vec<Route> = missing.into_iter().filter(|route| untouched(route.is_ipv6())).collect();
     change.add.extend(added_routes(&missing, goal));
 
@@ -130,6 +132,11 @@ fn in_place(there: &Address, wanted: &Address) -> Address {
 
 fn is_ours(route: &Route, own: &Own<'_>) -> bool {
     own.routes.iter().any(|ours| ours.is_met_by(route))
+}
+
+/// Whether `route` prefers a source because we were asked for it.
+fn source_was_asked(route: &Route, own: &Own<'_>) -> bool {
+    route.prefsrc.is_some() && own.routes.iter().any(|ours| ours.prefsrc.is_some() && ours.is_met_by(route))
 }
 
 fn source_is_there(route: &Route, addresses: &[Address]) -> bool {

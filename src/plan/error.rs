@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ovsdp_proto::IfName;
+use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 /// What class an error is of.
@@ -92,6 +92,20 @@ pub enum PlanError {
         /// What it is enslaved to.
         master: IfName,
     },
+    /// A port's device is not the one its file means by `HWADDR`.
+    #[error("{name}, a port of {bridge}: its address is {}, not {wanted} as HWADDR says", mac.map_or_else(|| "unknown".to_owned(), |mac| mac.to_string()))]
+    OtherHardware {
+        /// The device.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+        /// Its address.
+        mac: Option<Mac>,
+        /// The address its file gives.
+        wanted: Mac,
+        /// The device that has that.
+        holder: Option<IfName>,
+    },
     /// A port is attached to another bridge.
     #[error("{name}, a port of {bridge}: it is attached to {other}")]
     InOtherBridge {
@@ -102,6 +116,36 @@ pub enum PlanError {
         /// The bridge that has it.
         other: IfName,
     },
+    /// Another tunnel port takes the same packets.
+    #[error("{name}, a port of {bridge}: {other} is the same tunnel, with the same remote_ip, local_ip and key")]
+    SameTunnel {
+        /// The port.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+        /// The other port.
+        other: IfName,
+    },
+    /// Another tunnel port needs the same device to be another.
+    #[error("{name}, a port of {bridge}: it needs {device} with other extensions than {other} does")]
+    TunnelsDiffer {
+        /// The port.
+        name: IfName,
+        /// The bridge whose port it is.
+        bridge: IfName,
+        /// The other port.
+        other: IfName,
+        /// The device.
+        device: IfName,
+    },
+    /// A tunnel's device belongs to a Linux bridge, a bond or the like.
+    #[error("{name}, a tunnel's device: it is enslaved to {master}")]
+    TunnelEnslaved {
+        /// The device.
+        name: IfName,
+        /// What it is enslaved to.
+        master: IfName,
+    },
     /// A device of that name exists and is of another kind.
     #[error("{name}: a device of that name exists already and is {what}")]
     NameTaken {
@@ -110,6 +154,32 @@ pub enum PlanError {
         /// What the device is.
         what: String,
     },
+    /// The last bridge is to go, and the datapath has ports that are not ours.
+    #[error("{}: the datapath has ports that ovsdp did not attach, and that would lose their switch: {}", list(bridges), list(names))]
+    ForeignPorts {
+        /// The ports.
+        names: Vec<IfName>,
+        /// The bridges that are to go.
+        bridges: Vec<IfName>,
+    },
+    /// Other devices stand on one that is to go, and the kernel would delete them with it.
+    #[error("{name}: the kernel would delete with it what stands on it: {}", list(on))]
+    StoodOn {
+        /// The device that is to go.
+        name: IfName,
+        /// Those on it.
+        on: Vec<IfName>,
+    },
+    /// A port that is not ours and is to be detached could not be brought back.
+    #[error("{name}: a tunnel that the datapath itself made; ovsdp could not bring it back if something failed")]
+    ForeignTunnel {
+        /// The port.
+        name: IfName,
+    },
+}
+
+fn list(names: &[IfName]) -> String {
+    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl PlanError {
@@ -117,6 +187,7 @@ impl PlanError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSuch { .. } | Self::NoDevice { .. } => ErrorKind::NotFound,
+            Self::ForeignPorts { .. } | Self::ForeignTunnel { .. } | Self::StoodOn { .. } => ErrorKind::Failed,
             _ => ErrorKind::BadConfiguration,
         }
     }
@@ -126,9 +197,29 @@ impl PlanError {
         match self {
             Self::NoSuch { name } => format!("write ifcfg-{name}, or see `ovsdp show` for what is up"),
             Self::NoDevice { name, bridge } => format!("plug it in or load its driver, or take {name} out of {bridge} in ifcfg-{name}"),
-            Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => format!("take ifcfg-{name} away or name another device in it"),
-            Self::Enslaved { name, master, .. } => format!("take {name} out of {master} first: `ip link set {name} nomaster`"),
+            Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => {
+                format!("take ifcfg-{name} away or name another device in it")
+            }
+            Self::SameTunnel { other, .. } => {
+                format!("give one of them another `key`, or take one away: a packet could be either's; see ifcfg-{other}")
+            }
+            Self::TunnelsDiffer { name, .. } => format!("give both the same `exts`, or {name} another `dst_port`"),
+            Self::Enslaved { name, master, .. } | Self::TunnelEnslaved { name, master } => {
+                format!("take {name} out of {master} first: `ip link set {name} nomaster`")
+            }
+            Self::OtherHardware { holder: Some(holder), wanted, .. } => {
+                format!("{holder} has {wanted}: write `DEVICE={holder}`, or rename the device")
+            }
+            Self::OtherHardware { name, .. } => format!("write the address `ip link show {name}` prints, or remove HWADDR"),
             Self::InOtherBridge { name, other, .. } => format!("take {name} out of {other} first: `ovsdp down {name}`"),
+            Self::ForeignPorts { bridges, .. } => {
+                format!("detach them first, or have them detached: `ovsdp down {} --with-foreign-ports`", list(bridges).replace(',', ""))
+            }
+            Self::StoodOn { on, .. } => {
+                let commands: Vec<_> = on.iter().map(|name| format!("`ip link delete {name}`")).collect();
+                format!("take them away first, ovsdp could not make them again: {}", commands.join(", "))
+            }
+            Self::ForeignTunnel { name } => format!("detach it first: `ovs-dpctl del-if ovs-system {name}`"),
             Self::NameTaken { name, .. } => format!("give the bridge or port another name, or remove the device: `ip link delete {name}`"),
         }
     }

@@ -10,9 +10,10 @@ use ipnet::{IpNet, Ipv4Net};
 use ovsdp_proto::IfName;
 
 use super::before::{carried_by, is_somewhere, lifetimes};
+use super::ipv6;
 use super::memory::{Before, Lease, OwnAddress};
 use super::observed::{Address, Observed, PROTOCOL_DHCP, PROTOCOL_STATIC, Route, TABLE_MAIN};
-use crate::model::{Addressing, Interface, Static};
+use crate::model::{Addressing, Dhcp, Interface, Static};
 
 /// What an interface is to carry.
 #[derive(Debug, Clone, Default)]
@@ -50,42 +51,45 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
     let me = interface.name;
     let (mut addresses, mut routes) = (Vec::new(), Vec::new());
     let inherited = inherit(me, befores);
-    let v6_inherited = |addresses: &mut Vec<Address>| {
-        addresses.extend(inherited.addresses.iter().filter(|address| matches!(address.address, IpNet::V6(_))).cloned());
-    };
+    let v6 = || ipv6::addresses(me, &interface.ipv6, &inherited.addresses);
+    let is_v4 = |address: &&Address| matches!(address.address, IpNet::V4(_));
     match &interface.addressing {
         // The files give the interface no address: its ports' stay remembered, to be given back.
-        Addressing::None => return Goal::default(),
+        Addressing::None if !interface.ipv6.is_asked_for() => return Goal::default(),
+        Addressing::None => {
+            addresses.extend(v6());
+            routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
+            inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
+        }
         Addressing::Static(fixed) => {
             addresses.extend(fixed.addresses.iter().map(|address| Address::lasting(me, *address)));
-            if !fixed.addresses.iter().any(|address| matches!(address, IpNet::V6(_))) {
-                v6_inherited(&mut addresses);
-            }
+            addresses.extend(v6());
             routes.extend(gateway(me, fixed));
+            routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
             inherit_routes(&mut routes, &inherited.routes, |_| true);
         }
         Addressing::Dhcp(dhcp) => {
             match lease {
                 Some(lease) => {
                     addresses.push(leased(me, lease));
-                    routes.extend(lease_routes(me, lease, dhcp.default_route));
-                    v6_inherited(&mut addresses);
-                    inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
+                    routes.extend(lease_routes(me, lease, dhcp));
                 }
                 // Until a server answers, everything goes on as it is.
-                None if kept.addresses.iter().any(|address| matches!(address.address, IpNet::V4(_))) => {
-                    addresses.extend(kept.addresses.iter().filter(|address| matches!(address.address, IpNet::V4(_))).map(Address::settable));
-                    v6_inherited(&mut addresses);
+                None if kept.addresses.iter().any(|address| is_v4(&address)) => {
+                    addresses.extend(kept.addresses.iter().filter(is_v4).map(Address::settable));
                     routes.extend(kept.routes.iter().filter(|route| !route.is_ipv6()).cloned());
-                    inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
                 }
                 None => {
-                    addresses.extend(inherited.addresses.iter().cloned());
-                    routes.extend(inherited.routes.iter().cloned());
+                    addresses.extend(inherited.addresses.iter().filter(is_v4).cloned());
+                    routes.extend(inherited.routes.iter().filter(|route| !route.is_ipv6()).cloned());
                 }
             }
+            addresses.extend(v6());
+            routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
+            inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
         }
     }
+    routes.retain(|route| ipv6::takes_over(&interface.ipv6, route));
     dedup(&mut addresses);
     let routes = carried_by(&routes, &addresses);
     settle(observed, me, befores, (addresses, routes), kept)
@@ -125,9 +129,18 @@ fn settle(
     goal.route_sources = befores.keys().flat_map(|port| observed.routes_on(*port).map(|route| (route.clone(), *port))).collect();
     // What has no address under it any longer would be refused.
     goal.routes =
-        carried_by(&routes, &goal.addresses).into_iter().filter(|route| !route.is_transient() || is_somewhere(observed, route, &devices)).collect();
+        carried_by(&routes, &goal.addresses).into_iter().filter(|route| !route.is_transient() || goes_on(observed, me, befores, route)).collect();
     goal.own_routes = routes.into_iter().filter(|route| goal.routes.contains(route) || kept.own_routes.contains(route)).collect();
     goal
+}
+
+/// Whether a route that ends by itself has not: it is there, or at the port whose it was.
+fn goes_on(observed: &Observed, me: IfName, befores: &BTreeMap<IfName, Before>, route: &Route) -> bool {
+    let at_its_port = |(port, before): (&IfName, &Before)| {
+        let mut was = before.routes.iter().filter(|was| Route { ifname: me, ..was.stand_in() }.competes_with(route) && was.via == route.via);
+        was.any(|was| is_somewhere(observed, was, &[*port]))
+    };
+    is_somewhere(observed, route, &[me]) || befores.iter().any(at_its_port)
 }
 
 fn inherit(me: IfName, befores: &BTreeMap<IfName, Before>) -> Inherited {
@@ -135,7 +148,7 @@ fn inherit(me: IfName, befores: &BTreeMap<IfName, Before>) -> Inherited {
     dedup(&mut addresses);
     let mut routes: Vec<Route> = Vec::new();
     for route in befores.values().flat_map(|before| &before.routes) {
-        let moved = Route { ifname: me, ..route.clone() };
+        let moved = Route { ifname: me, ..route.stand_in() };
         if !routes.iter().any(|known| known.competes_with(&moved)) {
             routes.push(moved);
         }
@@ -172,7 +185,8 @@ fn gateway(me: IfName, fixed: &Static) -> Vec<Route> {
     if !on_link {
         routes.push(Route::main(me, host(gateway), None, PROTOCOL_STATIC));
     }
-    routes.push(Route::main(me, everywhere(), Some(IpAddr::V4(gateway)), PROTOCOL_STATIC));
+    let default = Route::main(me, everywhere(), Some(IpAddr::V4(gateway)), PROTOCOL_STATIC);
+    routes.push(Route { metric: fixed.metric, prefsrc: fixed.source.map(IpAddr::V4), ..default });
     routes
 }
 
@@ -181,19 +195,20 @@ fn leased(me: IfName, lease: &Lease) -> Address {
     Address { valid_lft: secs, preferred_lft: secs, ..Address::lasting(me, IpNet::V4(lease.address)) }
 }
 
-fn lease_routes(me: IfName, lease: &Lease, with_default: bool) -> Vec<Route> {
+fn lease_routes(me: IfName, lease: &Lease, dhcp: &Dhcp) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     let mut add = |route: Route| {
         if !routes.iter().any(|known| known.competes_with(&route)) {
             routes.push(route);
         }
     };
-    let through = |dst: IpNet, via: Ipv4Addr| Route::main(me, dst, Some(IpAddr::V4(via)), PROTOCOL_DHCP);
+    let weighed = |route: Route| Route { metric: dhcp.metric.filter(|_| route.is_default()), ..route };
+    let through = |dst: IpNet, via: Ipv4Addr| weighed(Route::main(me, dst, Some(IpAddr::V4(via)), PROTOCOL_DHCP));
     // A server may give a gateway outside the address's own subnet (/32 in some clouds): it is then on the link.
     let far = |via: Ipv4Addr| !lease.address.contains(&via);
-    let wanted = |dst: &Ipv4Net| with_default || dst.prefix_len() > 0;
+    let wanted = |dst: &Ipv4Net| dhcp.default_route || dst.prefix_len() > 0;
     for route in lease.classless.iter().filter(|route| route.via.is_unspecified() && wanted(&route.dst)) {
-        add(Route::main(me, IpNet::V4(route.dst.trunc()), None, PROTOCOL_DHCP));
+        add(weighed(Route::main(me, IpNet::V4(route.dst.trunc()), None, PROTOCOL_DHCP)));
     }
     let gateways: Vec<(Ipv4Net, Ipv4Addr)> = match lease.classless.is_empty() {
         true => lease.routers.first().map(|router| (Ipv4Net::default(), *router)).into_iter().collect(),

@@ -4,7 +4,7 @@
 //! It must not know where this is kept: the agent keeps it (in `/run/ovsdp`, so that a reboot forgets it together with
 //! the kernel).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -12,19 +12,27 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::Bridge;
+use crate::model::{Bridge, Device};
 
 /// Everything remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// The bridges that are up, by name.
     pub bridges: BTreeMap<IfName, Remembered>,
+    /// The tunnel devices that were made for ports of bridges; one that was there before is not among them.
+    #[serde(default)]
+    pub tunnels: BTreeSet<Device>,
 }
 
 impl Memory {
     /// The bridge that `port` was attached to, whether a system device or an internal one.
     pub fn bridge_of(&self, port: IfName) -> Option<IfName> {
         self.bridges.iter().find(|(_, bridge)| bridge.holds(port)).map(|(name, _)| *name)
+    }
+
+    /// The bridge that `name` is or is a port of.
+    pub fn place_of(&self, name: IfName) -> Option<IfName> {
+        if self.bridges.contains_key(&name) { Some(name) } else { self.bridge_of(name) }
     }
 }
 

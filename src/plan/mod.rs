@@ -6,6 +6,7 @@
 //!
 //! It must not know sockets, files or clocks: an executor reads and does, and lifetimes are what the kernel reports.
 
+mod apart;
 mod apply;
 mod before;
 mod bridge;
@@ -13,25 +14,32 @@ mod check;
 mod diff;
 mod error;
 mod executor;
+mod foreign;
 mod goal;
+mod ipv6;
 mod journal;
 mod mac;
 mod memory;
 mod observed;
 mod order;
+mod probe;
 mod render;
 mod resolver;
+mod stacked;
 mod step;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tunnels;
+mod unseen;
 
-pub use apply::{Cause, Event, Outcome, Report, Target, UndoFailure, apply, apply_unconfirmed, rollback};
+pub use apart::apart;
+pub use apply::{Cause, Event, Outcome, Report, Target, UndoFailure, apply, apply_unconfirmed, follow_up, recover, rollback};
 pub use check::obstacles;
 pub use error::{ErrorKind, PlanError, StepError};
 pub use executor::Executor;
-pub use journal::Journal;
+pub use journal::{Journal, Unconfirmed};
 pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, Remembered, ResolverBefore};
 pub use observed::*;
 pub use order::{Plan, bridges_of, down, up};
-pub use step::Step;
+pub use step::{Claim, Step};

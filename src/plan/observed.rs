@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::Memory;
-use crate::model::Kind;
+use crate::model::{Device, Ipv6Setting, Ipv6Settings, Kind};
 
 /// The kernel's main routing table.
 pub const TABLE_MAIN: u32 = 254;
@@ -68,8 +68,29 @@ pub struct Observed {
     pub dhcp_clients: Vec<DhcpClient>,
     /// What the agent remembers.
     pub memory: Memory,
+    /// The kernel's settings for IPv6.
+    #[serde(default)]
+    pub ipv6: Ipv6Conf,
     /// The machine's id, from which invented MACs are derived.
     pub machine: [u8; 16],
+}
+
+/// The kernel's settings for IPv6; all empty where it has no IPv6.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ipv6Conf {
+    /// What a new device gets (`net.ipv6.conf.default`).
+    pub default: Ipv6Settings,
+    /// What each device has.
+    pub devices: BTreeMap<IfName, Ipv6Settings>,
+    /// Whether the host passes packets on between its devices (`net.ipv6.conf.all.forwarding`).
+    pub forwards: bool,
+}
+
+impl Ipv6Conf {
+    /// A device's setting, as far as it is known.
+    pub fn of(&self, name: IfName, setting: Ipv6Setting) -> Option<i32> {
+        self.devices.get(&name)?.get(&setting).copied()
+    }
 }
 
 /// One port of the datapath.
@@ -77,8 +98,11 @@ pub struct Observed {
 pub struct Vport {
     /// Its number; 0 is the datapath's own.
     pub port_no: u32,
-    /// What it attaches.
+    /// What it attaches: [`Kind::Internal`] or [`Kind::System`], whatever ports of bridges share the device.
     pub kind: Kind,
+    /// Whether it is a tunnel that the datapath itself made: nothing here could make it again.
+    #[serde(default)]
+    pub tunnel: bool,
 }
 
 /// One network device.
@@ -88,18 +112,27 @@ pub struct Link {
     pub index: u32,
     /// Its Ethernet address, when it has one.
     pub mac: Option<Mac>,
+    /// The one it was made with, where the driver tells.
+    #[serde(default)]
+    pub permanent_mac: Option<Mac>,
     /// Its MTU in bytes.
     pub mtu: u32,
     /// Whether it is administratively up.
     pub up: bool,
     /// The kernel's word for its kind (`veth`, `bridge`, `openvswitch`); `None` for hardware.
     pub kind: Option<String>,
+    /// The tunnel device it is, when it is exactly as ports of bridges need it.
+    #[serde(default)]
+    pub tunnel: Option<Device>,
     /// Whether it speaks Ethernet (`ARPHRD_ETHER`).
     pub ethernet: bool,
     /// Whether it is the loopback device.
     pub loopback: bool,
     /// The device it is enslaved to: a Linux bridge, a bond, or `ovs-system` for a datapath's port.
     pub master: Option<IfName>,
+    /// The device it stands on, as a VLAN's; of a veth the other end, when that is in this namespace.
+    #[serde(default)]
+    pub lower: Option<IfName>,
 }
 
 /// One address on one device.
@@ -323,6 +356,17 @@ impl Route {
     /// Whether it comes from the network and ends by itself.
     pub fn is_transient(&self) -> bool {
         self.protocol == PROTOCOL_RA
+    }
+
+    /// What stands in for it when it is added anew, here or elsewhere. A default route that a router advertised is the kernel's
+    /// own to renew, and while another one with its gateway and metric is there the kernel throws the router's
+    /// advertisements away: so the stand-in has the metric behind. Any other route is itself.
+    pub fn stand_in(&self) -> Self {
+        let advertised = self.is_ipv6() && self.is_default() && self.is_transient();
+        let metric = self.effective_metric();
+        // What stands in already goes on as it is.
+        let behind = if metric == METRIC_IPV6 + 1 { metric } else { metric.saturating_add(1) };
+        Self { metric: if advertised { Some(behind) } else { self.metric }, ..self.clone() }
     }
 
     fn is_of_the_link(&self) -> bool {

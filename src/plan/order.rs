@@ -1,17 +1,18 @@
 //! The plan for all bridges asked for: `up` and `down`.
 
-use std::collections::BTreeSet;
-
 use ovsdp_proto::IfName;
 use serde::{Deserialize, Serialize};
 
 use super::bridge::{self, BridgePlan};
 use super::check;
 use super::error::PlanError;
+use super::foreign;
 use super::memory::{Memory, Remembered, ResolverBefore};
 use super::observed::Observed;
 use super::resolver;
+use super::stacked;
 use super::step::Step;
+use super::tunnels;
 use crate::model::{Addressing, Bridge, Intent};
 
 /// What is to be done, in order.
@@ -79,15 +80,18 @@ pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan
         }
         ready.push((*name, Some(target)));
     }
-    Ok(assemble(observed, &ready, &waiting))
+    assemble(observed, &ready, &waiting, Vec::new())
 }
 
 /// The plan that takes down the bridges and ports `names`, all that are up when there are none. It goes by what the agent
 /// remembers, not by the files.
 ///
+/// Ports of the datapath that are not ours (see `foreign.rs`) lose their switch with the last bridge: they are detached
+/// `with_foreign_ports`, and are a reason to refuse without.
+///
 /// # Errors
-/// None today; the signature leaves room for refusals.
-pub fn down(names: &[IfName], observed: &Observed) -> Result<Plan, PlanError> {
+/// [`PlanError::ForeignPorts`], and [`PlanError::ForeignTunnel`] or [`PlanError::StoodOn`] for what could not be brought back.
+pub fn down(names: &[IfName], with_foreign_ports: bool, observed: &Observed) -> Result<Plan, PlanError> {
     let memory = &observed.memory;
     let names: Vec<IfName> = if names.is_empty() { memory.bridges.keys().copied().collect() } else { names.to_vec() };
     let mut targets: Vec<(IfName, Option<Bridge>)> =
@@ -110,7 +114,15 @@ pub fn down(names: &[IfName], observed: &Observed) -> Result<Plan, PlanError> {
             }
         }
     }
-    let mut plan = assemble(observed, &targets, &[]);
+    let ending: Vec<IfName> = targets.iter().filter(|(_, target)| target.is_none()).map(|(name, _)| *name).collect();
+    let is_last = !ending.is_empty() && memory.bridges.keys().all(|name| ending.contains(name));
+    let foreign = foreign::ports(observed);
+    let detached = match (is_last && !foreign.is_empty(), with_foreign_ports) {
+        (true, false) => return Err(PlanError::ForeignPorts { names: foreign, bridges: ending }),
+        (true, true) => foreign::detach(observed)?,
+        (false, _) => Vec::new(),
+    };
+    let mut plan = assemble(observed, &targets, &[], detached)?;
     plan.notes.splice(0..0, notes);
     Ok(plan)
 }
@@ -135,15 +147,19 @@ fn with_active_ports(bridge: &Bridge, names: &[IfName], remembered: Option<&Reme
     active
 }
 
-/// One plan of the bridges' plans. Those that are `waiting` for a port ask nobody for a lease yet.
-fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: &[IfName]) -> Plan {
+/// One plan of the bridges' plans, with what is `detached` of others. Those that are `waiting` for a port ask nobody for a lease yet.
+fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: &[IfName], detached: Vec<Step>) -> Result<Plan, PlanError> {
     let mut plans: Vec<(IfName, BridgePlan)> = targets.iter().map(|(name, target)| (*name, bridge::plan(observed, *name, target.as_ref()))).collect();
     let after = memory_after(observed, &mut plans);
     let mut plan = Plan::default();
-    let mut last = Vec::new();
+    let (mut claims, mut after_claims, mut awaited, mut last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     if !observed.datapath && plans.iter().any(|(_, bridge)| bridge.after.is_some()) {
         plan.steps.push(Step::CreateDatapath);
     }
+    let retired = tunnels::retire(observed, &after);
+    let provided = tunnels::provide(observed, &after, &retired);
+    plan.steps.extend(retired);
+    plan.steps.extend(provided);
     for (name, bridge) in plans {
         let old = observed.memory.bridges.get(&name);
         if let Some(to) = bridge.after.filter(|to| old != Some(to)) {
@@ -152,11 +168,22 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
         }
         plan.steps.extend(bridge.steps);
         plan.notes.extend(bridge.notes);
+        claims.extend(bridge.claims);
+        after_claims.extend(bridge.after_claims);
+        awaited.extend(bridge.awaited);
         last.extend(bridge.last.into_iter().filter(|_| !waiting.contains(&name)));
     }
+    // Asked once for all bridges: the answers cost seconds.
+    plan.steps.extend((!claims.is_empty()).then_some(Step::ProbeAddresses { claims }));
+    plan.steps.extend(after_claims);
+    plan.steps.extend((!awaited.is_empty()).then_some(Step::AwaitAddresses { addresses: awaited }));
+    plan.steps.extend(detached);
     plan.steps.extend(resolver::step(&observed.resolver, &observed.memory, &after));
-    if targets.iter().any(|(_, target)| target.is_none()) {
-        end_datapath(observed, &after, &mut plan);
+    let others = tunnels::all(observed, targets);
+    plan.notes.extend(targets.iter().filter_map(|(_, target)| target.as_ref()).flat_map(|target| tunnels::notes(target, &others)));
+    // Whoever else has a port in it was asked for before: see `down`.
+    if observed.datapath && after.bridges.is_empty() && targets.iter().any(|(_, target)| target.is_none()) {
+        plan.steps.push(Step::DeleteDatapath);
     }
     plan.steps.extend(last);
     // A bridge is forgotten when all it had is seen to be back in its place: what is forgotten cannot be checked.
@@ -166,7 +193,8 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
             plan.steps.extend(old.map(|old| Step::Forget { bridge: *name, from: Box::new(old.clone()) }));
         }
     }
-    plan
+    stacked::check(observed, &plan.steps)?;
+    Ok(plan)
 }
 
 /// The memory as the plan leaves it, with each bridge's part of the resolver's past filled in.
@@ -188,27 +216,4 @@ fn memory_after(observed: &Observed, plans: &mut [(IfName, BridgePlan)]) -> Memo
         after.bridges.insert(*name, bridge.clone());
     }
     after
-}
-
-/// Deletes the datapath when nobody has a port in it any longer, and says who has.
-fn end_datapath(observed: &Observed, after: &Memory, plan: &mut Plan) {
-    if !observed.datapath || !after.bridges.is_empty() {
-        return;
-    }
-    let leaving: BTreeSet<IfName> =
-        plan.steps.iter().filter_map(|step| if let Step::DetachVport { name, .. } = step { Some(*name) } else { None }).collect();
-    let foreign: Vec<&str> =
-        observed.vports.iter().filter(|(name, vport)| vport.port_no != 0 && !leaving.contains(*name)).map(|(name, _)| name.as_str()).collect();
-    if foreign.is_empty() {
-        plan.steps.push(Step::DeleteDatapath);
-    } else {
-        plan.notes.push(format!("the datapath stays: {} not ours", list(&foreign)));
-    }
-}
-
-fn list(names: &[&str]) -> String {
-    match names {
-        [one] => format!("port {one} is"),
-        many => format!("ports {} are", many.join(", ")),
-    }
 }

@@ -2,14 +2,15 @@
 //!
 //! It must not know why it is wanted, nor how it is done.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::{Lease, Remembered};
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::Kind;
+use super::unseen;
+use crate::model::{Device, Ipv6Setting, Kind};
 
 /// One change of one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,30 @@ pub enum Step {
         mac: Option<Mac>,
         /// An internal one's MTU, to have it again.
         mtu: u32,
+    },
+    /// Make a tunnel device, up. From then on it is ours.
+    CreateTunnel {
+        /// The device.
+        device: Device,
+    },
+    /// Delete a tunnel device of ours.
+    DeleteTunnel {
+        /// The device.
+        device: Device,
+    },
+    /// Attach a tunnel device to the datapath: for the ports of every bridge.
+    AttachTunnel {
+        /// The device.
+        device: Device,
+        /// The number it is to have; the executor's choice when `None`.
+        port_no: Option<u32>,
+    },
+    /// Take a tunnel device off the datapath.
+    DetachTunnel {
+        /// The device.
+        device: Device,
+        /// Its number, to have it again.
+        port_no: u32,
     },
     /// Change a device's Ethernet address.
     SetMac {
@@ -111,6 +136,28 @@ pub enum Step {
     RemoveRoute {
         /// The route.
         route: Route,
+    },
+    /// Change one of the kernel's settings for a device's IPv6.
+    SetIpv6 {
+        /// The device.
+        name: IfName,
+        /// Which setting.
+        setting: Ipv6Setting,
+        /// What it is; `None` when the device is made in the same plan.
+        from: Option<i32>,
+        /// What it is to be.
+        to: i32,
+    },
+    /// Ask the neighbours whether anybody has these addresses, all at once; it fails when somebody does.
+    ProbeAddresses {
+        /// The addresses, none of which this host has.
+        claims: Vec<Claim>,
+    },
+    /// Wait until the kernel has made sure that nobody else has these addresses (duplicate address detection); it fails
+    /// when somebody does.
+    AwaitAddresses {
+        /// The addresses by device.
+        addresses: Vec<(IfName, Ipv6Addr)>,
     },
     /// Write the resolver's file.
     WriteResolver {
@@ -176,6 +223,19 @@ pub enum Step {
     },
 }
 
+/// An IPv4 address that is about to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The device it is asked about on.
+    pub ifname: IfName,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// How often to ask, a second apart.
+    pub tries: u8,
+    /// How long to listen at most, in seconds.
+    pub wait_secs: u8,
+}
+
 impl Step {
     /// The steps that take this one back, in order. Each must be harmless where this step was never done.
     pub fn undo(&self) -> Vec<Self> {
@@ -184,14 +244,16 @@ impl Step {
             Self::DeleteDatapath => vec![Self::CreateDatapath],
             Self::CreateInternal { bridge, name, port_no } => vec![detach(bridge, name, Kind::Internal, port_no)],
             Self::AttachSystem { bridge, name, port_no } => vec![detach(bridge, name, Kind::System, port_no)],
-            Self::DetachVport { bridge, name, kind: Kind::System, port_no, .. } => {
-                vec![Self::AttachSystem { bridge, name, port_no: Some(port_no) }]
-            }
             Self::DetachVport { bridge, name, kind: Kind::Internal, port_no, mac, mtu } => {
                 let create = Self::CreateInternal { bridge, name, port_no: Some(port_no) };
                 let mac = mac.map(|to| Self::SetMac { name, from: None, to });
                 [Some(create), mac, Some(Self::SetMtu { name, from: None, to: mtu })].into_iter().flatten().collect()
             }
+            Self::DetachVport { bridge, name, port_no, .. } => vec![Self::AttachSystem { bridge, name, port_no: Some(port_no) }],
+            Self::CreateTunnel { device } => vec![Self::DeleteTunnel { device }],
+            Self::DeleteTunnel { device } => vec![Self::CreateTunnel { device }],
+            Self::AttachTunnel { device, port_no } => vec![Self::DetachTunnel { device, port_no: port_no.unwrap_or(0) }],
+            Self::DetachTunnel { device, port_no } => vec![Self::AttachTunnel { device, port_no: Some(port_no) }],
             // A device made in this plan goes away whole.
             Self::SetMac { from: None, .. } | Self::SetMtu { from: None, .. } => Vec::new(),
             Self::SetMac { name, from: Some(from), to } => vec![Self::SetMac { name, from: Some(to), to: from }],
@@ -206,7 +268,9 @@ impl Step {
                 vec![Self::AddAddress { address: Address { label, ..address.moved_to(ifname) }, from: None }]
             }
             Self::AddRoute { route, .. } => vec![Self::RemoveRoute { route }],
-            Self::RemoveRoute { route } => vec![Self::AddRoute { route, from: None }],
+            Self::RemoveRoute { route } => vec![Self::AddRoute { route: route.stand_in(), from: None }],
+            Self::SetIpv6 { from: None, .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
+            Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],
             Self::PauseDhcpClient { client } => vec![Self::ResumeDhcpClient { client: DhcpClient { paused: true, ..client } }],
             Self::ResumeDhcpClient { client } => vec![Self::PauseDhcpClient { client: DhcpClient { paused: false, ..client } }],
@@ -224,9 +288,18 @@ impl Step {
         }
     }
 
+    /// Whether it only looks: it takes time and can fail, but changes nothing.
+    pub fn is_look(&self) -> bool {
+        matches!(self, Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. })
+    }
+
     /// Whether it changes nothing but the agent's own notes: people need no line for it.
     pub fn is_quiet(&self) -> bool {
-        matches!(self, Self::Remember { .. } | Self::Forget { .. })
+        match self {
+            Self::Remember { from, to, .. } => unseen::difference(from.as_ref().map(|from| &from.intent), &to.intent).is_none(),
+            Self::Forget { .. } => true,
+            _ => false,
+        }
     }
 }
 

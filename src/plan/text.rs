@@ -1,11 +1,13 @@
 //! A step as a line for people: what is being done, and the `+`, `-`, `~` line of a difference.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ovsdp_proto::IfName;
 
 use super::observed::Address;
 use super::step::Step;
+use super::unseen;
 use crate::model::Kind;
 
 impl fmt::Display for Step {
@@ -18,7 +20,11 @@ impl fmt::Display for Step {
             Self::AttachSystem { bridge, name, .. } => write!(f, "attaching {name} to {bridge}"),
             Self::DetachVport { bridge, name, kind: Kind::Internal, .. } if bridge == name => write!(f, "deleting bridge {name}"),
             Self::DetachVport { bridge, name, kind: Kind::Internal, .. } => write!(f, "deleting internal port {name} of {bridge}"),
-            Self::DetachVport { bridge, name, kind: Kind::System, .. } => write!(f, "detaching {name} from {bridge}"),
+            Self::DetachVport { bridge, name, .. } => write!(f, "detaching {name} from {bridge}"),
+            Self::CreateTunnel { device } => write!(f, "creating the tunnel device {}", device.name()),
+            Self::DeleteTunnel { device } => write!(f, "deleting the tunnel device {}", device.name()),
+            Self::AttachTunnel { device, .. } => write!(f, "attaching {} to the datapath", device.name()),
+            Self::DetachTunnel { device, .. } => write!(f, "detaching {} from the datapath", device.name()),
             Self::SetMac { name, to, .. } => write!(f, "setting the MAC of {name} to {to}"),
             Self::SetMtu { name, to, .. } => write!(f, "setting the MTU of {name} to {to}"),
             Self::SetUp { name } => write!(f, "bringing {name} up"),
@@ -30,6 +36,13 @@ impl fmt::Display for Step {
             Self::AddRoute { route, from: Some(from) } => write!(f, "moving route {route} from {from}"),
             Self::AddRoute { route, from: None } => write!(f, "adding route {route}"),
             Self::RemoveRoute { route } => write!(f, "removing route {route}"),
+            Self::SetIpv6 { name, setting, to, .. } => write!(f, "setting IPv6 {setting} of {name} to {to}"),
+            Self::ProbeAddresses { claims } => {
+                write!(f, "asking whether anybody has {}", list(claims.iter().map(|claim| (claim.address.into(), claim.ifname))))
+            }
+            Self::AwaitAddresses { addresses } => {
+                write!(f, "waiting until {} may be used", list(addresses.iter().map(|(name, address)| ((*address).into(), *name))))
+            }
             Self::WriteResolver { to: Some(_), .. } => f.write_str("writing /etc/resolv.conf"),
             Self::WriteResolver { to: None, .. } => f.write_str("removing /etc/resolv.conf"),
             Self::PauseDhcpClient { client } => write!(f, "pausing {} (process {}) on {}", client.name, client.pid, client.ifname),
@@ -42,7 +55,10 @@ impl fmt::Display for Step {
             }
             Self::ReleaseLease { ifname, lease: Some(lease), .. } => write!(f, "releasing the lease of {} on {ifname}", lease.address.addr()),
             Self::ReleaseLease { ifname, lease: None, .. } => write!(f, "giving up the lease on {ifname}"),
-            Self::Remember { bridge, .. } => write!(f, "remembering {bridge}"),
+            Self::Remember { bridge, from, to } => match unseen::difference(from.as_ref().map(|from| &from.intent), &to.intent) {
+                Some(what) => write!(f, "changing {bridge}: {what}"),
+                None => write!(f, "remembering {bridge}"),
+            },
             Self::Forget { bridge, .. } => write!(f, "forgetting {bridge}"),
         }
     }
@@ -56,6 +72,10 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::CreateInternal { bridge, name, .. } => ('+', port(*bridge, *name, Kind::Internal)),
         Step::AttachSystem { bridge, name, .. } => ('+', port(*bridge, *name, Kind::System)),
         Step::DetachVport { bridge, name, kind, .. } => ('-', port(*bridge, *name, *kind)),
+        Step::CreateTunnel { device } => ('+', format!("tunnel device {}", device.name())),
+        Step::DeleteTunnel { device } => ('-', format!("tunnel device {}", device.name())),
+        Step::AttachTunnel { device, .. } => ('+', format!("port {} of the datapath", device.name())),
+        Step::DetachTunnel { device, .. } => ('-', format!("port {} of the datapath", device.name())),
         Step::SetMac { name, from, to } => ('~', changed(*name, "mac", from.as_ref(), to)),
         Step::SetMtu { name, from, to } => ('~', changed(*name, "mtu", from.as_ref(), to)),
         Step::SetUp { name } => ('~', changed(*name, "state", Some(&"down"), &"up")),
@@ -67,6 +87,8 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         }
         Step::AddRoute { route, .. } => ('+', format!("route {route}")),
         Step::RemoveRoute { route } => ('-', format!("route {route}")),
+        Step::SetIpv6 { name, setting, from, to } => ('~', changed(*name, &format!("IPv6 {setting}"), from.as_ref(), to)),
+        Step::ProbeAddresses { .. } | Step::AwaitAddresses { .. } => ('~', step.to_string()),
         Step::WriteResolver { from: None, .. } => ('+', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { to: None, .. } => ('-', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { .. } => ('~', "file /etc/resolv.conf".to_owned()),
@@ -77,7 +99,10 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::AdoptLease { ifname, lease, .. } => ('+', format!("lease of {} on {ifname}", lease.address.addr())),
         Step::ReleaseLease { ifname, lease: Some(lease), .. } => ('-', format!("lease of {} on {ifname}", lease.address.addr())),
         Step::ReleaseLease { ifname, lease: None, .. } => ('-', format!("lease on {ifname}")),
-        Step::Remember { bridge, .. } => ('~', format!("memory of {bridge}")),
+        Step::Remember { bridge, from, to } => match unseen::difference(from.as_ref().map(|from| &from.intent), &to.intent) {
+            Some(what) => ('~', format!("{bridge}: {what}")),
+            None => ('~', format!("memory of {bridge}")),
+        },
         Step::Forget { bridge, .. } => ('-', format!("memory of {bridge}")),
     }
 }
@@ -86,8 +111,19 @@ fn port(bridge: IfName, name: IfName, kind: Kind) -> String {
     match kind {
         Kind::Internal if bridge == name => format!("bridge {name}"),
         Kind::Internal => format!("port {name} of {bridge} (internal)"),
-        Kind::System => format!("port {name} of {bridge}"),
+        _ => format!("port {name} of {bridge}"),
     }
+}
+
+/// Addresses with their devices, the first few of them by name.
+fn list(addresses: impl ExactSizeIterator<Item = (IpAddr, IfName)>) -> String {
+    const NAMED: usize = 4;
+    let beyond = addresses.len().saturating_sub(NAMED);
+    let mut text = addresses.take(NAMED).map(|(address, name)| format!("{address} ({name})")).collect::<Vec<_>>().join(", ");
+    if beyond > 0 {
+        text += &format!(" and {beyond} more");
+    }
+    text
 }
 
 fn changed<T: fmt::Display>(name: IfName, what: &str, from: Option<&T>, to: &T) -> String {

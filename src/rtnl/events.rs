@@ -48,8 +48,19 @@ impl Events {
     /// # Errors
     /// When the system has no room for a socket.
     pub fn open() -> Result<Self, Error> {
-        let groups = [group::LINK, group::IPV4_ADDRESS, group::IPV4_ROUTE, group::IPV6_ADDRESS, group::IPV6_ROUTE];
-        let multicast = Multicast::open(Protocol::Route, &groups).map_err(|error| error.on("listen to", "link, address and route events"))?;
+        Self::of(&[group::LINK, group::IPV4_ADDRESS, group::IPV4_ROUTE, group::IPV6_ADDRESS, group::IPV6_ROUTE])
+    }
+
+    /// Subscribes to links only.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn links() -> Result<Self, Error> {
+        Self::of(&[group::LINK])
+    }
+
+    fn of(groups: &[u32]) -> Result<Self, Error> {
+        let multicast = Multicast::open(Protocol::Route, groups).map_err(|error| error.on("listen to", "link, address and route events"))?;
         Ok(Self { multicast })
     }
 

@@ -9,8 +9,9 @@ use ovsdp_proto::nlmsg::{Message, flag};
 use ovsdp_proto::{DecodeError, IfName, Mac, Reason};
 use serde::{Deserialize, Serialize};
 
+use super::inet6::Inet6;
 use super::names::{ifla, rtm};
-use super::{Error, Rtnl, emit, names};
+use super::{Error, Rtnl, Tunnel, emit, names};
 use crate::nl::{self, Dumped, Kind};
 
 /// A network device, as far as this program looks at it.
@@ -38,12 +39,17 @@ pub struct Link {
     pub port_kind: Option<String>,
     /// What kind of virtual device it is: `veth`, `openvswitch`, `bond`. `None` for hardware.
     pub kind: Option<String>,
+    /// The tunnel device it is, when it is exactly one that [`Rtnl::create_tunnel`] makes.
+    #[serde(default)]
+    pub tunnel: Option<Tunnel>,
     /// The index of the device below (a VLAN's), or of the other end (a veth's, perhaps in another namespace).
     pub lower: Option<u32>,
     /// Whether it is a loopback device (`IFF_LOOPBACK`).
     pub loopback: bool,
     /// Whether it speaks Ethernet (`ARPHRD_ETHER`); only then the datapath takes it.
     pub ethernet: bool,
+    /// Its IPv6 settings; `None` where the kernel has no IPv6 for it.
+    pub inet6: Option<Inet6>,
 }
 
 /// What to change about a link; `None` leaves it as it is.
@@ -103,9 +109,11 @@ impl Link {
             master: None,
             port_kind: None,
             kind: None,
+            tunnel: None,
             lower: None,
             loopback: header.flags.contains(LinkFlags::Loopback),
             ethernet: header.link_layer_type == LinkLayerType::Ether,
+            inet6: None,
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut named = false;
@@ -121,14 +129,18 @@ impl Link {
                 ifla::MTU => link.mtu = attr.u32().unwrap_or(0),
                 ifla::LINK => link.lower = attr.u32().filter(|index| *index != 0),
                 ifla::MASTER => link.master = attr.u32().filter(|index| *index != 0),
+                ifla::AF_SPEC => link.inet6 = Inet6::read(&attr),
                 ifla::LINKINFO => {
+                    let mut data: &[u8] = &[];
                     for info in attr.nested() {
                         match info.kind() {
                             ifla::INFO_KIND => link.kind = Some(text(info.cstr())),
+                            ifla::INFO_DATA => data = info.payload(),
                             ifla::INFO_SLAVE_KIND => link.port_kind = Some(text(info.cstr())),
                             _ => {}
                         }
                     }
+                    link.tunnel = link.kind.as_deref().and_then(|kind| Tunnel::parse(kind, data));
                 }
                 ifla::WIRELESS => return Ok(Seen::Aside),
                 _ => {}

@@ -8,11 +8,13 @@
 
 mod address;
 mod events;
+mod inet6;
 mod link;
 mod names;
 mod raw;
 mod route;
 mod stats;
+mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +25,12 @@ use crate::nl::{self, Counters, Failure, Protocol, Socket};
 
 pub use address::Address;
 pub use events::{Event, Events};
+pub use inet6::Inet6;
 pub use link::{Link, LinkChange};
 pub use raw::Raw;
 pub use route::{NextHop, Route, kind, table};
 pub use stats::LinkStats;
+pub use tunnel::{TUNNEL_MTU, Tunnel};
 
 /// Why something could not be done, and to which object.
 pub type Error = Failure;

@@ -48,11 +48,27 @@ pub(super) mod ifla {
     pub(in crate::rtnl) const MASTER: u16 = 10;
     pub(in crate::rtnl) const WIRELESS: u16 = 11;
     pub(in crate::rtnl) const LINKINFO: u16 = 18;
+    pub(in crate::rtnl) const AF_SPEC: u16 = 26;
     pub(in crate::rtnl) const PERM_ADDRESS: u16 = 54;
     /// Within `LINKINFO`.
     pub(in crate::rtnl) const INFO_KIND: u16 = 1;
     /// Within `LINKINFO`.
+    pub(in crate::rtnl) const INFO_DATA: u16 = 2;
+    /// Within `LINKINFO`.
     pub(in crate::rtnl) const INFO_SLAVE_KIND: u16 = 4;
+}
+
+/// What a link's `AF_SPEC` says of IPv6: attributes, and places in the array of settings (`DEVCONF_*`).
+pub(super) mod inet6 {
+    /// `AF_INET6`: the attribute's kind is the family.
+    pub(in crate::rtnl) const FAMILY: u16 = 10;
+    pub(in crate::rtnl) const CONF: u16 = 2;
+    pub(in crate::rtnl) const FORWARDING: usize = 0;
+    pub(in crate::rtnl) const MTU: usize = 2;
+    pub(in crate::rtnl) const ACCEPT_RA: usize = 3;
+    pub(in crate::rtnl) const ACCEPT_REDIRECTS: usize = 4;
+    pub(in crate::rtnl) const AUTOCONF: usize = 5;
+    pub(in crate::rtnl) const USE_TEMPADDR: usize = 10;
 }
 
 /// An address's attributes.

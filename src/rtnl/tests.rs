@@ -79,6 +79,78 @@ fn links_are_read_and_changed() {
 }
 
 #[test]
+fn ipv6_settings_are_those_of_the_files() {
+    in_namespace("ipv6_settings_are_those_of_the_files", || {
+        let mut rtnl = Rtnl::open().unwrap();
+        let file = |setting: &str| format!("/proc/sys/net/ipv6/conf/v0/{setting}");
+        let Ok(_) = std::fs::read(file("mtu")) else {
+            assert_eq!(rtnl.link(&name("v0")).unwrap().unwrap().inet6, None);
+            return;
+        };
+        // Each its own, so that none is taken for another.
+        let wanted = [("forwarding", 1), ("mtu", 1300), ("accept_ra", 2), ("accept_redirects", 3), ("autoconf", 4), ("use_tempaddr", 5)];
+        for (setting, value) in wanted {
+            std::fs::write(file(setting), value.to_string()).unwrap();
+        }
+        let there = rtnl.link(&name("v0")).unwrap().unwrap().inet6.unwrap();
+        let expected = crate::rtnl::Inet6 { forwarding: 1, mtu: 1300, accept_ra: 2, accept_redirects: 3, autoconf: 4, use_tempaddr: 5 };
+        assert_eq!(there, expected);
+        assert_eq!(rtnl.links().unwrap().into_iter().find(|link| link.name == *"v0").unwrap().inet6, Some(there));
+    });
+}
+
+#[test]
+fn tunnel_devices_are_made_and_known_again() {
+    in_namespace("tunnel_devices_are_made_and_known_again", || {
+        let mut rtnl = Rtnl::open().unwrap();
+        let wanted = [
+            ("vxlan_sys_4789", Tunnel::Vxlan { port: 4789, gbp: false }, "external id 0 srcport 0 0 dstport 4789 nolearning"),
+            ("vxlan_sys_8472", Tunnel::Vxlan { port: 8472, gbp: true }, "gbp"),
+            ("genev_sys_6081", Tunnel::Geneve { port: 6081 }, "geneve external"),
+            ("gre_sys", Tunnel::Gre, "gretap external"),
+            ("ip6gre_sys", Tunnel::Ip6Gre, "ip6gretap external"),
+            ("erspan_sys", Tunnel::Erspan, "erspan external"),
+            ("ip6erspan_sys", Tunnel::Ip6Erspan, "ip6erspan external"),
+        ];
+        for (device, tunnel, words) in wanted {
+            let device = name(device);
+            match rtnl.create_tunnel(&device, tunnel) {
+                Err(error) if error.kind() == Kind::NotSupported => {
+                    eprintln!("\n*** SKIPPED: tunnel devices: this kernel makes no {device}: {error} ***\n");
+                    continue;
+                }
+                other => other.unwrap(),
+            }
+            let link = rtnl.link(&device).unwrap().unwrap();
+            assert_eq!((link.tunnel, link.mtu, link.up), (Some(tunnel), TUNNEL_MTU, true), "{device}");
+            assert!(rtnl.links().unwrap().contains(&link));
+            let text = ip(&format!("-d link show {device}"));
+            assert!(text.contains(words) && text.contains("mtu 65000") && text.contains(",UP"), "{text}");
+            assert_eq!(rtnl.create_tunnel(&device, tunnel).unwrap_err().kind(), Kind::Exists);
+        }
+        // The port is taken, whatever the name.
+        let other = rtnl.create_tunnel(&name("other"), Tunnel::Vxlan { port: 4789, gbp: false }).unwrap_err();
+        assert_eq!(other.kind(), Kind::Exists, "{other}");
+        assert_eq!(rtnl.link(&name("other")).unwrap(), None);
+
+        // What iproute2 makes with the same settings is the same device; with others it is none of ours.
+        for (command, expected) in [
+            ("vx1 type vxlan external dstport 1 nolearning udp6zerocsumrx", Some(Tunnel::Vxlan { port: 1, gbp: false })),
+            ("vx2 type vxlan external dstport 2 nolearning", None),
+            ("vx3 type vxlan external dstport 3 learning udp6zerocsumrx", None),
+            ("vx4 type vxlan id 7 remote 127.0.0.1 dstport 4 nolearning udp6zerocsumrx", None),
+            ("du0 type bridge", None),
+        ] {
+            ip(&format!("link add {command}"));
+            let link = rtnl.link(&name(&command[..3])).unwrap().unwrap();
+            assert_eq!(link.tunnel, expected, "{command}");
+            let text = serde_json::to_string(&link).unwrap();
+            assert_eq!(serde_json::from_str::<Link>(&text).unwrap(), link);
+        }
+    });
+}
+
+#[test]
 fn what_the_kernel_refuses_is_said_in_words() {
     in_namespace("what_the_kernel_refuses_is_said_in_words", || {
         let mut rtnl = Rtnl::open().unwrap();

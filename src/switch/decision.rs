@@ -2,11 +2,12 @@
 
 use ovsdp_proto::key::{L2, VLAN_PRESENT};
 use ovsdp_proto::nla::{self, TooLong};
-use ovsdp_proto::uapi::key;
+use ovsdp_proto::uapi::{hash_alg, key};
 use ovsdp_proto::{Mac, action};
 use serde::Serialize;
 
 use super::topology::{BridgeId, PortId};
+use super::tunnel::{self, Outer};
 
 /// A station: an address in a VLAN of a bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +32,15 @@ pub struct Learned {
     pub moved: bool,
 }
 
+/// A bucket of a bond that a decision sends packets by: their bytes are the bucket's load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// The bond's port.
+    pub port: PortId,
+    /// The bucket.
+    pub bucket: u8,
+}
+
 /// Why a packet is treated as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -46,12 +56,36 @@ pub enum Reason {
     Recirculated,
     /// Dropped: the port belongs to no bridge.
     UnknownPort,
+    /// Dropped: it came out of a tunnel that is no port's.
+    UnknownTunnel,
+    /// Dropped: a router on the way was congested, and the packet inside cannot say so.
+    Congested,
+    /// Dropped: patch ports send it round and round.
+    Ring,
     /// Dropped: its VLAN tag is cut short.
     PartialTag,
+    /// Dropped: its port does not take packets of its VLAN.
+    NotAdmitted,
     /// Dropped: it is for a group address that no bridge forwards.
     Reserved,
     /// Dropped: its destination is behind the port it came from.
     SamePort,
+    /// Dropped: the port its destination is behind leads nowhere.
+    Nowhere,
+    /// Taken: it is for the port itself, which speaks LACP.
+    Lacp,
+    /// Dropped: it came in by a member of a bond that does not take it now.
+    BondClosed,
+    /// Dropped: it came in by a bond, and its sender is behind another port: the network sent it back.
+    SentBack,
+    /// Sent by the member of a bond that its hash chose.
+    Spread,
+    /// Dropped: the port its destination is behind does not carry packets of its VLAN.
+    NotCarried,
+    /// Dropped: it came in by a protected port, and its destination is behind another.
+    Protected,
+    /// Sent to every other port: it is in a VLAN in which everything is.
+    FloodVlan,
     /// Sent to the port its destination is behind.
     Forwarded,
     /// Sent to every other port: the destination is a group.
@@ -69,9 +103,21 @@ impl Reason {
             Self::NoEthernet => "dropped: it has no Ethernet header",
             Self::Recirculated => "dropped: recirculated by a flow that is not ours",
             Self::UnknownPort => "dropped: its port belongs to no bridge",
+            Self::UnknownTunnel => "dropped: it came out of a tunnel that is no port's",
+            Self::Congested => "dropped: the tunnel's packet met congestion, which the packet inside cannot tell",
+            Self::Ring => "dropped: patch ports send it round and round",
+            Self::Nowhere => "dropped: the port its destination is behind leads nowhere",
             Self::PartialTag => "dropped: its VLAN tag is cut short",
+            Self::NotAdmitted => "dropped: its port does not take packets of its VLAN",
             Self::Reserved => "dropped: its destination is a reserved group that no bridge forwards",
             Self::SamePort => "dropped: its destination is behind the port it came from",
+            Self::NotCarried => "dropped: the port its destination is behind does not carry its VLAN",
+            Self::Protected => "dropped: its destination is behind a protected port, as it came in by one",
+            Self::FloodVlan => "flooded: in its VLAN nothing is learned",
+            Self::Lacp => "taken: it is for the port itself, which speaks LACP",
+            Self::BondClosed => "dropped: it came in by a member of a bond that does not take it now",
+            Self::SentBack => "dropped: its sender is behind another port, so the network sent it back to the bond",
+            Self::Spread => "sent by the member of the bond that its hash chose",
             Self::Forwarded => "forwarded to the port its destination is behind",
             Self::Group => "flooded: its destination is a group",
             Self::Unknown => "flooded: it is not known where its destination is",
@@ -107,11 +153,13 @@ pub struct Decision {
     pub from: Option<Station>,
     /// The station it is for, when the decision read that and it can be a station's address.
     pub to: Option<Station>,
-    /// What the MAC table learned from it.
-    pub learned: Option<Learned>,
-    /// The MAC table does not have the sender behind this port, and was not told: [`Switch::translate`](super::Switch::translate)
+    /// What the MAC tables learned from it: the bridge's own, and those of bridges it went to by patch ports.
+    pub learned: Vec<Learned>,
+    /// A MAC table does not have the sender behind this port, and was not told: [`Switch::translate`](super::Switch::translate)
     /// leaves it alone, where an upcall would have learned.
     pub unlearned: bool,
+    /// The buckets of bonds it sends by.
+    pub loads: Vec<Load>,
     /// Why.
     pub reason: Reason,
     /// Whether it may be installed.
@@ -120,10 +168,21 @@ pub struct Decision {
 
 /// Which fields beyond the port a decision read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Read {
-    pub(crate) src: bool,
-    pub(crate) dst: bool,
-    pub(crate) vid: bool,
+pub(super) struct Read {
+    pub(super) src: bool,
+    pub(super) dst: bool,
+    /// Bits of the outer tag; that it is there is always read.
+    pub(super) tci: u16,
+    /// Bits of the inner tag; that it is there is always read.
+    pub(super) inner_tci: u16,
+    /// The lowest 8 bits of the hash that was left by an action.
+    pub(super) bucket: bool,
+    /// The outer header it came in with; then the port it came in by depends on that too.
+    pub(super) outer: Option<Outer>,
+    /// Bits of an IP packet's type of service.
+    pub(super) tos: u8,
+    /// An IP packet's time to live.
+    pub(super) ttl: bool,
 }
 
 impl Decision {
@@ -133,11 +192,14 @@ impl Decision {
     }
 
     /// Forgets what it held, keeps its memory.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         let (mut actions, mut mask) = (core::mem::take(&mut self.actions), core::mem::take(&mut self.mask));
+        let (mut learned, mut loads) = (core::mem::take(&mut self.learned), core::mem::take(&mut self.loads));
         actions.clear();
         mask.clear();
-        *self = Self { actions, mask, ..Self::default() };
+        learned.clear();
+        loads.clear();
+        *self = Self { actions, mask, learned, loads, ..Self::default() };
     }
 
     /// Whether the packet is dropped.
@@ -146,12 +208,18 @@ impl Decision {
     }
 
     /// Appends sending to a datapath port.
-    pub(crate) fn output(&mut self, dp_port: u32) {
+    pub(super) fn output(&mut self, dp_port: u32) {
         action::output(&mut self.actions, dp_port);
     }
 
+    /// Appends having the datapath hash the packet by layers 3 and 4 and bring it round under a number.
+    pub(super) fn recirculate(&mut self, recirc_id: u32, basis: u32) {
+        action::hash(&mut self.actions, hash_alg::L4, basis);
+        action::recirc(&mut self.actions, recirc_id);
+    }
+
     /// Settles the decision: its reason, and a mask of what was read if it may be installed.
-    pub(crate) fn settle(&mut self, l2: &L2, reason: Reason, read: Read, install: Install) {
+    pub(super) fn settle(&mut self, l2: &L2, reason: Reason, read: Read, install: Install) {
         self.reason = reason;
         self.install = install;
         // A frame that ends within a tag has no key of its own: what the kernel makes of this one's is a frame with a
@@ -168,29 +236,49 @@ impl Decision {
 
 /// Appends a mask the kernel takes for a key like this (`ovs_nla_get_match`). RECIRC_ID and IN_PORT tell passes and ports
 /// apart and are always exact, and so is ETHERTYPE, which the kernel makes exact anyhow. Of a tag the kernel demands the
-/// TPID and the present bit; a TCI not in the mask would be taken for exact, so an inner tag has its present bit there and
-/// nothing else.
+/// TPID and the present bit; a TCI not in the mask would be taken for exact, so each tag's is there, if only with its present
+/// bit.
 fn put_mask(out: &mut Vec<u8>, l2: &L2, read: Read) -> Result<(), TooLong> {
     const EXACT: u16 = 0xffff;
     let byte = |on: bool| if on { 0xff } else { 0 };
     let (s, d) = (byte(read.src), byte(read.dst));
     nla::put_u32(out, key::RECIRC_ID, u32::MAX);
+    if read.bucket {
+        nla::put_u32(out, key::DP_HASH, 0xff);
+    }
     nla::put_u32(out, key::IN_PORT, u32::MAX);
     nla::put_array(out, key::ETHERNET, [s, s, s, s, s, s, d, d, d, d, d, d]);
     nla::put_be16(out, key::ETHERTYPE, EXACT);
-    if l2.vlan.is_none() {
-        return Ok(());
+    if let Some(outer) = read.outer {
+        outer.put_mask(out)?;
     }
-    nla::put_be16(out, key::VLAN, VLAN_PRESENT | if read.vid { 0xfff } else { 0 });
+    if l2.vlan.is_none() {
+        return put_ip(out, l2, read);
+    }
+    nla::put_be16(out, key::VLAN, VLAN_PRESENT | read.tci);
     nla::put_nested(out, key::ENCAP, |out| {
         nla::put_be16(out, key::ETHERTYPE, EXACT);
         if l2.inner_vlan.is_none() {
-            return Ok(());
+            return put_ip(out, l2, read);
         }
-        nla::put_be16(out, key::VLAN, VLAN_PRESENT);
+        nla::put_be16(out, key::VLAN, VLAN_PRESENT | read.inner_tci);
         nla::put_nested(out, key::ENCAP, |out| {
             nla::put_be16(out, key::ETHERTYPE, EXACT);
-            Ok(())
+            put_ip(out, l2, read)
         })
     })
+}
+
+/// Appends what is read of the IP header: its type of service and time to live.
+fn put_ip(out: &mut Vec<u8>, l2: &L2, read: Read) -> Result<(), TooLong> {
+    if read.tos == 0 && !read.ttl {
+        return Ok(());
+    }
+    let (kind, len, (tos, ttl)) = match l2.eth_type {
+        0x0800 => (key::IPV4, 12, tunnel::IPV4),
+        _ => (key::IPV6, 40, tunnel::IPV6),
+    };
+    let mut bytes = [0; 40];
+    (bytes[tos], bytes[ttl]) = (read.tos, if read.ttl { 0xff } else { 0 });
+    nla::put(out, kind, &bytes[..len])
 }

@@ -13,7 +13,7 @@ use hashbrown::hash_table::Entry as Place;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, Links};
-use super::decision::{Decision, Install, Learned, Station};
+use super::decision::{Decision, Install, Learned, Load, Station};
 use super::state::Switch;
 use super::time::Moment;
 use super::topology::{BridgeId, PortId};
@@ -51,6 +51,8 @@ pub struct Flow {
     port: Option<PortId>,
     from: Option<Station>,
     to: Option<Station>,
+    /// The buckets of bonds it sends by.
+    pub(super) loads: Box<[Load]>,
 }
 
 impl Flow {
@@ -323,6 +325,9 @@ impl FlowTable {
         flow.digest = digest;
         flow.brief = decision.install == Install::Briefly;
         (flow.bridge, flow.port) = (decision.bridge, decision.port);
+        if *flow.loads != *decision.loads {
+            flow.loads = decision.loads.as_slice().into();
+        }
         (flow.from, flow.to) = (decision.from, decision.to);
         if before == (decision.from, decision.to) {
             return;
@@ -370,6 +375,7 @@ impl FlowTable {
             port: None,
             from: None,
             to: None,
+            loads: Box::default(),
         });
         self.stats.peak = self.stats.peak.max(self.len());
         index

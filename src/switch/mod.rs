@@ -3,7 +3,7 @@
 //! **Contract.** Bytes and a [`Moment`] in, values out. A packet's way through, readable top to bottom:
 //!
 //! ```text
-//! upcall's KEY ─→ Switch::upcall ─→ Decision { actions, mask, learned, … }     normal.rs, decision.rs
+//! upcall's KEY ─→ Switch::upcall ─→ Decision { actions, mask, learned, … }     arrival.rs, normal.rs, output.rs
 //!                                     │ learned: FlowTable::outdated ─→ names of flows to delete, now
 //!                                     └ FlowTable::insert ─→ Insert: install (under which name) or only execute
 //! terse dump ───→ Revalidator::check ─→ Verdict { Keep, Delete, Modify, Stranger }          revalidate.rs, flows.rs
@@ -17,13 +17,21 @@
 //! it now, as of the last time the flow table was told (`outdated` at once, `settle` and the revalidator later); no input
 //! makes it panic or grow without bound; deciding allocates nothing once it has seen its load.
 //!
-//! It depends on `proto` alone (and may on `model`): it must not know sockets, descriptors, clocks, files or the kernel.
+//! It depends on `proto` and `model` alone: it must not know sockets, descriptors, clocks, files or the kernel.
 
+mod arp;
+mod arrival;
+pub mod bond;
+mod bundles;
 mod chain;
 mod decision;
 pub mod fdb;
 mod flows;
+mod frame;
+pub mod lacp;
+mod members;
 mod normal;
+mod output;
 mod reserved;
 mod revalidate;
 mod state;
@@ -32,17 +40,21 @@ mod tables;
 mod time;
 mod topology;
 mod trace;
+mod tunnel;
 mod ufid;
+mod vlan;
 
-pub use decision::{Decision, Install, Learned, Reason, Station};
+pub use bundles::{Bundle, Bundled, NoLacp, Remembered};
+pub use decision::{Decision, Install, Learned, Load, Reason, Station};
 pub use fdb::FdbEntry;
 pub use flows::{FLOW_LIMIT, Flow, FlowStats, FlowTable, Insert};
 pub use ovsdp_proto::flow::Ufid;
 pub use revalidate::{Counters, Found, Pass, Policy, Revalidator, Verdict, Why};
 pub use state::Switch;
-pub use steps::{LeftOut, Step};
+pub use steps::{LeftOut, Source, Step};
 pub use tables::Refused;
 pub use time::Moment;
-pub use topology::{BadTopology, Bridge, BridgeId, Port, PortId, Topology};
+pub use topology::{BadTopology, Bridge, BridgeId, Port, PortId, Topology, Way};
 pub use trace::{Told, Trace, Untraceable};
 pub use ufid::Seed;
+pub use vlan::Edit;

@@ -1,23 +1,41 @@
 //! The pipeline: what a standalone Open vSwitch does with every packet (its NORMAL action), step by step.
 //!
-//! 1. Where it came from: a port of a bridge, or dropped.
-//! 2. Admission: a tag cut short or a reserved destination is dropped; else the packet has a VLAN of the bridge.
+//! 1. Where it came from: a port of a bridge, or dropped. What a port's LACP is to hear goes there, and what came round to be
+//!    spread over a bond's members goes to one.
+//! 2. Admission: a packet whose tag is cut short, or of a VLAN that the port does not take, is dropped; else it has a VLAN of
+//!    the bridge. One to a reserved group is dropped, and what a bond must not take.
 //! 3. Learning: the sender is behind this port.
 //! 4. Lookup: to the destination's port; dropped if that is where it came from; to every other port if it is not known.
+//! 5. Output (`output.rs`): to ports that carry its VLAN, each with the tags that are right there; never from one protected port
+//!    to another. By a bond it goes out by one member, by a tunnel port wrapped; by a patch port it comes in by the other end, and
+//!    2 to 5 happen there too.
 //!
 //! Each step records what it read of the packet, and only that is in the mask: the flow then answers exactly the packets
 //! for which every step would read the same. Each step also tells an [`Observer`] what it found, which is how a decision is
 //! traced; for packets that is [`Silent`], and nothing of it is left in the program.
 
-use ovsdp_proto::key::{L2, VLAN_PRESENT};
+use ovsdp_proto::key::L2;
 
-use super::decision::{Decision, Install, Learned, Read, Reason, Station};
+use super::arp;
+use super::arrival::Arrival;
+use super::bond::Verdict;
+use super::decision::{Decision, Install, Learned, Read, Reason};
 use super::fdb::{Fdb, Learn};
+use super::frame::Frame;
+use super::members::ARP_LOCK;
+use super::output::Apart;
 use super::reserved::is_reserved;
-use super::state::{Bridge, Ingress, Switch};
-use super::steps::{LeftOut, Observer, Silent, Step};
+use super::state::{Place, Switch};
+use super::steps::{Observer, Silent, Source, Step};
 use super::time::Moment;
 use super::topology::PortId;
+use super::tunnel::{self, Inner, Outer};
+use super::vlan::{Admitted, TagRead};
+
+/// How many patch ports a packet may pass one behind the other (Open vSwitch's `MAX_DEPTH`).
+const DEPTH: u32 = 64;
+/// How many bridges a packet may go through in all, for all of its copies (Open vSwitch's `MAX_RESUBMITS`).
+const PASSES: u32 = 4096;
 
 /// What to do about the packet's sender.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,6 +44,40 @@ enum Teach {
     Yes,
     /// Only say whether it is known.
     No,
+    /// Learn it as of then, unless it was seen elsewhere since; nothing else is asked.
+    AsOf(Moment),
+}
+
+/// A packet's way through the bridges.
+pub(super) struct Walk<'a, O> {
+    now: Moment,
+    pub(super) key: &'a [u8],
+    /// What the key says.
+    pub(super) l2: &'a L2,
+    teach: Teach,
+    pub(super) out: &'a mut Decision,
+    pub(super) observer: &'a mut O,
+    pub(super) read: Read,
+    /// The outer header; behind a patch port its key is no longer the packet's.
+    pub(super) outer: Option<Outer>,
+    passes: u32,
+    /// Something was read that no mask can say.
+    fleeting: bool,
+    pub(super) apart: Apart,
+}
+
+/// It went through more bridges than it may.
+pub(super) struct TooFar;
+
+/// A packet that a bridge let in, on its way to ports.
+pub(super) struct Inside<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) ingress: Place,
+    pub(super) admitted: Admitted,
+    /// Every port of the bridge sends it as it is.
+    pub(super) plain: bool,
+    /// How many patch ports are behind it.
+    pub(super) depth: u32,
 }
 
 impl Switch {
@@ -54,161 +106,202 @@ impl Switch {
 
     /// Learns from packets the kernel handled by itself: the last of them had this key and came in at `used`. Without
     /// this, a station whose flows are all in the kernel would be forgotten while it speaks. A station that has been seen
-    /// behind another port since `used` stays there.
-    pub fn credit(&mut self, now: Moment, key: &[u8], used: Moment) -> Option<Learned> {
-        let l2 = L2::parse(key).ok()?;
-        let ingress = self.ingress(&l2).ok()?;
-        if is_reserved(l2.eth_dst) {
-            return None;
-        }
-        let vlan = admit(&l2).ok()?;
-        self.expire_in(ingress.bridge, now);
-        let known = self.bridges[ingress.bridge].fdb.find((vlan, l2.eth_src));
-        if known.is_some_and(|known| known.port != ingress.port && known.used >= used) {
-            return None;
-        }
-        if known.is_none() && now.since(used) >= self.bridges[ingress.bridge].fdb.limits().aging() {
-            return None;
-        }
-        self.learn(now, ingress, vlan, &l2).1
+    /// behind another port since `used` stays there. What was learned is in `out.learned`; the rest of `out` says nothing.
+    pub fn credit(&mut self, now: Moment, key: &[u8], used: Moment, out: &mut Decision) {
+        self.decide(now, key, out, Teach::AsOf(used), &mut Silent);
     }
 
     fn decide<O: Observer>(&mut self, now: Moment, key: &[u8], out: &mut Decision, teach: Teach, observer: &mut O) {
         out.clear();
-        let mut read = Read::default();
         let Ok(l2) = L2::parse(key) else { return };
-        let ingress = match self.ingress(&l2) {
+        if let Some(at) = self.bundles.by_recirc(l2.recirc_id) {
+            return self.spread(at, &l2, out, observer);
+        }
+        let Arrival { ingress, outer } = self.arrive(key, &l2);
+        let read = Read { outer, ..Read::default() };
+        let ingress = match ingress {
             Ok(ingress) => ingress,
             Err((reason, install)) => return out.settle(&l2, reason, read, install),
         };
-        let bridge = self.bridges[ingress.bridge].id;
-        (out.bridge, out.port) = (Some(bridge), Some(ingress.port));
-        observer.step(Step::Admitted { bridge, port: ingress.port });
-
-        read.dst = true;
-        if is_reserved(l2.eth_dst) {
-            return out.settle(&l2, Reason::Reserved, read, Install::Yes);
-        }
-        observer.step(Step::NotReserved { destination: l2.eth_dst });
-        let vlan = match admit(&l2) {
-            Ok(vlan) => vlan,
-            Err(reason) => return out.settle(&l2, reason, read, Install::No),
-        };
-        observer.step(Step::Vlan { vlan, tagged: l2.vlan.is_some() });
-
-        (read.src, read.vid) = (true, true);
-        let station = |mac| Station { bridge, vlan, mac };
-        self.expire_in(ingress.bridge, now);
-        let learn = if l2.eth_src.is_multicast() {
-            Learn::Refused
-        } else {
-            out.from = Some(station(l2.eth_src));
-            match teach {
-                Teach::Yes => {
-                    let (learn, learned) = self.learn(now, ingress, vlan, &l2);
-                    out.learned = learned;
-                    learn
-                }
-                Teach::No => {
-                    let learn = self.bridges[ingress.bridge].fdb.foresee((vlan, l2.eth_src), ingress.port);
-                    out.unlearned = matches!(learn, Learn::New { .. } | Learn::Moved { .. });
-                    learn
-                }
+        (out.bridge, out.port) = (Some(self.bridges[ingress.bridge].id), Some(ingress.port));
+        let apart = Apart::default();
+        let mut walk = Walk { now, key, l2: &l2, teach, out, observer, read, outer, passes: 0, fleeting: false, apart };
+        let (reason, install) = match self.pass(&mut walk, &Frame::new(&l2), ingress, 0) {
+            Ok(settled) => settled,
+            Err(TooFar) => {
+                walk.out.actions.clear();
+                (Reason::Ring, Install::Briefly)
             }
         };
-        observer.step(Step::Sender { sender: l2.eth_src, learn });
-
-        let bridge = &self.bridges[ingress.bridge];
-        let reason = if l2.eth_dst.is_multicast() {
-            observer.step(Step::Group { destination: l2.eth_dst });
-            flood(bridge, ingress, out, observer);
-            Reason::Group
-        } else {
-            out.to = Some(station(l2.eth_dst));
-            let found = locate(&bridge.fdb, learn, ingress, vlan, &l2);
-            observer.step(Step::Station { destination: l2.eth_dst, port: found });
-            self.unicast(ingress, found, out, observer)
-        };
-        out.settle(&l2, reason, read, Install::Yes);
+        let (read, install) = (walk.read, if walk.fleeting { Install::No } else { install });
+        out.settle(&l2, reason, read, install);
     }
 
-    /// Which port of which bridge a packet belongs to; else why it is dropped, and whether a flow may do so.
-    fn ingress(&self, l2: &L2) -> Result<Ingress, (Reason, Install)> {
-        let in_port = l2.in_port.ok_or((Reason::NoPort, Install::No))?;
-        if !l2.ethernet {
-            return Err((Reason::NoEthernet, Install::No));
+    /// A packet's way through one bridge, which it enters by `ingress` behind `depth` patch ports.
+    pub(super) fn pass<O: Observer>(
+        &mut self,
+        walk: &mut Walk<'_, O>,
+        frame: &Frame,
+        ingress: Place,
+        depth: u32,
+    ) -> Result<(Reason, Install), TooFar> {
+        walk.passes += 1;
+        if depth > DEPTH || walk.passes > PASSES {
+            return Err(TooFar);
         }
-        if l2.recirc_id != 0 {
-            return Err((Reason::Recirculated, Install::Briefly));
+        let mut tags = TagRead::default();
+        let settled = self.enter(walk, frame, &mut tags, ingress, depth);
+        frame.note(tags, &mut walk.read);
+        settled
+    }
+
+    fn enter<O: Observer>(
+        &mut self,
+        walk: &mut Walk<'_, O>,
+        frame: &Frame,
+        tags: &mut TagRead,
+        ingress: Place,
+        depth: u32,
+    ) -> Result<(Reason, Install), TooFar> {
+        let l2 = &frame.l2;
+        let bridge = &self.bridges[ingress.bridge];
+        let (id, stations, plain, forward_bpdu, wary, joined) =
+            (bridge.id, bridge.stations(), bridge.plain, bridge.forward_bpdu, bridge.wary, bridge.group.is_some());
+        walk.observer.step(Step::Admitted { bridge: id, port: ingress.port });
+        if depth == 0 && walk.outer.is_some_and(|outer| outer.congested()) {
+            let inner = Inner::parse(walk.key, l2);
+            if inner.is_ip() {
+                walk.read.tos |= tunnel::ECN;
+            }
+            if inner.cannot_tell_congestion() {
+                return Ok((Reason::Congested, Install::Yes));
+            }
         }
-        self.by_dp_port.get(&in_port).copied().ok_or((Reason::UnknownPort, Install::Briefly))
+        if self.hears_lacp(ingress, l2) {
+            return Ok((Reason::Lacp, Install::No));
+        }
+
+        let admitted = if plain { Admitted::by_tag(l2) } else { bridge.ports[ingress.index].rules.admit(l2, tags) };
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(reason @ Reason::PartialTag) => return Ok((reason, Install::No)),
+            Err(reason) => return Ok((reason, Install::Yes)),
+        };
+        let Admitted { vlan, source, .. } = admitted;
+        walk.observer.step(Step::Vlan { vlan, source, tagged: l2.vlan.is_some() });
+        walk.read.dst |= !forward_bpdu || ingress.slot.is_some();
+        if !forward_bpdu {
+            if is_reserved(l2.eth_dst) {
+                return Ok((Reason::Reserved, Install::Yes));
+            }
+            walk.observer.step(Step::NotReserved { destination: l2.eth_dst });
+        }
+        let verdict = self.verdict(ingress, l2.eth_dst);
+        if verdict == Verdict::Drop {
+            return Ok((Reason::BondClosed, Install::Yes));
+        }
+        // A provider's VLAN is the port's, whatever the packet's tags say.
+        tags.vid |= source != Source::Service;
+        // Only a tag that just gives a priority would be touched by a plain port.
+        let plain = plain && (source == Source::Tag || l2.vlan.is_none());
+        let inside = Inside { frame, ingress, admitted, plain, depth };
+        if self.bridges[ingress.bridge].floods(vlan) {
+            walk.observer.step(Step::FloodVlan { vlan });
+            if !matches!(walk.teach, Teach::AsOf(_)) || joined {
+                self.flood(walk, &inside, tags)?;
+            }
+            return Ok((Reason::FloodVlan, Install::Yes));
+        }
+
+        (walk.read.src, walk.read.dst) = (true, true);
+        self.expire_in(ingress.bridge, walk.now);
+        if walk.out.from.is_none() && !l2.eth_src.is_multicast() {
+            walk.out.from = Some(stations.of(vlan, l2.eth_src));
+        }
+        // What it says would have to be in the flow's mask: a flow for each pair of addresses, of what is rare.
+        walk.fleeting |= wary && arp::is_broadcast(l2);
+        if verdict == Verdict::DropIfMoved && self.sent_back(walk.now, ingress, vlan, walk.l2, walk.key) {
+            return Ok((Reason::SentBack, Install::Yes));
+        }
+        let learn = self.sender(walk, ingress, vlan);
+        walk.observer.step(Step::Sender { sender: l2.eth_src, learn });
+        if matches!(walk.teach, Teach::AsOf(_)) && !joined {
+            return Ok((Reason::Forwarded, Install::No));
+        }
+
+        if l2.eth_dst.is_multicast() {
+            walk.observer.step(Step::Group { destination: l2.eth_dst });
+            self.flood(walk, &inside, tags)?;
+            return Ok((Reason::Group, Install::Yes));
+        }
+        if walk.out.to.is_none() {
+            walk.out.to = Some(stations.of(vlan, l2.eth_dst));
+        }
+        let found = locate(&self.bridges[ingress.bridge].fdb, learn, ingress, vlan, l2);
+        walk.observer.step(Step::Station { destination: l2.eth_dst, port: found });
+        let reason = self.unicast(walk, &inside, tags, found)?;
+        Ok((reason, Install::Yes))
+    }
+
+    /// What the MAC table makes of the sender.
+    #[inline]
+    fn sender<O: Observer>(&mut self, walk: &mut Walk<'_, O>, ingress: Place, vlan: u16) -> Learn {
+        let (now, address) = (walk.now, (vlan, walk.l2.eth_src));
+        if address.1.is_multicast() {
+            return Learn::Refused;
+        }
+        let fdb = &self.bridges[ingress.bridge].fdb;
+        match walk.teach {
+            Teach::Yes => {}
+            Teach::No => {
+                let learn = fdb.foresee(address, ingress.port);
+                walk.out.unlearned |= matches!(learn, Learn::New { .. } | Learn::Moved { .. });
+                return learn;
+            }
+            Teach::AsOf(used) => {
+                let outdated = match fdb.find(address) {
+                    Some(known) => known.port != ingress.port && known.used >= used,
+                    None => now.since(used) >= fdb.limits().aging(),
+                };
+                if outdated {
+                    return Learn::Refused;
+                }
+            }
+        }
+        let (learn, learned) = self.learn(now, ingress, vlan, walk.l2);
+        walk.out.learned.extend(learned);
+        let bridge = &mut self.bridges[ingress.bridge];
+        if bridge.wary && walk.teach == Teach::Yes && ingress.slot.is_none() && arp::is_gratuitous(walk.l2, walk.key) {
+            bridge.fdb.lock(address, now + ARP_LOCK);
+        }
+        learn
     }
 
     #[inline]
-    fn learn(&mut self, now: Moment, ingress: Ingress, vlan: u16, l2: &L2) -> (Learn, Option<Learned>) {
-        let Bridge { id, fdb, .. } = &mut self.bridges[ingress.bridge];
-        let bridge = *id;
-        let learned = |moved| Some(Learned { station: Station { bridge, vlan, mac: l2.eth_src }, port: ingress.port, moved });
-        let learn = fdb.learn(now, (vlan, l2.eth_src), ingress.port);
+    fn learn(&mut self, now: Moment, ingress: Place, vlan: u16, l2: &L2) -> (Learn, Option<Learned>) {
+        let bridge = &mut self.bridges[ingress.bridge];
+        let stations = bridge.stations();
+        let learned = |moved| Some(Learned { station: stations.of(vlan, l2.eth_src), port: ingress.port, moved });
+        let learn = bridge.fdb.learn(now, (vlan, l2.eth_src), ingress.port);
         let learned = match learn {
             Learn::Known | Learn::Static { .. } | Learn::Refused => None,
             Learn::Moved { .. } => learned(true),
             Learn::New { evicted } => {
                 if let Some((vlan, mac)) = evicted {
-                    self.forget(Station { bridge, vlan, mac });
+                    self.forget(stations.of(vlan, mac));
                 }
                 learned(false)
             }
         };
         (learn, learned)
     }
-
-    /// To the port a station is behind; everywhere when that is not known.
-    fn unicast<O: Observer>(&self, ingress: Ingress, found: Option<PortId>, out: &mut Decision, observer: &mut O) -> Reason {
-        if found == Some(ingress.port) {
-            return Reason::SamePort;
-        }
-        match found.and_then(|port| Some((port, *self.dp_ports.get(&port)?))) {
-            Some((port, dp_port)) => {
-                out.output(dp_port);
-                observer.step(Step::Output { port });
-                Reason::Forwarded
-            }
-            None => {
-                flood(&self.bridges[ingress.bridge], ingress, out, observer);
-                Reason::Unknown
-            }
-        }
-    }
 }
 
 /// Where the destination is once `learn` has happened to the table, whether it has already or is only foreseen.
-fn locate(fdb: &Fdb, learn: Learn, ingress: Ingress, vlan: u16, l2: &L2) -> Option<PortId> {
+fn locate(fdb: &Fdb, learn: Learn, ingress: Place, vlan: u16, l2: &L2) -> Option<PortId> {
     match learn {
         Learn::New { .. } | Learn::Moved { .. } if l2.eth_dst == l2.eth_src => Some(ingress.port),
         Learn::New { evicted: Some(gone) } if gone == (vlan, l2.eth_dst) => None,
         _ => fdb.find((vlan, l2.eth_dst)).map(|found| found.port),
-    }
-}
-
-/// The VLAN of the bridge a packet belongs to: its tag's, 0 without one.
-fn admit(l2: &L2) -> Result<u16, Reason> {
-    match l2.vlan {
-        Some(vlan) if vlan.tci & VLAN_PRESENT == 0 => Err(Reason::PartialTag),
-        Some(vlan) => Ok(vlan.vid()),
-        None if matches!(l2.eth_type, 0x8100 | 0x88a8) => Err(Reason::PartialTag),
-        None => Ok(0),
-    }
-}
-
-/// To every port but the one it came from.
-fn flood<O: Observer>(bridge: &Bridge, ingress: Ingress, out: &mut Decision, observer: &mut O) {
-    for port in &bridge.ports {
-        if port.id == ingress.port {
-            observer.step(Step::LeftOut { port: port.id, why: LeftOut::CameFrom });
-            continue;
-        }
-        out.output(port.dp_port);
-        observer.step(Step::Output { port: port.id });
     }
 }

@@ -186,6 +186,7 @@ impl Revalidator {
         scratch: &mut Decision,
         also: &mut dyn FnMut(Ufid),
     ) -> Verdict {
+        switch.keep_buckets(found.key, found.actions);
         let digest = flows.digest(found.actions, found.mask);
         flows.adopt(now, found.counters.used.unwrap_or(now), found.ufid, found.key, digest);
         self.check(now, switch, flows, &found.ufid, found.counters, scratch, also)
@@ -227,7 +228,10 @@ impl Revalidator {
         let Some(flow) = flows.at(index) else { return Verdict::Stranger };
         flow.pass = self.pass;
         // Fewer than before: the kernel made the flow anew under the same name.
-        let fresh = counters.packets.checked_sub(flow.packets).unwrap_or(counters.packets);
+        let anew = counters.packets < flow.packets;
+        let since = |now: u64, before: u64| if anew { now } else { now.saturating_sub(before) };
+        let fresh = since(counters.packets, flow.packets);
+        switch.account(now, &flow.loads, since(counters.bytes, flow.bytes));
         (flow.packets, flow.bytes) = (counters.packets, counters.bytes);
         if let Some(used) = counters.used {
             flow.used = flow.used.max(used);
@@ -240,15 +244,17 @@ impl Revalidator {
         }
         if self.teaches(now, switch, flows, index, fresh, scratch)
             && let Some(flow) = flows.at(index)
-            && let Some(learned) = switch.credit(now, &flow.key, flow.used)
         {
             let ufid = flow.ufid;
-            flows.outdated(&learned, &mut |other| {
-                if other != ufid {
-                    self.count.deleted += 1;
-                    also(other);
-                }
-            });
+            switch.credit(now, &flow.key, flow.used, scratch);
+            for learned in &scratch.learned {
+                flows.outdated(learned, &mut |other| {
+                    if other != ufid {
+                        self.count.deleted += 1;
+                        also(other);
+                    }
+                });
+            }
         }
         flows.settle(switch);
         let Some(flow) = flows.at(index) else { return Verdict::Delete(Why::Outdated) };
@@ -260,13 +266,16 @@ impl Revalidator {
         }
         self.count.retranslated += 1;
         switch.translate(now, &flow.key, scratch);
-        let before = flow.digest;
+        let (before, born) = (flow.digest, flow.born);
         let digest = flows.digest(&scratch.actions, &scratch.mask);
         if scratch.install == Install::No || digest.mask != before.mask {
             return Verdict::Delete(Why::Mask);
         }
         if scratch.unlearned {
             return Verdict::Delete(Why::Unlearned);
+        }
+        if scratch.install == Install::Briefly && now.since(born) >= BRIEF {
+            return Verdict::Delete(Why::Brief);
         }
         flows.renew(index, scratch, digest, switch.generation());
         if digest.actions == before.actions { Verdict::Keep } else { Verdict::Modify }

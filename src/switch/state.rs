@@ -2,12 +2,16 @@
 
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
-use ovsdp_proto::IfName;
+use ovsdp_proto::{IfName, Mac};
 
-use super::decision::Station;
-use super::fdb::{self, Address, Fdb, FdbEntry, Found, Restored};
+use super::bundles::{Bundles, Slot};
+use super::decision::{Load, Station};
+use super::fdb::{self, Address, Fdb, FdbEntry, Restored};
 use super::time::Moment;
-use super::topology::{BadTopology, BridgeId, PortId, Topology};
+use super::topology::{BadTopology, BridgeId, PortId, Topology, Way};
+use super::tunnel::{Ports, Select};
+use super::vlan::Rules;
+use crate::model::{BondMode, Tunnel, VlanSet};
 
 /// How many forgotten stations are kept one by one. When there are more, every flow is looked at again instead.
 const FORGOTTEN_MAX: usize = 8192;
@@ -17,25 +21,123 @@ const FORGOTTEN_MAX: usize = 8192;
 pub(super) struct Bridge {
     pub(super) id: BridgeId,
     pub(super) name: IfName,
-    /// Every port, the local one among them, by number in the datapath: what a flood goes through.
+    /// Every port, the local one among them, in the order a flood goes through them: by number in the datapath, tunnels
+    /// behind what goes out as it is, and what leads to other bridges last.
     pub(super) ports: Vec<Port>,
     pub(super) fdb: Fdb,
+    /// The one that stands for the bridges this one is joined to by patch ports, itself among them; `None` when it is to none.
+    pub(super) group: Option<BridgeId>,
+    /// The VLANs in which nothing is learned; `None`: no VLAN.
+    flood_vlans: Option<VlanSet>,
+    /// Whether every port is plain.
+    pub(super) plain: bool,
+    /// Whether packets to reserved groups are forwarded as others.
+    pub(super) forward_bpdu: bool,
+    /// Whether it has a bond that has to tell stations that moved from packets that were sent back.
+    pub(super) wary: bool,
+}
+
+impl Bridge {
+    fn new(id: BridgeId, name: IfName, macs: fdb::Limits) -> Self {
+        Self { id, name, ports: Vec::new(), fdb: Fdb::new(macs), group: None, flood_vlans: None, plain: true, forward_bpdu: false, wary: false }
+    }
+
+    /// Whether nothing is learned in a VLAN.
+    pub(super) fn floods(&self, vlan: u16) -> bool {
+        self.flood_vlans.as_ref().is_some_and(|set| set.contains(vlan))
+    }
+
+    /// Puts other flood VLANs in force: in one that is new nothing learned is left, and nothing static is heeded.
+    fn set_flood_vlans(&mut self, flood_vlans: &VlanSet) {
+        if self.flood_vlans.as_ref().is_none_or(|before| before != flood_vlans) {
+            let learned = self.fdb.iter().filter(|((vlan, _), found)| !found.is_static && flood_vlans.contains(*vlan));
+            let gone: Vec<Address> = learned.map(|(address, _)| address).collect();
+            for address in gone {
+                self.fdb.forget(address);
+            }
+            self.flood_vlans = (!flood_vlans.is_empty()).then(|| flood_vlans.clone());
+        }
+    }
+
+    /// What flows depend on that depend on the bridge's addresses.
+    pub(super) const fn stations(&self) -> Stations {
+        Stations { bridge: self.id, group: self.group }
+    }
+}
+
+/// What flows depend on that depend on a bridge's addresses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stations {
+    bridge: BridgeId,
+    group: Option<BridgeId>,
+}
+
+impl Stations {
+    /// That of an address. Where bridges are joined, a packet may pass several of them, each with a VLAN of its own for it:
+    /// what is seen of an address in one of them concerns every flow from and to the address.
+    pub(super) const fn of(self, vlan: u16, mac: Mac) -> Station {
+        match self.group {
+            Some(bridge) => Station { bridge, vlan: 0, mac },
+            None => Station { bridge: self.bridge, vlan, mac },
+        }
+    }
 }
 
 /// A port as the pipeline wants it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Port {
     pub(super) id: PortId,
-    pub(super) dp_port: u32,
     pub(super) name: IfName,
+    pub(super) exit: Exit,
+    pub(super) rules: Rules,
 }
 
-/// Where a packet from a datapath port belongs.
+/// Where a packet goes that goes out by a port.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ingress {
+pub(super) enum Exit {
+    /// To a port of the datapath, as it is.
+    Device(u32),
+    /// By a member of a bundle.
+    Bundle {
+        /// Index into the bundles.
+        at: usize,
+        /// The first member's number in the datapath.
+        first: u32,
+    },
+    /// To a port of the datapath, wrapped.
+    Tunnel(u32, Tunnel),
+    /// Into another bridge; nowhere when there is no peer.
+    Patch(Option<Place>),
+}
+
+impl Exit {
+    /// The datapath's port it goes through, if it goes through one; the first of several.
+    pub(super) const fn dp_port(&self) -> Option<u32> {
+        match self {
+            Self::Device(number) | Self::Tunnel(number, _) | Self::Bundle { first: number, .. } => Some(*number),
+            Self::Patch(_) => None,
+        }
+    }
+
+    const fn order(&self) -> (u8, u32) {
+        match self {
+            Self::Device(number) | Self::Bundle { first: number, .. } => (0, *number),
+            Self::Tunnel(number, _) => (1, *number),
+            Self::Patch(_) => (2, 0),
+        }
+    }
+}
+
+/// Where a port is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
     /// Index into [`Switch::bridges`].
     pub(super) bridge: usize,
+    /// Index into that bridge's ports.
+    pub(super) index: usize,
     pub(super) port: PortId,
+    /// Which member of which bundle, of a packet that came in by one.
+    pub(super) slot: Option<Slot>,
 }
 
 /// Every bridge of a datapath. One value; whoever shares it between handlers puts a lock round it.
@@ -43,9 +145,12 @@ pub(super) struct Ingress {
 pub struct Switch {
     topology: Topology,
     pub(super) bridges: Vec<Bridge>,
-    pub(super) by_dp_port: HashMap<u32, Ingress, RandomState>,
-    /// Where a port is in the datapath, for packets to a learned station.
-    pub(super) dp_ports: HashMap<PortId, u32, RandomState>,
+    pub(super) by_dp_port: HashMap<u32, Place, RandomState>,
+    /// The tunnel ports, whose numbers in the datapath are not theirs alone.
+    pub(super) tunnels: Ports<Place>,
+    /// For packets to a learned station.
+    pub(super) by_id: HashMap<PortId, Place, RandomState>,
+    pub(super) bundles: Bundles,
     last_id: u32,
     outdated: Outdated,
 }
@@ -102,33 +207,94 @@ impl Switch {
         }
         let mut old: HashMap<IfName, Bridge, RandomState> = self.bridges.drain(..).map(|bridge| (bridge.name, bridge)).collect();
         self.by_dp_port.clear();
-        self.dp_ports.clear();
+        self.tunnels.clear();
+        self.by_id.clear();
+        let mut bundles = self.bundles.take();
         for (index, spec) in topology.bridges.iter().enumerate() {
-            let mut bridge = match old.remove(&*spec.name) {
-                Some(bridge) => bridge,
-                None => Bridge { id: BridgeId(self.fresh_id()), name: spec.name, ports: Vec::new(), fdb: Fdb::new(spec.macs) },
-            };
+            let mut bridge = old.remove(&*spec.name).unwrap_or_else(|| Bridge::new(BridgeId(self.fresh_id()), spec.name, spec.macs));
             // Every flow is decided again anyway: nothing needs to be told what the table forgets here.
             if bridge.fdb.limits() != spec.macs {
                 bridge.fdb.set_limits(spec.macs, &mut |_| {});
                 bridge.fdb.expire(now, &mut |_| {});
             }
-            let before: HashMap<IfName, PortId, RandomState> = bridge.ports.drain(..).map(|port| (port.name, port.id)).collect();
-            for (name, dp_port) in spec.all_ports() {
-                let id = before.get(&*name).copied().unwrap_or_else(|| PortId(self.fresh_id()));
-                bridge.ports.push(Port { id, dp_port, name });
-                self.by_dp_port.insert(dp_port, Ingress { bridge: index, port: id });
-                self.dp_ports.insert(id, dp_port);
+            bridge.set_flood_vlans(&spec.flood_vlans);
+            bridge.forward_bpdu = spec.forward_bpdu;
+            bridge.wary = false;
+            let before: HashMap<IfName, Port, RandomState> = bridge.ports.drain(..).map(|port| (port.name, port)).collect();
+            for (name, way, rules) in spec.all_ports() {
+                let (known, rules) = (before.get(&*name), Rules::from(rules));
+                let id = known.map_or_else(|| PortId(self.fresh_id()), |port| port.id);
+                // What was learned behind it may be in VLANs it is no longer in.
+                if known.is_some_and(|port| port.rules != rules) {
+                    bridge.fdb.flush_port(id, &mut |_| {});
+                }
+                let exit = match way {
+                    Way::Device(number) => Exit::Device(*number),
+                    Way::Tunnel(number, tunnel) => Exit::Tunnel(*number, *tunnel),
+                    Way::Patch(_) => Exit::Patch(None),
+                    Way::Bundle(made_of) => {
+                        let Some(first) = made_of.members.first() else { continue };
+                        bridge.wary |= made_of.bond.as_ref().is_some_and(|bond| bond.mode == BondMode::BalanceSlb);
+                        let at = self.bundles.add(now, bundles.remove(&id), (index, spec.name), (id, name), made_of);
+                        Exit::Bundle { at, first: first.dp_port }
+                    }
+                };
+                bridge.ports.push(Port { id, name, exit, rules });
             }
-            bridge.ports.sort_by_key(|port| port.dp_port);
-            for gone in before.values().filter(|id| !self.dp_ports.contains_key(*id)) {
-                bridge.fdb.forget_port(*gone, &mut |_| {});
+            bridge.ports.sort_by_key(|port| (port.exit.order(), port.name));
+            bridge.plain = bridge.ports.iter().all(|port| port.rules.is_plain());
+            for (at, port) in bridge.ports.iter().enumerate() {
+                self.settle(Place { bridge: index, index: at, port: port.id, slot: None }, &port.exit);
+            }
+            for gone in before.values().filter(|port| !self.by_id.contains_key(&port.id)) {
+                bridge.fdb.forget_port(gone.id, &mut |_| {});
             }
             self.bridges.push(bridge);
         }
+        self.join(&topology);
         self.topology = topology;
         self.outdated.all();
         Ok(true)
+    }
+
+    /// Notes where a port is, and by which packets it is found.
+    fn settle(&mut self, place: Place, exit: &Exit) {
+        self.by_id.insert(place.port, place);
+        match exit {
+            Exit::Device(number) => drop(self.by_dp_port.insert(*number, place)),
+            Exit::Tunnel(number, tunnel) => self.tunnels.insert(Select::of(*number, tunnel), place),
+            Exit::Patch(_) => {}
+            Exit::Bundle { at, .. } => {
+                for (member, (number, _)) in self.bundles.members(*at).enumerate() {
+                    self.by_dp_port.insert(number, Place { slot: Some(Slot { bundle: *at, member }), ..place });
+                }
+            }
+        }
+    }
+
+    /// Notes that every flow must be decided again.
+    pub(super) fn outdate_all(&mut self) {
+        self.outdated.all();
+    }
+
+    /// Has the topology in force say what a bundle's device has become, so that it equals the next one that says so.
+    pub(super) fn note_carrier(&mut self, device: &str, up: bool) {
+        let ports = self.topology.bridges.iter_mut().flat_map(|bridge| &mut bridge.ports);
+        let bundles = ports.filter_map(|port| if let Way::Bundle(bundle) = &mut port.way { Some(bundle) } else { None });
+        let members = bundles.flat_map(|bundle| &mut bundle.members);
+        members.filter(|member| *member.name == *device).for_each(|member| member.carrier = up);
+    }
+
+    /// Credits bonds with bytes that were sent by these buckets.
+    pub(super) fn account(&mut self, now: Moment, loads: &[Load], bytes: u64) {
+        for Load { port, bucket } in loads.iter().filter(|_| bytes > 0) {
+            let exit = self.port(*port).map(|port| port.exit);
+            if let Some(Exit::Bundle { at, .. }) = exit
+                && let Some(bond) = self.bundles.bond(at)
+            {
+                bond.account(now, *bucket, bytes);
+            }
+        }
     }
 
     /// Lets silent stations go, in every bridge. A packet does so for its own bridge; this is for a quiet network.
@@ -153,11 +319,6 @@ impl Switch {
         self.fdb(bridge).map(Fdb::stats)
     }
 
-    /// Where a station is.
-    pub fn find(&self, station: Station) -> Option<Found> {
-        self.bridges.iter().find(|bridge| bridge.id == station.bridge)?.fdb.find((station.vlan, station.mac))
-    }
-
     /// A bridge's name.
     pub fn bridge_name(&self, id: BridgeId) -> Option<IfName> {
         self.bridges.iter().find(|bridge| bridge.id == id).map(|bridge| bridge.name)
@@ -168,20 +329,47 @@ impl Switch {
         self.index_of(name).map(|index| self.bridges[index].id)
     }
 
+    /// A port.
+    pub(super) fn port(&self, id: PortId) -> Option<&Port> {
+        let place = self.by_id.get(&id)?;
+        self.bridges[place.bridge].ports.get(place.index)
+    }
+
     /// A port's name.
     pub fn port_name(&self, id: PortId) -> Option<IfName> {
-        let ingress = self.by_dp_port.get(self.dp_ports.get(&id)?)?;
-        self.bridges[ingress.bridge].ports.iter().find(|port| port.id == id).map(|port| port.name)
+        self.port(id).map(|port| port.name)
     }
 
-    /// A port's number in the datapath.
+    /// A port's number in the datapath, which a tunnel port shares with others; that of the first member of a bundle. A patch
+    /// port has none.
     pub fn dp_port(&self, id: PortId) -> Option<u32> {
-        self.dp_ports.get(&id).copied()
+        self.port(id)?.exit.dp_port()
     }
 
-    /// The number in the datapath of a bridge's port that a person calls so: by its name, or `LOCAL`.
+    /// The number in the datapath of a bridge's device that a person calls so: by its name, or `LOCAL`.
     pub fn port_number(&self, bridge: &str, word: &str) -> Option<u32> {
-        self.bridges[self.index_of(bridge)?].port(word).map(|port| port.dp_port)
+        let index = self.index_of(bridge)?;
+        match self.bridges[index].port(word).map(|port| port.exit) {
+            None | Some(Exit::Bundle { .. }) => self.numbered(index).find(|(_, name)| **name == *word).map(|(number, _)| number),
+            Some(exit) => exit.dp_port(),
+        }
+    }
+
+    /// Every number a bridge has in the datapath, with its name: a bundle's members, not the bundle. A tunnel device is called
+    /// after each of its ports.
+    pub(super) fn numbered(&self, bridge: usize) -> impl Iterator<Item = (u32, IfName)> {
+        self.bridges[bridge].ports.iter().flat_map(|port| {
+            let (members, alone) = match port.exit {
+                Exit::Bundle { at, .. } => (Some(self.bundles.members(at)), None),
+                exit => (None, exit.dp_port().map(|number| (number, port.name))),
+            };
+            members.into_iter().flatten().chain(alone)
+        })
+    }
+
+    /// The name of the device with this number in the datapath.
+    pub(super) fn member_name(&self, dp_port: u32) -> Option<IfName> {
+        self.numbered(self.by_dp_port.get(&dp_port)?.bridge).find(|(number, _)| *number == dp_port).map(|(_, name)| name)
     }
 
     /// Every MAC table as values that survive a restart: each bridge's static addresses, then its least recently used first.
@@ -233,9 +421,33 @@ impl Switch {
     /// Has `take` remove addresses from a bridge's MAC table, and notes that their stations are no longer known.
     pub(super) fn drain(&mut self, index: usize, take: impl FnOnce(&mut Fdb, &mut dyn FnMut(Address))) {
         let Self { bridges, outdated, .. } = self;
-        let Bridge { id, fdb, .. } = &mut bridges[index];
-        let bridge = *id;
-        take(fdb, &mut |(vlan, mac)| outdated.forget(Station { bridge, vlan, mac }));
+        let bridge = &mut bridges[index];
+        let stations = bridge.stations();
+        take(&mut bridge.fdb, &mut |(vlan, mac)| outdated.forget(stations.of(vlan, mac)));
+    }
+
+    /// Joins patch ports that name each other, and the bridges they belong to into groups.
+    fn join(&mut self, topology: &Topology) {
+        let of_bridge = |(bridge, spec): (usize, &super::topology::Bridge)| -> Vec<(usize, IfName, IfName)> {
+            spec.ports.iter().filter_map(|port| if let Way::Patch(peer) = port.way { Some((bridge, port.name, peer)) } else { None }).collect()
+        };
+        let ends: Vec<(usize, IfName, IfName)> = topology.bridges.iter().enumerate().flat_map(of_bridge).collect();
+        let mut groups: Vec<usize> = (0..self.bridges.len()).collect();
+        for (bridge, name, peer) in &ends {
+            // A port's name is its bridge's matter: of several peers of that name the one counts that names this one.
+            let other = ends.iter().find(|(other, end, theirs)| end == peer && theirs == name && other != bridge);
+            let Some((other, ..)) = other else { continue };
+            let found = self.bridges[*other].ports.iter().find(|port| port.name == *peer).and_then(|port| self.by_id.get(&port.id)).copied();
+            if let Some(port) = self.bridges[*bridge].ports.iter_mut().find(|port| port.name == *name) {
+                port.exit = Exit::Patch(found);
+            }
+            let (from, to) = (groups[*bridge].max(groups[*other]), groups[*bridge].min(groups[*other]));
+            groups.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
+        }
+        for index in 0..self.bridges.len() {
+            let joined = groups.iter().filter(|group| **group == groups[index]).count() > 1;
+            self.bridges[index].group = joined.then(|| self.bridges[groups[index]].id);
+        }
     }
 
     fn fresh_id(&mut self) -> u32 {

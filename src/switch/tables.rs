@@ -5,7 +5,6 @@ use core::fmt;
 
 use ovsdp_proto::Mac;
 
-use super::decision::Station;
 use super::fdb::{Address, Learn};
 use super::state::{Bridge, Port, Switch};
 use super::time::Moment;
@@ -60,15 +59,15 @@ impl Switch {
         let index = self.index_of(bridge).ok_or(Refused::NoBridge)?;
         self.expire_in(index, now);
         let one = &mut self.bridges[index];
-        let (bridge, port) = (one.id, one.port(port).ok_or(Refused::NoPort)?.id);
+        let (stations, port) = (one.stations(), one.port(port).ok_or(Refused::NoPort)?.id);
         let learn = one.fdb.pin(now, address, port);
         match learn {
             Learn::Refused => return Err(Refused::Group),
             Learn::Static { .. } => return Ok(learn),
-            Learn::New { evicted: Some((vlan, mac)) } => self.forget(Station { bridge, vlan, mac }),
+            Learn::New { evicted: Some((vlan, mac)) } => self.forget(stations.of(vlan, mac)),
             Learn::New { evicted: None } | Learn::Known | Learn::Moved { .. } => {}
         }
-        self.forget(Station { bridge, vlan, mac });
+        self.forget(stations.of(vlan, mac));
         Ok(learn)
     }
 
@@ -78,12 +77,12 @@ impl Switch {
     /// [`Refused`]; nothing was changed.
     pub fn unlearn(&mut self, bridge: &str, vlan: u16, mac: Mac) -> Result<(), Refused> {
         let index = self.index_of(bridge).ok_or(Refused::NoBridge)?;
-        let Bridge { id, fdb, .. } = &mut self.bridges[index];
-        let bridge = *id;
-        if !fdb.forget((vlan, mac)) {
+        let bridge = &mut self.bridges[index];
+        let stations = bridge.stations();
+        if !bridge.fdb.forget((vlan, mac)) {
             return Err(Refused::NoAddress);
         }
-        self.forget(Station { bridge, vlan, mac });
+        self.forget(stations.of(vlan, mac));
         Ok(())
     }
 

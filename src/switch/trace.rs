@@ -12,17 +12,19 @@ use ovsdp_proto::nla::{self, Attrs, TooLong};
 use ovsdp_proto::text::{ParseError, ParseReason, Style};
 use ovsdp_proto::uapi::key;
 
+use super::bond::Exit;
 use super::decision::{Decision, Install, Reason};
 use super::fdb::Learn;
 use super::state::Switch;
-use super::steps::{LeftOut, Step};
+use super::steps::{LeftOut, Source, Step};
 use super::time::Moment;
 use super::topology::PortId;
+use super::vlan::Edit;
 
 /// One step in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
-    /// Which rule of the pipeline: `admission`, `reserved`, `vlan`, `learning`, `lookup`, `output` or `left-out`.
+    /// Which rule of the pipeline: `admission`, `reserved`, `vlan`, `learning`, `lookup`, `output`, `left-out` or `patch`.
     pub rule: &'static str,
     /// What it found.
     pub text: String,
@@ -125,13 +127,15 @@ impl Switch {
         let index = self.index_of(bridge).ok_or(Untraceable::NoBridge)?;
         let key = key_of(flow, &|word| self.port_number(bridge, word))?;
         let in_port = L2::parse(&key).ok().and_then(|l2| l2.in_port).ok_or(Untraceable::NoInPort)?;
-        if !self.bridges[index].ports.iter().any(|port| port.dp_port == in_port) {
+        if !self.numbered(index).any(|(number, _)| number == in_port) {
             return Err(Untraceable::NoPort(in_port.to_string()));
         }
         let mut decision = Decision::new();
         let steps = self.trace(now, &key, &mut decision);
 
-        let name = |number| self.bridges[index].ports.iter().find(|port| port.dp_port == number).map(|port| port.name.as_str());
+        // Behind patch ports other bridges' ports are sent to. A tunnel device is called after one of its ports.
+        let numbered: Vec<(u32, IfName)> = (index..self.bridges.len()).chain(0..index).flat_map(|at| self.numbered(at)).collect();
+        let name = |number| numbered.iter().find(|(of, _)| *of == number).map(|(_, name)| name.as_str());
         let style = Style { names: if names { Some(&name) } else { None }, verbose: false };
         let teller = Teller { switch: self, numbers: !names };
         let text = |append: &dyn Fn(&mut Vec<u8>)| {
@@ -167,17 +171,34 @@ impl Teller<'_> {
                 let bridge = self.switch.bridge_name(bridge);
                 ("admission", format!("it comes in by {} of {}", self.port(port), bridge.as_ref().map_or("no bridge", IfName::as_str)))
             }
+            Step::Passed { bridge, reason } => {
+                let bridge = self.switch.bridge_name(bridge);
+                ("patch", format!("{}: {}", bridge.as_ref().map_or("no bridge", IfName::as_str), reason.text()))
+            }
             Step::NotReserved { destination } => ("reserved", format!("{destination} is none of the groups that no bridge forwards")),
-            Step::Vlan { vlan, tagged: true } => ("vlan", format!("its tag says VLAN {vlan}")),
-            Step::Vlan { tagged: false, .. } => ("vlan", "it has no tag: VLAN 0".to_owned()),
+            Step::Vlan { vlan, source, tagged } => ("vlan", tell_vlan(vlan, source, tagged)),
+            Step::FloodVlan { vlan } => ("lookup", format!("in VLAN {vlan} nothing is learned: to every other port")),
             Step::Sender { sender, learn } => ("learning", self.tell_learning(&sender.to_string(), learn)),
             Step::Group { destination } => ("lookup", format!("{destination} is a group's address: to every other port")),
             Step::Station { destination, port: None } => ("lookup", format!("{destination} is not in the MAC table: to every other port")),
             Step::Station { destination, port: Some(port) } => ("lookup", format!("{destination} is behind {}", self.port(port))),
-            Step::Output { port } => ("output", format!("to {}", self.port(port))),
+            Step::Output { port, edit } => {
+                let edit = match edit {
+                    Edit::Keep => "",
+                    Edit::Pop => ", without its outer tag",
+                    Edit::New => ", with a new tag",
+                };
+                ("output", format!("to {}{edit}", self.port(port)))
+            }
+            Step::Member { port, exit } => ("output", self.tell_exit(port, exit)),
             Step::LeftOut { port, why } => {
                 let why = match why {
                     LeftOut::CameFrom => "the packet came in by it",
+                    LeftOut::Protected => "it is protected, as is the port the packet came in by",
+                    LeftOut::NotCarried => "it does not carry packets of this VLAN with these tags",
+                    LeftOut::ManyTags => "the packet has more VLAN tags than can be followed into another bridge",
+                    LeftOut::OwnAddress => "its tunnel would lead to where the packet was sent to, or nowhere",
+                    LeftOut::NoPeer => "its peer is not up, or does not name it",
                 };
                 ("left-out", format!("not to {}: {why}", self.port(port)))
             }
@@ -198,8 +219,29 @@ impl Teller<'_> {
         }
     }
 
+    fn tell_exit(&self, port: PortId, exit: Exit) -> String {
+        let bond = self.switch.port_name(port).map_or_else(|| "a bond that is gone".to_owned(), |name| name.to_string());
+        let member = |dp_port| PortText(self.switch.member_name(dp_port), Some(dp_port).filter(|_| self.numbers));
+        match exit {
+            Exit::Nowhere => format!("not to {bond}: none of its members takes it"),
+            Exit::Port { dp_port } => format!("to {bond}, by its active member {}", member(dp_port)),
+            Exit::Bucket { dp_port, bucket } => format!("to {bond}, by {}, which has bucket {bucket}", member(dp_port)),
+            Exit::Recirculate { .. } => format!("to {bond}, by the member that its hash over layers 3 and 4 chooses when it comes round"),
+        }
+    }
+
     fn port(&self, id: PortId) -> PortText {
         PortText(self.switch.port_name(id), self.switch.dp_port(id).filter(|_| self.numbers))
+    }
+}
+
+fn tell_vlan(vlan: u16, source: Source, tagged: bool) -> String {
+    match (source, tagged, vlan) {
+        (Source::Tag, ..) | (Source::Port, true, 0) => format!("its tag says VLAN {vlan}"),
+        (Source::Port, false, 0) => "it has no tag: VLAN 0".to_owned(),
+        (Source::Port, false, _) => format!("it has no tag: VLAN {vlan}, which is this port's"),
+        (Source::Port, true, _) => format!("its tag only gives a priority: VLAN {vlan}, which is this port's"),
+        (Source::Service, ..) => format!("whatever tags it has, it travels in VLAN {vlan}, which is this port's"),
     }
 }
 

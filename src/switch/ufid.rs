@@ -77,7 +77,7 @@ impl Digest {
 const MAX_DEPTH: u32 = 3;
 
 /// Hands over each attribute of a mask that matches anything at all: its place (the numbers of its nests and its own, a
-/// byte each) and its bytes.
+/// byte each, counted from 1: a tunnel's key has the number 0) and its bytes.
 fn significant(mask: &[u8], visit: &mut dyn FnMut(u32, &[u8])) {
     walk(mask, 0, 0, visit);
 }
@@ -97,8 +97,7 @@ fn walk(mask: &[u8], path: u32, depth: u32, visit: &mut dyn FnMut(u32, &[u8])) {
 fn find(key: &[u8], path: u32) -> Option<&[u8]> {
     let mut level = key;
     for shift in [24u32, 16, 8, 0] {
-        let kind = (path >> shift) & 0xff;
-        if kind != 0 {
+        if let Some(kind) = ((path >> shift) & 0xff).checked_sub(1) {
             level = Attrs::new(level).find(u16::try_from(kind).ok()?)?.payload();
         }
     }
@@ -106,7 +105,7 @@ fn find(key: &[u8], path: u32) -> Option<&[u8]> {
 }
 
 fn step(path: u32, attr: Attr<'_>) -> u32 {
-    (path << 8) | u32::from(attr.kind().min(0xff))
+    (path << 8) | (u32::from(attr.kind().min(0xfe)) + 1)
 }
 
 /// Of a packet without a tunnel the kernel gives back a TUNNEL nest whose time to live matches anything.
@@ -117,7 +116,8 @@ fn is_nest(attr: Attr<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use ovsdp_proto::Mac;
-    use ovsdp_proto::key::KeyBuf;
+    use ovsdp_proto::key::{KeyBuf, TunnelField};
+    use ovsdp_proto::nla::{TooLong, put_nested};
 
     use super::*;
 
@@ -156,6 +156,19 @@ mod tests {
         assert_eq!(name(&key(1, A, 0), &mask(ANY)), name(&key(1, B, 0), &mask(ANY)));
         assert_ne!(name(&key(1, ANY, 0), &mask(ANY)), name(&key(1, ANY, 0), &exact), "the mask is in the name");
         assert_ne!(name(&key(1, A, 0), &exact), Seed([8; 16]).ufid(key(1, A, 0).as_bytes(), exact.as_bytes()));
+    }
+
+    #[test]
+    fn a_tunnels_key_is_in_the_name() {
+        let tunnelled = |id: u64| {
+            let mut key = Vec::new();
+            let fields = [TunnelField::Ttl(0), TunnelField::Id(id)];
+            put_nested::<TooLong>(&mut key, key::TUNNEL, |out| fields.iter().try_for_each(|field| field.put(out))).unwrap();
+            key
+        };
+        let name = |id| SEED.ufid(&tunnelled(id), &tunnelled(u64::MAX));
+        assert_eq!(name(1), name(1));
+        assert_ne!(name(1), name(2));
     }
 
     /// The mask of an ARP flow as kernel 6.12 gave it back (FLOW GET dump), beside the one it was given.

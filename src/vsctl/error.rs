@@ -29,11 +29,14 @@ pub struct Error {
     pub text: String,
     /// The argument it is about; `None` when it is about the line.
     pub at: Option<At>,
+    /// What to do, when that is known.
+    pub help: Option<String>,
 }
 
 impl Error {
-    pub(super) fn new(kind: Kind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), at: None }
+    /// A mistake of a kind, about nothing in particular yet.
+    pub fn new(kind: Kind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), at: None, help: None }
     }
 
     pub(super) fn usage(text: impl Into<String>) -> Self {

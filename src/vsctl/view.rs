@@ -39,7 +39,7 @@ impl<'a> RowView<'a> {
         self.table
     }
 
-    fn said(self, column: &str) -> Option<&'a Datum> {
+    pub(super) fn said(self, column: &str) -> Option<&'a Datum> {
         self.database.said(self.table.name, self.row, column)
     }
 

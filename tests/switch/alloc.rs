@@ -16,7 +16,7 @@ fn a_decision_allocates_nothing() {
     let round = |switch: &mut ovsdp::switch::Switch, decision: &mut Decision| {
         for (at, key) in keys.iter().enumerate() {
             switch.upcall(Moment(at as u64), key, decision);
-            switch.credit(Moment(at as u64), key, Moment(at as u64));
+            switch.credit(Moment(at as u64), key, Moment(at as u64), decision);
             switch.translate(Moment(at as u64), key, decision);
             if at % 64 == 0 {
                 switch.forgotten().for_each(drop);

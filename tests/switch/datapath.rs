@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use ovsdp::switch::{Counters, Decision, Insert, Install, Learned, Moment, Pass, Policy, Revalidator, Seed, Switch, Topology, Ufid, Verdict};
+use ovsdp::switch::{Counters, Decision, Insert, Install, Learned, Moment, Pass, Policy, Reason, Revalidator, Seed, Switch, Topology, Ufid, Verdict};
 use ovsdp_proto::Mac;
 use ovsdp_proto::key::{KeyBuf, L2, VLAN_PRESENT};
 use ovsdp_proto::nla::{self, Attrs};
-use ovsdp_proto::uapi::{action, key};
+use ovsdp_proto::uapi::{action, key, tunnel_key};
 
 /// An Ethernet frame.
 pub(super) fn frame(dst: Mac, src: Mac, tags: &[(u16, u16)], eth_type: u16, payload: &[u8]) -> Vec<u8> {
@@ -28,8 +28,13 @@ fn be16(bytes: &[u8], at: usize) -> Option<u16> {
 
 /// The key of a frame that came in by `port`, fields that nobody reads among it.
 pub(super) fn key_of(port: u32, frame: &[u8]) -> Vec<u8> {
+    key_after(port, frame, 0, 0)
+}
+
+/// The same of a frame that went round by `recirc_id` with a hash.
+fn key_after(port: u32, frame: &[u8], recirc_id: u32, dp_hash: u32) -> Vec<u8> {
     let mut buf = KeyBuf::new();
-    buf.recirc_id(0).dp_hash(0).priority(0).in_port(port).skb_mark(0);
+    buf.recirc_id(recirc_id).dp_hash(dp_hash).priority(0).in_port(port).skb_mark(0);
     buf.ethernet(Mac(frame[6..12].try_into().unwrap()), Mac(frame[..6].try_into().unwrap()));
     let mut bytes = buf.as_bytes().to_vec();
     put_type(&mut bytes, frame, 12, 0);
@@ -66,17 +71,41 @@ fn put_type(out: &mut Vec<u8>, frame: &[u8], at: usize, depth: u32) {
     }
 }
 
-/// What a flow can match on of a layer-2 key, all of it as numbers.
-type Fields = [u64; 9];
+/// What a flow can match on of a key, all of it as numbers: layer 2, then the outer header, then the inner IP header's type of
+/// service and time to live, then the hash.
+pub(super) type Fields = [u64; 17];
 
-fn fields(key: &[u8]) -> Fields {
+pub(super) fn fields(key: &[u8]) -> Fields {
     let l2 = L2::parse(key).unwrap();
     let (outer, inner) = (l2.vlan, l2.inner_vlan);
     let tpid = |vlan: Option<ovsdp_proto::key::Vlan>| vlan.map_or(0, |vlan| u64::from(vlan.tpid));
     let tci = |vlan: Option<ovsdp_proto::key::Vlan>| vlan.map_or(0, |vlan| u64::from(vlan.tci));
     let port = l2.in_port.map_or(u64::MAX, u64::from);
     let (src, dst) = (l2.eth_src.as_u64(), l2.eth_dst.as_u64());
-    [u64::from(l2.recirc_id), port, src, dst, u64::from(l2.eth_type), tpid(outer), tci(outer), tpid(inner), tci(inner)]
+    let [id, from, to, tos, has] = outer_fields(key);
+    let [inner_tos, inner_ttl] = ip_fields(innermost(key));
+    let (recirc, eth_type, hash) = (u64::from(l2.recirc_id), u64::from(l2.eth_type), u64::from(l2.dp_hash));
+    [recirc, port, src, dst, eth_type, tpid(outer), tci(outer), tpid(inner), tci(inner), id, from, to, tos, has, inner_tos, inner_ttl, hash]
+}
+
+/// The attributes behind every tag.
+fn innermost(key: &[u8]) -> &[u8] {
+    Attrs::new(key).find(key::ENCAP).map_or(key, |encap| innermost(encap.payload()))
+}
+
+/// The outer header's key, addresses and type of service, and whether there is a key.
+fn outer_fields(key: &[u8]) -> [u64; 5] {
+    let nest = Attrs::new(key).find(key::TUNNEL).map(|nest| nest.nested());
+    let find = |attr| nest.and_then(|nest| nest.find(attr));
+    let address = |attr| find(attr).and_then(|attr| attr.be32()).map_or(0, u64::from);
+    let id = find(tunnel_key::ID).and_then(|attr| attr.be64());
+    let tos = find(tunnel_key::TOS).and_then(|attr| attr.u8()).map_or(0, u64::from);
+    [id.unwrap_or(0), address(tunnel_key::IPV4_SRC), address(tunnel_key::IPV4_DST), tos, if id.is_some() { u64::MAX } else { 0 }]
+}
+
+/// Type of service and time to live of an IPv4 header.
+fn ip_fields(level: &[u8]) -> [u64; 2] {
+    Attrs::new(level).find(key::IPV4).map_or([0; 2], |ip| [u64::from(ip.payload()[9]), u64::from(ip.payload()[10])])
 }
 
 /// The mask the kernel makes of `mask` for `key`, or why it refuses it.
@@ -87,7 +116,21 @@ pub(super) fn kernel_mask(key: &[u8], mask: &[u8]) -> Result<Fields, &'static st
         return Err("a VLAN attribute unexpected, or no flow of this frame");
     }
     // "Always match on tci."
-    let mut made = [0, 0, 0, 0, 0, 0, ALL, 0, ALL];
+    let mut made = [0, 0, 0, 0, 0, 0, ALL, 0, ALL, 0, 0, 0, 0, 0, 0, 0, 0];
+    if let Some(nest) = Attrs::new(mask).find(key::TUNNEL) {
+        if nest.nested().find(tunnel_key::TTL).is_none() {
+            return Err("IP tunnel TTL not specified");
+        }
+        if Attrs::new(key).find(key::TUNNEL).is_none() {
+            return Err("a mask of a tunnel for a packet of none");
+        }
+        made[9..14].copy_from_slice(&outer_fields(mask));
+    }
+    let ip = Attrs::new(innermost(mask)).find(key::IPV4);
+    if ip.is_some() && Attrs::new(innermost(key)).find(key::IPV4).is_none() {
+        return Err("a mask of IPv4 for another protocol");
+    }
+    made[14..16].copy_from_slice(&ip_fields(innermost(mask)));
     let mut level = mask;
     for (place, tag) in [l2.vlan, l2.inner_vlan, None].into_iter().enumerate() {
         let attrs = Attrs::new(level);
@@ -96,6 +139,7 @@ pub(super) fn kernel_mask(key: &[u8], mask: &[u8]) -> Result<Fields, &'static st
         let tci = attrs.find(key::VLAN).and_then(|attr| attr.be16());
         if place == 0 {
             made[0] = attrs.find(key::RECIRC_ID).and_then(|attr| attr.u32()).map_or(0, u64::from);
+            made[16] = attrs.find(key::DP_HASH).and_then(|attr| attr.u32()).map_or(0, u64::from);
             made[1] = if attrs.find(key::IN_PORT).is_some() { ALL } else { 0 };
             if let Some(ethernet) = attrs.find(key::ETHERNET).and_then(|attr| attr.array::<12>()) {
                 made[2] = Mac(ethernet[..6].try_into().unwrap()).as_u64();
@@ -126,6 +170,11 @@ pub(super) fn kernel_mask(key: &[u8], mask: &[u8]) -> Result<Fields, &'static st
     Err("nested too deep")
 }
 
+/// Whether a flow of such a key, under the mask the kernel made, covers another packet.
+pub(super) fn covers(flow: &Fields, made: &Fields, packet: &Fields) -> bool {
+    flow.iter().zip(made).zip(packet).all(|((flow, made), packet)| packet & made == flow & made)
+}
+
 /// One flow of the datapath.
 #[derive(Debug, Clone)]
 pub(super) struct KernelFlow {
@@ -139,18 +188,51 @@ pub(super) struct KernelFlow {
 
 impl KernelFlow {
     fn matches(&self, packet: &Fields) -> bool {
-        (0..9).all(|at| packet[at] & self.made[at] == self.fields[at] & self.made[at])
+        covers(&self.fields, &self.made, packet)
     }
 }
 
-/// The ports a list of actions sends to.
+/// The ports a list of actions sends to, whatever is done before.
 pub(super) fn outputs(actions: &[u8]) -> Vec<u32> {
-    Attrs::new(actions)
-        .map(|attr| {
-            assert_eq!(attr.kind(), action::OUTPUT);
-            attr.u32().unwrap()
-        })
-        .collect()
+    let port = |what| if let Done::Output(port) = what { port } else { panic!("it goes round") };
+    deliver(actions, &[0; 64]).into_iter().map(|(what, _)| port(what)).collect()
+}
+
+/// What becomes of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    Output(u32),
+    Recirculate { id: u32, dp_hash: u32 },
+}
+
+/// What a list of actions makes of a frame: where it goes, and as what. A tag is taken from where it is, be it there or not.
+pub(super) fn deliver(actions: &[u8], frame: &[u8]) -> Vec<(Done, Vec<u8>)> {
+    let (mut frame, mut out, mut dp_hash) = (frame.to_vec(), Vec::new(), 0);
+    for attr in Attrs::new(actions) {
+        match attr.kind() {
+            action::OUTPUT => out.push((Done::Output(attr.u32().unwrap()), frame.clone())),
+            action::POP_VLAN => drop(frame.drain(12..16)),
+            action::PUSH_VLAN => {
+                let [t0, t1, c0, c1] = attr.array::<4>().unwrap();
+                assert_ne!(c0 & 0x10, 0, "the kernel refuses a tag without the present bit");
+                frame.splice(12..12, [t0, t1, c0 & 0xef, c1]);
+            }
+            action::HASH => {
+                let [0, 0, 0, 0, b0, b1, b2, b3] = attr.array::<8>().unwrap() else { panic!("not by layers 3 and 4") };
+                dp_hash = hash(&frame, u32::from_ne_bytes([b0, b1, b2, b3]));
+            }
+            action::RECIRC => out.push((Done::Recirculate { id: attr.u32().unwrap(), dp_hash }, frame.clone())),
+            action::CLONE => out.extend(deliver(attr.payload(), &frame)),
+            action::SET => {}
+            kind => panic!("action {kind}"),
+        }
+    }
+    out
+}
+
+/// What the datapath computes over a frame's layers 3 and 4: any function of what is in them will do.
+fn hash(frame: &[u8], basis: u32) -> u32 {
+    frame[12..].iter().fold(basis, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193).rotate_left(5)).max(1)
 }
 
 /// An agent and its datapath.
@@ -162,6 +244,8 @@ pub(super) struct Agent {
     pub(super) kernel: BTreeMap<Ufid, KernelFlow>,
     pub(super) decision: Decision,
     pub(super) upcalls: u32,
+    /// Where the last packet went out, and as what.
+    pub(super) delivered: Vec<(u32, Vec<u8>)>,
     /// Check with every packet a flow handles that the switch would decide, and know, the same.
     pub(super) strict: bool,
 }
@@ -176,16 +260,22 @@ impl Agent {
             kernel: BTreeMap::new(),
             decision: Decision::new(),
             upcalls: 0,
+            delivered: Vec::new(),
             strict: false,
         }
     }
 
     /// A frame comes in by `port`. Returns the ports it goes out by.
     pub(super) fn packet(&mut self, port: u32, frame: &[u8]) -> Vec<u32> {
-        let key = key_of(port, frame);
-        let packet = fields(&key);
+        self.delivered = self.pass(port, frame, 0, 0);
+        self.delivered.iter().map(|(port, _)| *port).collect()
+    }
+
+    /// A frame comes in with this key. Returns what is done with it, by a flow or by the switch.
+    pub(super) fn keyed(&mut self, key: &[u8], frame: &[u8]) -> Vec<u8> {
+        let packet = fields(key);
         let mut hits = self.kernel.values_mut().filter(|flow| flow.matches(&packet));
-        let Some(flow) = hits.next() else { return self.upcall(&key) };
+        let Some(flow) = hits.next() else { return self.upcall(key, frame) };
         // A drop for a port that left its bridge may overlap flows of before, until a pass deletes those.
         assert!(!self.strict || hits.next().is_none(), "two flows match one packet");
         flow.counters.packets += 1;
@@ -193,19 +283,35 @@ impl Agent {
         flow.counters.used = Some(self.now);
         let (actions, mask) = (flow.actions.clone(), flow.mask.clone());
         if self.strict {
-            self.switch.translate(self.now, &key, &mut self.decision);
-            assert_eq!(outputs(&actions), outputs(&self.decision.actions), "{:?}", self.decision.reason);
+            self.switch.translate(self.now, key, &mut self.decision);
+            assert_eq!(actions, self.decision.actions, "{:?}", self.decision.reason);
             assert_eq!(mask, self.decision.mask);
             assert!(!self.decision.unlearned, "the sender would have been learned");
         }
-        outputs(&actions)
+        actions
     }
 
-    fn upcall(&mut self, key: &[u8]) -> Vec<u32> {
+    /// One pass of a frame through the datapath, and those its actions ask for. Returns where what went out.
+    fn pass(&mut self, port: u32, frame: &[u8], recirc_id: u32, dp_hash: u32) -> Vec<(u32, Vec<u8>)> {
+        let actions = self.keyed(&key_after(port, frame, recirc_id, dp_hash), frame);
+        let mut out = Vec::new();
+        for (what, frame) in deliver(&actions, frame) {
+            match what {
+                Done::Output(port) => out.push((port, frame)),
+                Done::Recirculate { id, dp_hash } => {
+                    assert_eq!(recirc_id, 0, "round and round");
+                    out.extend(self.pass(port, &frame, id, dp_hash));
+                }
+            }
+        }
+        out
+    }
+
+    fn upcall(&mut self, key: &[u8], frame: &[u8]) -> Vec<u8> {
         self.upcalls += 1;
         let mut decision = std::mem::take(&mut self.decision);
         self.switch.upcall(self.now, key, &mut decision);
-        if let Some(learned) = &decision.learned {
+        for learned in &decision.learned {
             self.delete_outdated(learned);
         }
         match self.flows.insert(self.now, key, &decision, self.switch.generation()) {
@@ -215,9 +321,12 @@ impl Agent {
             Insert::NotInstalled => {}
         }
         self.flows.settle(&mut self.switch);
-        let out = outputs(&decision.actions);
+        if decision.reason == Reason::Lacp {
+            self.switch.receive_lacp(self.now, key, frame);
+        }
+        let actions = decision.actions.clone();
         self.decision = decision;
-        out
+        actions
     }
 
     fn delete_outdated(&mut self, learned: &Learned) {

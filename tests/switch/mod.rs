@@ -1,7 +1,12 @@
 //! The learning switch in virtual time, on a datapath made of a list.
 
 mod alloc;
+mod bond;
+mod bundles;
 mod datapath;
+mod lacp;
+mod naive;
+mod patch;
 mod property;
 mod restart;
 mod revalidate;
@@ -9,6 +14,8 @@ mod rules;
 mod sim;
 mod statics;
 mod trace;
+mod tunnel;
+mod vlan;
 
 use std::time::Duration;
 

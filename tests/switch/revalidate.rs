@@ -1,5 +1,6 @@
 //! How long flows live, and what becomes of them when the world changes.
 
+use ovsdp::model::{PortRules, VlanSet, Vlans};
 use ovsdp::switch::{Bridge, Counters, Decision, FlowTable, Insert, Moment, Policy, Revalidator, Seed, Topology, Verdict, Why};
 use ovsdp_proto::Mac;
 
@@ -106,9 +107,10 @@ fn late_counters_do_not_move_a_station_back() {
     let (old, new) = (key_of(2, &plain(9, 1)), key_of(3, &plain(9, 1)));
     switch.upcall(Moment(1_000), &old, &mut decision);
     switch.upcall(Moment(5_000), &new, &mut decision);
-    assert_eq!(switch.credit(Moment(6_000), &old, Moment(4_999)), None);
-    assert_eq!(switch.credit(Moment(6_000), &new, Moment(5_500)), None);
-    assert!(switch.credit(Moment(7_000), &old, Moment(6_500)).is_some_and(|learned| learned.moved));
+    for (now, key, used, moved) in [(6_000, &old, 4_999, None), (6_000, &new, 5_500, None), (7_000, &old, 6_500, Some(true))] {
+        switch.credit(Moment(now), key, Moment(used), &mut decision);
+        assert_eq!(decision.learned.first().map(|learned| learned.moved), moved);
+    }
 }
 
 #[test]
@@ -217,4 +219,16 @@ fn memory_is_given_back_and_what_stays_still_works() {
     for number in &keep {
         assert_eq!(agent.packet(2, &plain(1, 10 + number)), [4]);
     }
+}
+
+#[test]
+fn a_drop_of_what_a_port_does_not_take_ends_at_once_when_the_port_is_no_bridges() {
+    let rules = PortRules { vlans: Vlans::Trunk { carried: Some(VlanSet::none()) }, ..PortRules::default() };
+    let mut agent = Agent::new(Topology { bridges: vec![Bridge::new(name("br0"), 1).port_with(name("p2"), 2, rules)] });
+    agent.packet(2, &frame(mac(1), mac(2), &[], 0x0800, &[]));
+    assert_eq!(agent.kernel.len(), 1);
+    agent.now = agent.now + seconds(3);
+    agent.switch.set_topology(agent.now, Topology { bridges: vec![Bridge::new(name("br0"), 1)] }).unwrap();
+    // Both drop with the same mask; the one of a port that is no bridge's lives for two seconds, which are over.
+    assert_eq!(agent.revalidate().deleted, 1);
 }

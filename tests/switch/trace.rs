@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ovsdp::switch::{Bridge, Decision, LeftOut, Moment, Step, Switch, Topology, Untraceable};
+use ovsdp::switch::bond::Exit;
+use ovsdp::switch::{Bridge, Decision, LeftOut, Moment, Reason, Step, Switch, Topology, Untraceable, Way};
 use proptest::prelude::*;
 
-use super::datapath::{Agent, frame, key_of, outputs};
+use super::datapath::{Agent, Done, deliver, frame, key_of, outputs};
 use super::property::{Event, address, event, topology, wiring};
 use super::{mac, name, one_bridge, switch};
 
@@ -32,19 +33,31 @@ proptest! {
             prop_assert_eq!(&traced.mask, &decided.mask);
             prop_assert_eq!((traced.reason, traced.install), (decided.reason, decided.install));
             prop_assert_eq!((traced.bridge, traced.port, traced.from, traced.to), (decided.bridge, decided.port, decided.from, decided.to));
-            prop_assert_eq!(traced.unlearned, decided.learned.is_some());
+            prop_assert_eq!(traced.unlearned, !decided.learned.is_empty());
             // What is told is what is done: each output is an action, and a flood says why it leaves a port out.
             let told: Vec<u32> = steps.iter().filter_map(|step| match step {
-                Step::Output { port } => agent.switch.dp_port(*port),
+                Step::Output { port, .. } => agent.switch.dp_port(*port),
+                Step::Member { exit: Exit::Port { dp_port } | Exit::Bucket { dp_port, .. }, .. } => Some(*dp_port),
                 _ => None,
             }).collect();
-            prop_assert_eq!(told, outputs(&decided.actions));
+            let sent = |(done, _)| if let Done::Output(port) = done { Some(port) } else { None };
+            let sent: Vec<u32> = deliver(&decided.actions, &[0; 64]).into_iter().filter_map(sent).collect();
+            prop_assert_eq!(told, sent);
             let left: Vec<_> = steps.iter().filter_map(|step| match step {
-                Step::LeftOut { port, why } => Some((agent.switch.dp_port(*port), *why)),
+                Step::LeftOut { port, why } => Some((agent.switch.dp_port(*port)?, *why)),
                 _ => None,
             }).collect();
-            if decided.actions.len() > 8 {
-                prop_assert_eq!(left, [(Some(*port), LeftOut::CameFrom)]);
+            let mut others = agent.switch.topology().bridges.iter().flat_map(|bridge| &bridge.ports);
+            if others.all(|port| matches!(port.way, Way::Device(_))) && matches!(decided.reason, Reason::Group | Reason::Unknown | Reason::FloodVlan) {
+                prop_assert!(left.iter().all(|(out, why)| (out == port) == (*why == LeftOut::CameFrom)));
+                let mut all: Vec<u32> = outputs(&decided.actions).into_iter().chain(left.iter().map(|(port, _)| *port)).collect();
+                all.sort_unstable();
+                let bridges = &agent.switch.topology().bridges;
+                let ports = |bridge: &Bridge| {
+                    std::iter::once(&bridge.local).chain(bridge.ports.iter().map(|port| &port.way)).filter_map(Way::dp_port).collect()
+                };
+                let wanted: Vec<u32> = bridges.iter().map(ports).find(|ports: &Vec<u32>| ports.contains(port)).unwrap();
+                prop_assert_eq!(all, wanted);
             }
         }
     }
@@ -69,18 +82,18 @@ fn each_step_in_words() {
         told,
         [
             "admission: it comes in by p2 (port 2) of br0",
-            "reserved: 52:54:00:00:00:02 is none of the groups that no bridge forwards",
             "vlan: its tag says VLAN 0",
+            "reserved: 52:54:00:00:00:02 is none of the groups that no bridge forwards",
             "learning: 52:54:00:00:00:01 would be learned behind this port",
             "lookup: 52:54:00:00:00:02 is behind p3 (port 3)",
-            "output: to p3 (port 3)",
+            "output: to p3 (port 3), without its outer tag",
         ]
     );
     assert_eq!(
         megaflow.as_deref(),
         Some("recirc_id(0),in_port(2),eth(src=52:54:00:00:00:01,dst=52:54:00:00:00:02),eth_type(0x8100),vlan(vid=0),encap(eth_type(0x0800))")
     );
-    assert_eq!(actions, "3");
+    assert_eq!(actions, "pop_vlan,3");
 
     // A line of a dump, with a port by number.
     let (told, _, actions) = steps(
@@ -100,7 +113,7 @@ fn each_step_in_words() {
     assert_eq!(actions, "2,3");
 
     let (told, megaflow, actions) = steps(&mut switch, "in_port(LOCAL),eth(src=52:54:00:00:00:01,dst=01:80:c2:00:00:00),eth_type(0x88cc)");
-    assert_eq!((told.len(), actions.as_str()), (1, "drop"));
+    assert_eq!((told.len(), actions.as_str()), (2, "drop"));
     assert_eq!(megaflow.as_deref(), Some("recirc_id(0),in_port(1),eth(dst=01:80:c2:00:00:00),eth_type(0x88cc)"));
 }
 

@@ -114,18 +114,27 @@ pub const MEMORY: u32 = 1024;
 pub fn tests() -> Vec<Test> {
     [
         suites::smoke::TESTS,
+        suites::extra::TESTS,
+        suites::initscripts::TESTS,
         suites::library::TESTS,
         suites::demo::TESTS,
         suites::scene::TESTS,
+        suites::addresses::TESTS,
         suites::switching::TESTS,
+        suites::bonds::TESTS,
+        suites::vlan::TESTS,
         suites::steady::TESTS,
+        suites::confirm::TESTS,
+        suites::chaos::TESTS,
         suites::refusals::TESTS,
+        suites::routes::TESTS,
         suites::dpctl::TESTS,
         suites::dump::TESTS,
         suites::dpctl_ct::TESTS,
         suites::dpctl_files::TESTS,
         suites::watch::TESTS,
         suites::trace::TESTS,
+        suites::tunnel::TESTS,
         suites::check::TESTS,
     ]
     .concat()

@@ -171,6 +171,20 @@ pub fn clone(out: &mut Vec<u8>, actions: &[u8]) -> Result<(), TooLong> {
     nla::put(out, action::CLONE, actions)
 }
 
+/// Puts the actions from `from` on, a place in `out` where an action begins, into a [`clone`]; a place behind the end is the end.
+///
+/// # Errors
+/// [`TooLong`] when they are longer than an attribute can be; `out` is then unchanged.
+pub fn enclose(out: &mut Vec<u8>, from: usize) -> Result<(), TooLong> {
+    let from = from.min(out.len());
+    let payload = out.len() - from;
+    let len = u16::try_from(payload + nla::HEADER_LEN).map_err(|_| TooLong { attr: action::CLONE, len: payload })?;
+    nla::put_flag(out, action::CLONE);
+    out[from..].rotate_right(nla::HEADER_LEN);
+    out[from..from + 2].copy_from_slice(&len.to_ne_bytes());
+    Ok(())
+}
+
 /// Appends `check_pkt_len`: one list of actions for packets longer than `len` bytes, another for the rest.
 ///
 /// # Errors

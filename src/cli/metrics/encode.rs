@@ -296,6 +296,7 @@ mod tests {
 
     fn agent() -> (AgentStatus, AgentMetrics) {
         let status = AgentStatus {
+            unconfirmed: None,
             version: "1.2.3".into(),
             pid: 1,
             dispatch: "per-cpu".into(),

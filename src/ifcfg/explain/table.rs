@@ -109,8 +109,10 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "L11",
         "a gateway outside the interface's network",
         None,
-        "`GATEWAY` is not in the network of the file's first address, or is that address itself.",
-        "network-scripts left the default route out, without a word. ovsdp leaves it out as well and says so.",
+        "`GATEWAY` is not in the network of the file's first address, or is one of its addresses itself.",
+        "network-scripts left the default route out, without a word. ovsdp leaves it out as well and says so, but for three gateways that \
+        can be meant: one in the network of another address of the file, and, over the link without any network, one that is link-local \
+        (169.254.0.0/16) or stands beside a first address of /32.",
         "A gateway in the network of the first address, or the right `PREFIX`.",
     ),
     of(
@@ -182,28 +184,29 @@ pub const EXPLANATIONS: &[Explanation] = &[
     of(
         "L19",
         "a bond of fewer than two devices",
-        Some(Code::BadType),
-        "`BOND_IFACES` names fewer than two devices, or one that is a port as well.",
+        None,
+        "`BOND_IFACES` is missing, names fewer than two devices, or one that is a port or another bond's member as well.",
         "Open vSwitch refuses such a bond, and the bridge came up without it.",
-        "This version builds no bonds: each file with `TYPE=OVSBond` is refused whole, whatever it names. Make the device a plain port with \
-        `TYPE=OVSPort`, or leave the bridge to Open vSwitch.",
+        "Two devices or more, each of them nowhere else: `BOND_IFACES=\"eth0 eth1\"`. A single one is `TYPE=OVSPort`.",
     ),
     of(
         "L20",
         "a patch port whose other end does not point back",
-        Some(Code::BadType),
-        "The peer of an OVSPatchPort has no file, or its file names another peer.",
-        "Open vSwitch makes both ports and passes nothing between them.",
-        "This version builds no patch ports: each file with `TYPE=OVSPatchPort` is refused whole. Put the ports of both bridges into one, \
-        or leave the bridges to Open vSwitch.",
+        None,
+        "The peer of an OVSPatchPort has no file, or its file names another peer, or both are in one bridge.",
+        "Open vSwitch made both ports and passed nothing between them; so does ovsdp.",
+        "Two files with `TYPE=OVSPatchPort`, in two bridges, each with `OVS_PATCH_PEER=` and the other's name.",
     ),
     of(
         "L21",
-        "a tunnel without its other end, or with an address",
-        Some(Code::BadType),
-        "`OVS_TUNNEL_OPTIONS` has no `remote_ip`, or the file of an OVSTunnel has address keys.",
-        "Open vSwitch makes a tunnel port that carries nothing; a tunnel port is no device of the host's, so address keys in its file did nothing.",
-        "This version builds no tunnels: each file with `TYPE=OVSTunnel` is refused whole.",
+        "a tunnel without its other end, with an address, or twice",
+        None,
+        "`OVS_TUNNEL_OPTIONS` has no `remote_ip`; the file of an OVSTunnel or OVSPatchPort has address keys; or two tunnels take the same \
+        packets, or need one UDP port with different extensions.",
+        "Open vSwitch made a port that carried nothing, and said so in its log only. A tunnel or patch port is no device of the host's, so address \
+        keys in its file did nothing.",
+        "`OVS_TUNNEL_OPTIONS=\"options:remote_ip=192.0.2.1 options:key=7\"`, each tunnel with a key or an end of its own; addresses in the \
+        bridge's file.",
     ),
     of(
         "L22",
@@ -212,8 +215,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "`VLAN=yes` or `PHYSDEV=` in a file of Open vSwitch's.",
         "They have network-scripts make a VLAN device of the kernel's; an Open vSwitch port has a tag instead. With both, the interface was \
         brought up before its bridge, or twice.",
-        "Remove them. VLAN tags of ports (`OVS_OPTIONS=\"tag=7\"`) are not supported in this version and refused as L40; a kernel VLAN \
-        device that exists already can be a port under its own name.",
+        "Remove them, and write `OVS_OPTIONS=\"tag=7\"` into the port's file; a kernel VLAN device that exists already can be a port under its \
+        own name.",
     ),
     of(
         "L23",
@@ -222,8 +225,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "`HWADDR` in the file of a bridge or internal port; or on a port, when the host's device of that name has another address, or the \
         address belongs to a device of another name.",
         "A bridge is made, not found, so `HWADDR` says nothing about it. On a port network-scripts compared it with the device and refused \
-        to go on when they differed. ovsdp goes by the name alone, so the bridge would get another device than the file means. `ovsdp \
-        plan`, and `ovsdp check` of a folder that is not this host's, compare nothing and say so.",
+        to go on when they differed; so does `ovsdp up`, for the bridge would get another device than the file means. `ovsdp check` of a \
+        folder that is not this host's compares nothing.",
         "`MACADDR=` to give a bridge an address. On a port the name and the address of the same device, as `ip link` shows them.",
     ),
     of(
@@ -250,8 +253,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "`OVS_EXTRA` is not in ovs-vsctl's language, quotes words with blanks, or sets what only ovs-vswitchd acts on.",
         "ifup-ovs split it at blanks without looking at quotes and handed the words to ovs-vsctl. When that refused them, nothing of the \
         line was done.",
-        "This version takes no `OVS_EXTRA`: any command in it is refused, for VLAN tags and fail modes in it would be lost. Remove what the \
-        host can do without.",
+        "Write what this file's own bridge, port or interface is to have: `set Bridge ovsbr0 other_config:mac-table-size=50000`, several with \
+        `--` between them. Which columns are applied, recorded or refused is in `docs/columns.md`.",
     ),
     of(
         "L27",
@@ -259,7 +262,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
         Some(Code::Unsupported),
         "`fail_mode=secure` or `set-controller` on a bridge that has an address.",
         "Without a controller that sets flows, a secure bridge forwards nothing: the host is cut off after the next boot.",
-        "Both are written in `OVS_EXTRA`, which this version refuses. A bridge of ovsdp's is an ordinary learning switch, what Open vSwitch \
+        "Both are refused. A bridge of ovsdp's is an ordinary learning switch, what Open vSwitch \
         calls standalone.",
     ),
     of(
@@ -276,10 +279,10 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "L29",
         "two default routes",
         None,
-        "Two files set a `GATEWAY` that would become the default route.",
+        "Two files set a `GATEWAY` that would become the default route, with the same `METRIC` or none.",
         "Both have the same metric, so the second takes the first one's place or stands unused behind it: which one wins depends on the \
         order of the files.",
-        "`DEFROUTE=no` in all but one of them, or `GATEWAYDEV=` in `/etc/sysconfig/network`.",
+        "`DEFROUTE=no` in all but one of them, a `METRIC=` of its own in each, or `GATEWAYDEV=` in `/etc/sysconfig/network`.",
     ),
     of(
         "L30",
@@ -381,11 +384,11 @@ pub const EXPLANATIONS: &[Explanation] = &[
     ),
     of(
         "L42",
-        "a type that is unknown or not built yet",
+        "a type that is unknown",
         None,
-        "`TYPE` is misspelt, or one of OVSBond, OVSTunnel and OVSPatchPort; or the bridge is a fake one (`OVS_OPTIONS=\"parent 100\"`).",
-        "ifup-ovs said that the type is invalid and did nothing. This version builds OVSBridge, OVSPort and OVSIntPort.",
-        "One of these three; or move the file out of the folder and go on without the interface.",
+        "`TYPE` is misspelt.",
+        "ifup-ovs said that the type is invalid and did nothing.",
+        "OVSBridge, OVSPort, OVSIntPort, OVSBond, OVSTunnel or OVSPatchPort; or move the file out of the folder and go on without the interface.",
     ),
     of(
         "L43",

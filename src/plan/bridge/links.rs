@@ -6,6 +6,7 @@ use ovsdp_proto::{IfName, Mac};
 
 use super::{DEFAULT_MTU, Work};
 use crate::model::{Addressing, Interface, Kind};
+use crate::plan::ipv6;
 use crate::plan::mac::{self, Candidate};
 use crate::plan::step::Step;
 
@@ -14,6 +15,7 @@ impl Work<'_> {
     pub(super) fn interfaces(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let mut up = Vec::new();
+        let mut settings = Vec::new();
         for (interface, _) in &self.goals {
             let name = interface.name;
             let link = self.observed.links.get(&name).filter(|_| self.observed.vports.contains_key(&name));
@@ -25,9 +27,14 @@ impl Work<'_> {
                 steps.push(Step::SetMac { name, from: from_mac, to: to_mac });
             }
             let (from_mtu, to_mtu) = (link.map(|link| link.mtu), self.mtu(interface));
-            if from_mtu.unwrap_or(DEFAULT_MTU) != to_mtu {
-                steps.push(Step::SetMtu { name, from: from_mtu, to: to_mtu });
+            let new_mtu = (from_mtu.unwrap_or(DEFAULT_MTU) != to_mtu).then_some(to_mtu);
+            if let Some(to) = new_mtu {
+                steps.extend(link.and_then(|_| ipv6::free_mtu(self.observed, name)));
+                steps.push(Step::SetMtu { name, from: from_mtu, to });
             }
+            let (before, after) = ipv6::settings(self.observed, interface, self.befores_of(name), self.pinned(name), new_mtu);
+            steps.extend(before);
+            settings.extend(after);
             up.push(name);
         }
         for member in &self.members {
@@ -39,12 +46,16 @@ impl Work<'_> {
                 let to = self.member_mac(member);
                 steps.extend(to.filter(|to| link.mac != Some(*to)).map(|to| Step::SetMac { name, from: link.mac, to }));
                 let to = self.member_mtu(member);
-                steps.extend((link.mtu != to).then_some(Step::SetMtu { name, from: Some(link.mtu), to }));
+                if link.mtu != to {
+                    steps.extend(ipv6::free_mtu(self.observed, name));
+                    steps.push(Step::SetMtu { name, from: Some(link.mtu), to });
+                }
             }
             up.push(name);
         }
         let is_down = |name: &IfName| !self.observed.links.get(name).is_some_and(|link| link.up);
         steps.extend(up.into_iter().filter(is_down).map(|name| Step::SetUp { name }));
+        steps.extend(settings);
         steps
     }
 

@@ -6,18 +6,21 @@ mod links;
 mod release;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use ovsdp_proto::IfName;
 
-use crate::model::{Addressing, Bridge, Interface, Kind};
+use crate::model::{Addressing, Bridge, Interface, Ipv6Setting, Kind};
 use crate::plan::before::{addresses_to_leave, capture, with_owed};
-use crate::plan::diff::{Change, Own, strip, towards};
+use crate::plan::diff::{Own, strip, towards};
 use crate::plan::goal::{self, Goal, Kept};
 use crate::plan::memory::{Before, Lease, Remembered};
 use crate::plan::observed::{Address, DhcpClient, Observed};
-use crate::plan::step::Step;
+use crate::plan::probe;
+use crate::plan::step::{Claim, Step};
+
+pub(in crate::plan) use release::detach;
 
 /// The MTU of an internal port the kernel has just made, and of a bridge without ports.
 const DEFAULT_MTU: u32 = 1500;
@@ -25,8 +28,14 @@ const DEFAULT_MTU: u32 = 1500;
 /// What is to be done for one bridge.
 #[derive(Debug, Default)]
 pub(in crate::plan) struct BridgePlan {
-    /// The steps up to the point where everything is in its place.
+    /// The steps up to the point where the neighbours are to be asked about `claims`; all, when there are none.
     pub(in crate::plan) steps: Vec<Step>,
+    /// The addresses to be asked about then, together with those of other bridges.
+    pub(in crate::plan) claims: Vec<Claim>,
+    /// The steps from there to the point where everything is in its place.
+    pub(in crate::plan) after_claims: Vec<Step>,
+    /// The addresses that may be used only once the kernel has made sure of them.
+    pub(in crate::plan) awaited: Vec<(IfName, Ipv6Addr)>,
     /// What comes after everything else of all bridges: it waits for others.
     pub(in crate::plan) last: Vec<Step>,
     /// What is to be remembered of it, `None` when it is to be forgotten. The resolver's part is the caller's.
@@ -39,25 +48,34 @@ pub(in crate::plan) struct BridgePlan {
 pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&Bridge>) -> BridgePlan {
     let work = Work::new(observed, name, target);
     let mut plan = BridgePlan { notes: work.notes(), ..BridgePlan::default() };
-    let mut changes = Change::default();
+    let mut remove = Vec::new();
+    let mut before = Vec::new();
+    let mut last = Vec::new();
+    let alone = target.is_none_or(|target| target.ports.is_empty());
     for (interface, goal) in &work.goals {
         let own = Own { addresses: work.old.map_or(&[], |old| &old.addresses), routes: work.old.map_or(&[], |old| &old.routes) };
-        let change = towards(observed, interface.name, goal, &own, work.renewed(interface.name));
-        changes.first.extend(change.first);
-        changes.add.extend(change.add);
-        changes.remove.extend(change.remove);
+        let mut change = towards(observed, interface.name, goal, &own, work.renewed(interface.name));
+        plan.awaited.extend(probe::awaited(interface, change.add.iter()));
+        let divided = probe::divide(observed, interface, &mut change, alone);
+        plan.claims.extend(divided.claims);
+        before.extend(divided.before);
+        last.extend(divided.after);
+        remove.extend(change.remove);
     }
     plan.steps.extend(work.release_leases());
     plan.steps.extend(work.pause());
     plan.steps.extend(work.interfaces());
-    plan.steps.extend(changes.first);
-    plan.steps.extend(changes.add);
-    plan.steps.extend(work.give_back());
+    plan.steps.extend(before);
+    last.extend(work.give_back());
     for member in &work.members {
-        plan.steps.extend(strip(observed, member.name));
+        last.extend(strip(observed, member.name));
     }
-    plan.steps.extend(changes.remove);
-    plan.steps.extend(work.retire());
+    last.extend(remove);
+    last.extend(work.retire());
+    if plan.claims.is_empty() {
+        plan.steps.append(&mut last);
+    }
+    plan.after_claims = last;
     plan.last.extend(work.obtain());
     plan.after = work.remembered();
     plan
@@ -126,10 +144,14 @@ impl<'a> Work<'a> {
         leases.filter(|(name, lease)| wants(**name) && !taken(lease)).map(|(name, lease)| (*name, lease.clone())).collect()
     }
 
+    /// What the ports had whose place `interface` takes: those of the bridge's own only.
+    fn befores_of(&self, interface: IfName) -> &BTreeMap<IfName, Before> {
+        static NONE: BTreeMap<IfName, Before> = BTreeMap::new();
+        if interface == self.name { &self.befores } else { &NONE }
+    }
+
     fn goal(&self, interface: &Interface) -> Goal {
-        let none = BTreeMap::new();
-        let befores = if interface.name == self.name { &self.befores } else { &none };
-        goal::of(self.observed, interface, befores, self.leases.get(&interface.name), &self.kept(interface.name))
+        goal::of(self.observed, interface, self.befores_of(interface.name), self.leases.get(&interface.name), &self.kept(interface.name))
     }
 
     fn kept(&self, interface: IfName) -> Kept<'_> {
@@ -172,11 +194,17 @@ impl<'a> Work<'a> {
     }
 
     fn obtain(&self) -> Vec<Step> {
-        let wanting = self.goals.iter().filter(|(interface, _)| matches!(interface.addressing, Addressing::Dhcp(_)));
+        let wanting = self.goals.iter().filter(|(interface, _)| self.can_ask(interface));
         let wanting = wanting.filter(|(interface, _)| !self.leases.contains_key(&interface.name));
         wanting
             .map(|(interface, goal)| Step::ObtainLease { bridge: self.name, ifname: interface.name, request: self.request(interface, goal) })
             .collect()
+    }
+
+    /// Whether a lease is wanted and a port is attached that it can come through.
+    fn can_ask(&self, interface: &Interface) -> bool {
+        let Addressing::Dhcp(dhcp) = &interface.addressing else { return false };
+        dhcp.through.is_empty() || self.target.is_some_and(|bridge| dhcp.through.iter().any(|port| bridge.ports.contains_key(port)))
     }
 
     /// The address to ask for: the one that is to be kept alive, and of several the one that a lease gave.
@@ -194,12 +222,25 @@ impl<'a> Work<'a> {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if matches!(self.target, Some(target) if target.local.addressing == Addressing::None) {
-            for member in &self.members {
-                for address in addresses_to_leave(self.observed, member.name) {
-                    notes.push(format!("{} loses {}: it becomes a port and {} asks for no address", member.name, address.address, self.name));
-                }
+        let Some(target) = self.target else { return notes };
+        let why = match &target.local.addressing {
+            Addressing::Static(_) => Some("does not ask for this one"),
+            // What a lease says is not known yet.
+            Addressing::Dhcp(_) => None,
+            Addressing::None => Some("asks for no address"),
+        };
+        let stays = |address: &&Address| target.local.ipv6.is_asked_for() && matches!(address.address, IpNet::V6(_));
+        for (member, why) in self.members.iter().zip(why.into_iter().cycle()) {
+            let leaving = addresses_to_leave(self.observed, member.name).filter(|address| !stays(address) && !self.keeps(address));
+            for address in leaving {
+                notes.push(format!("{} loses {}: it becomes a port and {} {why}", member.name, address.address, self.name));
             }
+        }
+        let conf = &self.observed.ipv6;
+        let routes = |interface: &Interface| interface.ipv6.settings.get(&Ipv6Setting::Forwarding) == Some(&1);
+        for (interface, _) in self.goals.iter().filter(|(interface, _)| routes(interface) && !conf.forwards && !conf.default.is_empty()) {
+            let name = interface.name;
+            notes.push(format!("{name} is to route IPv6, but this host does not: `sysctl -w net.ipv6.conf.all.forwarding=1` makes it"));
         }
         notes
     }

@@ -8,8 +8,9 @@ use super::{DEFAULT_MTU, Work, is_same};
 use crate::model::Kind;
 use crate::plan::before::{still_owed, to_give_back};
 use crate::plan::diff::{give_back, strip};
+use crate::plan::ipv6;
 use crate::plan::memory::Before;
-use crate::plan::observed::Address;
+use crate::plan::observed::{Address, Observed};
 use crate::plan::step::Step;
 
 impl Work<'_> {
@@ -21,7 +22,7 @@ impl Work<'_> {
         self.released.iter().copied().chain(owed).filter(|(port, _)| self.is_present(*port))
     }
 
-    fn keeps(&self, address: &Address) -> bool {
+    pub(super) fn keeps(&self, address: &Address) -> bool {
         self.goals.iter().flat_map(|(_, goal)| &goal.addresses).any(|kept| kept.address.addr() == address.address.addr())
     }
 
@@ -56,7 +57,7 @@ impl Work<'_> {
             steps.extend(strip(self.observed, *name));
         }
         for (port, before) in self.released.iter().filter(|(port, _)| self.is_present(*port)) {
-            steps.extend(self.detach(*port));
+            steps.extend(detach(self.observed, self.name, *port));
             let Some(link) = self.observed.links.get(port) else { continue };
             // Down first: taken back, it comes up with the MAC its link-local address was made from.
             if link.up && !before.up {
@@ -71,10 +72,12 @@ impl Work<'_> {
             }
         }
         for name in &internals {
+            steps.extend(ipv6::free_mtu(self.observed, *name));
             if self.observed.links.get(name).is_some_and(|link| link.up) {
                 steps.push(Step::SetDown { name: *name });
             }
-            steps.extend(self.detach(*name));
+            steps.extend(ipv6::unset(self.observed, *name));
+            steps.extend(detach(self.observed, self.name, *name));
         }
         for (_, before) in &self.released {
             let stopped =
@@ -83,11 +86,12 @@ impl Work<'_> {
         }
         steps
     }
+}
 
-    fn detach(&self, name: IfName) -> Option<Step> {
-        let vport = self.observed.vports.get(&name)?;
-        let link = self.observed.links.get(&name);
-        let (mac, mtu) = (link.and_then(|link| link.mac), link.map_or(DEFAULT_MTU, |link| link.mtu));
-        Some(Step::DetachVport { bridge: self.name, name, kind: vport.kind, port_no: vport.port_no, mac, mtu })
-    }
+/// The step that takes `name` off the datapath, with what brings it back into `bridge`; `None` when it is not attached.
+pub(in crate::plan) fn detach(observed: &Observed, bridge: IfName, name: IfName) -> Option<Step> {
+    let vport = observed.vports.get(&name)?;
+    let link = observed.links.get(&name);
+    let (mac, mtu) = (link.and_then(|link| link.mac), link.map_or(DEFAULT_MTU, |link| link.mtu));
+    Some(Step::DetachVport { bridge, name, kind: vport.kind, port_no: vport.port_no, mac, mtu })
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use ipnet::{IpNet, Ipv6Net};
 use ovsdp_proto::{IfName, Mac};
 
-use crate::model::{Addressing, Kind};
+use crate::model::{Addressing, Ipv6Setting, Kind};
 use crate::plan::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) made: u8,
     /// A setting that never sticks, for what does not converge.
     pub(super) stubborn_mtu: bool,
+    /// Addresses somebody else on the link has.
+    pub(super) taken: Vec<IpAddr>,
 }
 
 pub(super) fn name(text: &str) -> IfName {
@@ -55,10 +57,7 @@ impl World {
     pub(super) fn new() -> Self {
         let mut state = Observed { machine: [9; 16], ..Observed::default() };
         state.resolver = Resolver { content: Some("nameserver 172.16.3.1\n".to_owned()), ours_to_write: true };
-        state.links.insert(
-            name("lo"),
-            Link { index: 1, mac: Some(Mac::ZERO), mtu: 65536, up: true, kind: None, ethernet: false, loopback: true, master: None },
-        );
+        state.links.insert(name("lo"), Link { mtu: 65536, up: true, ethernet: false, loopback: true, ..nic(1, Mac::ZERO) });
         Self {
             state,
             journal: None,
@@ -72,14 +71,14 @@ impl World {
             now: 1000,
             made: 0,
             stubborn_mtu: false,
+            taken: Vec::new(),
         }
     }
 
     pub(super) fn add_nic(&mut self, ifname: &str, mac: &str, up: bool) {
         let index = u32::try_from(self.state.links.len()).unwrap() + 1;
         let mac: Mac = mac.parse().unwrap();
-        let link = Link { index, mac: Some(mac), mtu: 1500, up: false, kind: Some("veth".to_owned()), ethernet: true, loopback: false, master: None };
-        self.state.links.insert(name(ifname), link);
+        self.state.links.insert(name(ifname), Link { kind: Some("veth".to_owned()), ..nic(index, mac) });
         if up {
             self.set_up(name(ifname));
         }
@@ -106,7 +105,12 @@ impl World {
             link.mac = link.mac.filter(|_| *ifname != name("ovs-system"));
         }
         state.addresses.sort_by_key(|a| (a.ifname, a.address, a.peer));
+        // An advertised default route comes back behind the one the kernel makes of the next advertisement.
+        for route in state.routes.iter_mut().filter(|route| route.is_ipv6() && route.is_default() && route.is_transient()) {
+            route.metric = Some(1024);
+        }
         state.routes.sort_by_key(|r| (r.ifname, r.dst, r.via, r.table, r.metric, r.prefsrc));
+        state.routes.dedup();
         state
     }
 
@@ -189,10 +193,13 @@ impl World {
         Ok(())
     }
 
-    fn set_up(&mut self, ifname: IfName) {
+    pub(super) fn set_up(&mut self, ifname: IfName) {
         let Some(link) = self.state.links.get_mut(&ifname).filter(|link| !link.up) else { return };
         link.up = true;
-        let mac = link.mac.unwrap_or_default();
+        let (mac, mtu) = (link.mac.unwrap_or_default(), link.mtu);
+        if let Some(conf) = self.state.ipv6.devices.get_mut(&ifname) {
+            conf.insert(Ipv6Setting::Mtu, i32::try_from(mtu).unwrap());
+        }
         let there: Vec<Address> = self.state.addresses_on(ifname).filter(|a| a.flags & ADDRESS_SECONDARY == 0).cloned().collect();
         for address in there {
             self.connect(&address);
@@ -212,21 +219,28 @@ impl World {
         (0..).find(|no| !self.state.vports.values().any(|vport| vport.port_no == *no)).unwrap()
     }
 
-    fn new_internal(&mut self, ifname: IfName, port_no: u32) {
+    pub(super) fn new_internal(&mut self, ifname: IfName, port_no: u32) {
         self.made += 1;
         let mac = Mac([2, 0xff, 0, 0, 0, self.made]);
-        let link = Link {
-            index: 100,
-            mac: Some(mac),
-            mtu: 1500,
-            up: false,
-            kind: Some("openvswitch".to_owned()),
-            ethernet: true,
-            loopback: false,
-            master: None,
-        };
-        self.state.links.insert(ifname, link);
-        self.state.vports.insert(ifname, Vport { port_no, kind: Kind::Internal });
+        self.state.links.insert(ifname, Link { kind: Some("openvswitch".to_owned()), ..nic(100, mac) });
+        let conf = &mut self.state.ipv6;
+        if !conf.default.is_empty() {
+            conf.devices.insert(ifname, conf.default.clone());
+        }
+        self.state.vports.insert(ifname, Vport { port_no, kind: Kind::Internal, tunnel: false });
+    }
+
+    fn attach(&mut self, port: IfName, port_no: Option<u32>) -> Result<(), &'static str> {
+        if !self.state.datapath || !self.state.links.contains_key(&port) {
+            return Err("ENODEV");
+        }
+        if self.state.vports.contains_key(&port) {
+            return Err("EEXIST");
+        }
+        let port_no = port_no.unwrap_or_else(|| self.free_port());
+        self.state.vports.insert(port, Vport { port_no, kind: Kind::System, tunnel: false });
+        self.state.links.get_mut(&port).unwrap().master = Some(name("ovs-system"));
+        Ok(())
     }
 
     fn remove_vport(&mut self, ifname: IfName) -> Result<(), &'static str> {
@@ -234,10 +248,11 @@ impl World {
         match vport.kind {
             Kind::Internal => {
                 self.state.links.remove(&ifname);
+                self.state.ipv6.devices.remove(&ifname);
                 self.state.addresses.retain(|a| a.ifname != ifname);
                 self.state.routes.retain(|r| r.ifname != ifname);
             }
-            Kind::System => {
+            _ => {
                 if let Some(link) = self.state.links.get_mut(&ifname) {
                     link.master = None;
                 }
@@ -285,6 +300,10 @@ impl World {
                 }
                 let vports: Vec<IfName> = self.state.vports.keys().copied().collect();
                 assert!(lenient == Lenient::Yes || vports.len() == 1, "only an empty datapath is deleted: {vports:?}");
+                // The executor's promise: what others attached meanwhile keeps it.
+                if vports.len() > 1 {
+                    return Ok(());
+                }
                 for vport in vports {
                     self.remove_vport(vport)?;
                 }
@@ -299,27 +318,36 @@ impl World {
                 }
                 self.new_internal(*name, port_no.unwrap_or_else(|| self.free_port()));
             }
-            Step::AttachSystem { name: port, port_no, .. } => {
-                if !self.state.datapath || !self.state.links.contains_key(port) {
-                    return Err("ENODEV");
-                }
-                if self.state.vports.contains_key(port) {
-                    return Err("EEXIST");
-                }
-                let port_no = port_no.unwrap_or_else(|| self.free_port());
-                self.state.vports.insert(*port, Vport { port_no, kind: Kind::System });
-                self.state.links.get_mut(port).unwrap().master = Some(name("ovs-system"));
-            }
+            Step::AttachSystem { name, port_no, .. } => self.attach(*name, *port_no)?,
             Step::DetachVport { name, kind, .. } => {
                 assert!(lenient == Lenient::Yes || self.state.vports.get(name).is_some_and(|v| v.kind == *kind));
                 self.remove_vport(*name)?;
             }
+            Step::CreateTunnel { device } => {
+                if self.state.links.contains_key(&device.name()) {
+                    return Err("EEXIST");
+                }
+                let link = Link { kind: Some(device.kind().to_owned()), tunnel: Some(*device), ..nic(99, Mac::ZERO) };
+                self.state.links.insert(device.name(), Link { up: true, mtu: 65000, ..link });
+                self.state.memory.tunnels.insert(*device);
+            }
+            Step::DeleteTunnel { device } => {
+                let vports = &self.state.vports;
+                assert!(lenient == Lenient::Yes || !vports.contains_key(&device.name()), "a device is detached before it is deleted");
+                self.state.links.remove(&device.name());
+                self.state.memory.tunnels.remove(device);
+            }
+            Step::AttachTunnel { device, port_no } => self.attach(device.name(), *port_no)?,
+            Step::DetachTunnel { device, .. } => self.remove_vport(device.name())?,
             Step::SetMac { name, to, .. } => self.state.links.get_mut(name).ok_or("ENODEV")?.mac = Some(*to),
             Step::SetMtu { name, to, .. } => {
                 let stubborn = self.stubborn_mtu;
                 let link = self.state.links.get_mut(name).ok_or("ENODEV")?;
                 if !stubborn {
                     link.mtu = *to;
+                    if let Some(conf) = self.state.ipv6.devices.get_mut(name) {
+                        conf.insert(Ipv6Setting::Mtu, i32::try_from(*to).unwrap());
+                    }
                 }
             }
             Step::SetUp { name } => {
@@ -340,6 +368,29 @@ impl World {
             Step::RemoveRoute { route } => {
                 let at = self.state.routes.iter().position(|there| there == route).ok_or("ESRCH")?;
                 self.state.routes.remove(at);
+            }
+            Step::SetIpv6 { name, setting, to, .. } => {
+                let link = self.state.links.get(name).ok_or("ENODEV")?;
+                if *setting == Ipv6Setting::Mtu && u32::try_from(*to).unwrap() > link.mtu {
+                    return Err("EINVAL");
+                }
+                self.state.ipv6.devices.entry(*name).or_default().insert(*setting, *to);
+            }
+            Step::ProbeAddresses { claims } => {
+                for claim in claims {
+                    assert!(self.is_up(claim.ifname), "asked on a link that is down");
+                    if self.taken.contains(&claim.address.into()) {
+                        return Err("somebody has it");
+                    }
+                }
+            }
+            Step::AwaitAddresses { addresses } => {
+                for (name, address) in addresses {
+                    let there = self.state.addresses_on(*name).any(|there| there.address.addr() == IpAddr::V6(*address));
+                    if !there || self.taken.contains(&(*address).into()) {
+                        return Err("somebody has it");
+                    }
+                }
             }
             Step::WriteResolver { to, .. } => self.state.resolver.content.clone_from(to),
             Step::PauseDhcpClient { client } => self.pause(client, true)?,
@@ -377,10 +428,9 @@ impl World {
     /// What the agent's successor does first.
     pub(super) fn restart(&mut self) {
         (self.killed, self.kill_in, self.fail_in) = (false, None, None);
-        if let Some(journal) = self.journal.clone() {
-            rollback(self, journal, &mut |_| {}).unwrap();
-        }
-        assert_eq!(self.journal, None);
+        let Some(mut journal) = self.journal.clone() else { return };
+        recover(self, &mut journal, &mut |_| {}).unwrap();
+        assert_eq!(self.journal, Some(journal).filter(|journal| journal.unconfirmed.is_some()));
     }
 }
 
@@ -442,6 +492,23 @@ impl Executor for World {
             self.journal = None;
         }
         Ok(())
+    }
+}
+
+/// An Ethernet device, down.
+fn nic(index: u32, mac: Mac) -> Link {
+    Link {
+        index,
+        mac: Some(mac),
+        permanent_mac: None,
+        mtu: 1500,
+        up: false,
+        kind: None,
+        tunnel: None,
+        ethernet: true,
+        loopback: false,
+        master: None,
+        lower: None,
     }
 }
 

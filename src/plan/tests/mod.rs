@@ -1,9 +1,12 @@
 //! The room against a small honest kernel.
 
+mod confirm;
 mod fake;
+mod ipv6;
 mod random;
 mod scene;
 mod shapes;
+mod tunnels;
 
 use std::net::IpAddr;
 
@@ -35,6 +38,7 @@ fn fixed(addresses: &[&str], gateway: Option<&str>, dns: &[&str]) -> Addressing 
         addresses: addresses.iter().map(|net| net.parse().unwrap()).collect(),
         gateway: gateway.map(|gateway| gateway.parse().unwrap()),
         dns: dns.iter().map(|server| server.parse().unwrap()).collect(),
+        ..Static::default()
     })
 }
 
@@ -66,12 +70,16 @@ fn lease() -> Lease {
     }
 }
 
+fn terms() -> Unconfirmed {
+    Unconfirmed { whole: 0, deadline_ms: 61_000, seconds: 60, by: "a test".to_owned() }
+}
+
 fn up(world: &mut World, intent: &Intent) -> Report {
     apply(world, &Target::Up { intent, names: &[] }, &mut |_| {})
 }
 
 fn take_down(world: &mut World) -> Report {
-    apply(world, &Target::Down { names: &[] }, &mut |_| {})
+    apply(world, &Target::Down { names: &[], with_foreign_ports: false }, &mut |_| {})
 }
 
 /// Brings up what must come up, and looks that the second time changes nothing.

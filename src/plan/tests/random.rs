@@ -3,8 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::{Ipv6, Ipv6Setting, Ipv6Settings};
 
 const NICS: [&str; 3] = ["eth0", "eth1", "eth2"];
+/// What a new device gets.
+const NEW: [(Ipv6Setting, i32); 5] =
+    [(Ipv6Setting::Forwarding, 0), (Ipv6Setting::AcceptRa, 1), (Ipv6Setting::Autoconf, 1), (Ipv6Setting::UseTempaddr, 0), (Ipv6Setting::Mtu, 1500)];
 
 #[derive(Debug, Clone)]
 struct Nic {
@@ -27,10 +31,14 @@ fn nic() -> impl Strategy<Value = Nic> {
 fn world() -> impl Strategy<Value = World> {
     (prop::collection::vec(nic(), 3), 0..3u8, 2..6u8, any::<[bool; 4]>()).prop_map(|(nics, subnet, host, [far, domain, mtu, symlink])| {
         let mut world = World::new();
+        world.state.ipv6.default = NEW.into();
         for (at, (ifname, nic)) in NICS.iter().zip(nics).enumerate() {
             let mac = format!("{}:00:00:00:00:{:02x}", if nic.vendor { "00" } else { "52" }, 9 - at);
             world.add_nic(ifname, &mac, nic.up);
             world.state.links.get_mut(&name(ifname)).unwrap().mtu = nic.mtu;
+            // As a device has it whose owner listens to routers by itself.
+            let own = [(Ipv6Setting::AcceptRa, i32::from(!nic.client)), (Ipv6Setting::Mtu, i32::try_from(nic.mtu).unwrap())];
+            world.state.ipv6.devices.insert(name(ifname), Ipv6Settings::from(NEW).into_iter().chain(own).collect());
             for (subnet, host, limited) in &nic.addresses {
                 let address = format!("10.{at}.{subnet}.{host}/24");
                 if !world.state.addresses_on(name(ifname)).any(|a| a.address == net(&address)) {
@@ -73,12 +81,9 @@ fn world() -> impl Strategy<Value = World> {
 }
 
 fn addressing(subnet: u8) -> impl Strategy<Value = Addressing> {
-    let fixed_at = move |(hosts, gateway, dns, v6): (Vec<u8>, bool, bool, bool)| {
+    let fixed_at = move |(hosts, gateway, dns): (Vec<u8>, bool, bool)| {
         let mut addresses: Vec<String> = hosts.iter().map(|host| format!("10.{subnet}.{}.{host}/24", host % 2)).collect();
         addresses.dedup();
-        if v6 {
-            addresses.push(format!("2001:db8:{subnet}::8/64"));
-        }
         let gateway = gateway.then(|| format!("10.{subnet}.{}.1", hosts[0] % 2));
         let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
         fixed(&addresses, gateway.as_deref(), if dns { &["9.9.9.9"] } else { &[] })
@@ -86,8 +91,26 @@ fn addressing(subnet: u8) -> impl Strategy<Value = Addressing> {
     prop_oneof![
         Just(Addressing::None),
         Just(dhcp(&[])),
-        (prop::sample::subsequence(vec![2u8, 3, 4, 5], 1..4), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(fixed_at),
+        (prop::sample::subsequence(vec![2u8, 3, 4, 5], 1..4), any::<bool>(), any::<bool>()).prop_map(fixed_at),
     ]
+}
+
+/// Not asked for, or one of two values.
+type Choice = Option<bool>;
+
+/// What a file may ask of IPv6: an address the first device has, another, or none.
+fn ipv6() -> impl Strategy<Value = Ipv6> {
+    let asked = |(addresses, gateway, autoconf, [privacy, mtu]): (Vec<&str>, Choice, Choice, [Choice; 2])| {
+        let mut ipv6 = Ipv6 { addresses: addresses.iter().map(|net| net.parse().unwrap()).collect(), autoconf, ..Ipv6::default() };
+        ipv6.gateway = gateway.map(|link| if link { "fe80::1".parse().unwrap() } else { "2001:db8:9::1".parse().unwrap() });
+        let mut set = |setting, value: Option<i32>| ipv6.settings.extend(value.map(|value| (setting, value)));
+        set(Ipv6Setting::AcceptRa, autoconf.map(i32::from));
+        set(Ipv6Setting::UseTempaddr, privacy.map(|on| if on { 2 } else { 0 }));
+        set(Ipv6Setting::Mtu, mtu.map(|small| if small { 1280 } else { 1300 }));
+        ipv6
+    };
+    let addresses = prop::sample::subsequence(vec!["2001:db8:0::7/64", "2001:db8:5::8/64"], 0..3);
+    (addresses, any::<Option<bool>>(), any::<Option<bool>>(), any::<[Option<bool>; 2]>()).prop_map(asked)
 }
 
 fn one_lease(mut files: Intent) -> Intent {
@@ -110,10 +133,11 @@ fn one_lease(mut files: Intent) -> Intent {
 fn files() -> impl Strategy<Value = Intent> {
     let owner = prop::collection::vec(0..3usize, 3);
     let pins = (any::<Option<bool>>(), any::<Option<bool>>(), any::<Option<bool>>());
-    (owner, addressing(0), addressing(1), prop::option::of(addressing(5)), any::<bool>(), pins).prop_map(
-        |(owner, first, second, internal, both, (mac, mtu, port_mtu))| {
+    (owner, addressing(0), addressing(1), prop::option::of(addressing(5)), any::<bool>(), pins, prop::option::of(ipv6())).prop_map(
+        |(owner, first, second, internal, both, (mac, mtu, port_mtu), ipv6)| {
             let members = |bridge: usize| -> Vec<&str> { NICS.iter().zip(&owner).filter(|(_, o)| **o == bridge).map(|(n, _)| *n).collect() };
             let mut br0 = bridge("br0", first, &members(0));
+            br0.local.ipv6 = ipv6.unwrap_or_default();
             br0.local.mac = mac.map(|_| "02:00:00:00:00:77".parse().unwrap());
             br0.local.mtu = mtu.map(|small| if small { 1350 } else { 1450 });
             for port in br0.ports.values_mut() {
@@ -153,7 +177,7 @@ proptest! {
             // A bridge that no file names any longer stays up until it is taken down.
             let gone: Vec<_> = world.state.memory.bridges.keys().filter(|name| !files.bridges.contains_key(*name)).copied().collect();
             if !gone.is_empty() {
-                apply(&mut world, &Target::Down { names: &gone }, &mut |_| {});
+                apply(&mut world, &Target::Down { names: &gone, with_foreign_ports: false }, &mut |_| {});
             }
             let report = up(&mut world, files);
             prop_assert!(matches!(report.outcome, Outcome::Applied | Outcome::Unchanged), "{:#?}", report.outcome);
@@ -183,7 +207,7 @@ proptest! {
     fn broken_anywhere_it_is_as_before(mut world in world(), files in files(), later in files(), at in any::<prop::sample::Index>(), down in any::<bool>()) {
         breaks_at(&world, &Target::Up { intent: &files, names: &[] }, at)?;
         up(&mut world, &files);
-        breaks_at(&world, &if down { Target::Down { names: &[] } } else { Target::Up { intent: &later, names: &[] } }, at)?;
+        breaks_at(&world, &if down { Target::Down { names: &[], with_foreign_ports: false } } else { Target::Up { intent: &later, names: &[] } }, at)?;
     }
 }
 

@@ -74,7 +74,7 @@ fn whatever_fails_everything_is_as_it_was() {
     breaks_nowhere(&host(), &Target::Up { intent: &files(), names: &[] });
     let mut world = host();
     up_for_good(&mut world, &files());
-    breaks_nowhere(&world, &Target::Down { names: &[] });
+    breaks_nowhere(&world, &Target::Down { names: &[], with_foreign_ports: false });
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Other shapes than the scene's: static addresses, internal ports, several bridges, changes in place, refusals.
 
+use ovsdp_proto::IfName;
+
 use super::*;
 
 fn host() -> World {
@@ -45,9 +47,52 @@ fn static_addresses() {
     );
     assert!(global(&world, "eth0").is_empty() && routes(&world, "eth0").is_empty());
     assert_eq!(world.state.resolver.content.as_deref(), Some("# Written by ovsdp for br0\nnameserver 192.0.2.53\n"));
-    breaks_nowhere(&world, &Target::Down { names: &[] });
+    breaks_nowhere(&world, &Target::Down { names: &[], with_foreign_ports: false });
     down_for_good(&mut world);
     assert_same(&world.snapshot(), &before, "after down");
+}
+
+/// The default route's metric and source change in place, and go when the file no longer names them.
+#[test]
+fn a_default_route_as_the_file_weighs_it() {
+    let mut world = host();
+    let before = world.snapshot();
+    let files = |metric: Option<u32>, source: Option<&str>| {
+        let Addressing::Static(plain) = fixed(&["192.0.2.10/24", "192.0.2.12/24"], Some("192.0.2.1"), &[]) else { unreachable!() };
+        let asked = Static { metric, source: source.map(|source| source.parse().unwrap()), ..plain };
+        intent([bridge("br0", Addressing::Static(asked), &["eth0"])])
+    };
+    const WEIGHTS: [(Option<u32>, Option<&str>); 6] =
+        [(None, None), (Some(50), Some("192.0.2.12")), (Some(50), Some("192.0.2.10")), (Some(60), None), (None, Some("192.0.2.12")), (None, None)];
+    let default = |world: &World| {
+        let of_main = |route: &&Route| route.is_default() && !route.is_ipv6() && route.table == TABLE_MAIN;
+        let found: Vec<_> = world.state.routes_on(name("br0")).filter(of_main).map(|route| (route.metric, route.prefsrc)).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        found[0]
+    };
+    for (metric, source) in WEIGHTS {
+        let files = files(metric, source);
+        breaks_nowhere(&world, &Target::Up { intent: &files, names: &[] });
+        let report = up_for_good(&mut world, &files);
+        assert_eq!(default(&world), (metric, source.map(ip)));
+        let added = report.steps.iter().position(|step| matches!(step, Step::AddRoute { .. }));
+        let removed = report.steps.iter().position(|step| matches!(step, Step::RemoveRoute { .. }));
+        assert!(added < removed, "the host is without a default route for a moment: {report:#?}");
+    }
+    down_for_good(&mut world);
+    assert_same(&world.snapshot(), &before, "after down");
+}
+
+#[test]
+fn a_lease_weighed_by_the_file() {
+    let mut world = host();
+    world.server = Some(Lease { address: "192.0.2.10/24".parse().unwrap(), routers: vec!["192.0.2.1".parse().unwrap()], ..lease() });
+    let files = |metric| intent([bridge("br0", Addressing::Dhcp(Dhcp { through: vec![name("eth0")], metric, ..Dhcp::default() }), &["eth0"])]);
+    for metric in [Some(300), None] {
+        up_for_good(&mut world, &files(metric));
+        let weights: Vec<_> = world.state.routes_on(name("br0")).filter(|r| r.is_default() && !r.is_ipv6()).map(|r| r.metric).collect();
+        assert_eq!(weights, [metric]);
+    }
 }
 
 #[test]
@@ -112,11 +157,11 @@ fn internal_ports_and_two_bridges() {
     assert_eq!(global(&world, "int0"), ["198.51.100.5/24"]);
     assert_eq!(world.state.resolver.content.as_deref(), Some("# Written by ovsdp for br0, br1\nnameserver 198.51.100.53\nnameserver 192.0.2.53\n"));
     let mac = fake::macs(&world.state)["int0"].clone();
-    breaks_nowhere(&world, &Target::Down { names: &[] });
+    breaks_nowhere(&world, &Target::Down { names: &[], with_foreign_ports: false });
 
     // One goes, the other one stays as it is.
     let br1 = world.state.addresses_on(name("br1")).cloned().collect::<Vec<_>>();
-    let report = apply(&mut world, &Target::Down { names: &[name("br0")] }, &mut |_| {});
+    let report = apply(&mut world, &Target::Down { names: &[name("br0")], with_foreign_ports: false }, &mut |_| {});
     assert_eq!(report.outcome, Outcome::Applied);
     assert!(world.state.datapath && !world.state.links.contains_key(&name("int0")));
     assert_eq!(world.state.addresses_on(name("br1")).cloned().collect::<Vec<_>>(), br1);
@@ -173,7 +218,7 @@ fn a_port_taken_down_by_its_name_and_a_port_that_moves_to_another_bridge() {
     let mut world = host();
     let files = intent([bridge("br0", fixed(&["192.0.2.10/24"], None, &[]), &["eth0", "eth1"]), bridge("br1", Addressing::None, &[])]);
     up_for_good(&mut world, &files);
-    let report = apply(&mut world, &Target::Down { names: &[name("eth1")] }, &mut |_| {});
+    let report = apply(&mut world, &Target::Down { names: &[name("eth1")], with_foreign_ports: false }, &mut |_| {});
     assert_eq!(report.outcome, Outcome::Applied);
     assert!(!world.state.vports.contains_key(&name("eth1")) && world.state.vports.contains_key(&name("eth0")));
     up_for_good(&mut world, &files);
@@ -183,6 +228,29 @@ fn a_port_taken_down_by_its_name_and_a_port_that_moves_to_another_bridge() {
     assert!(matches!(alone.outcome, Outcome::Refused(Cause::Plan(PlanError::InOtherBridge { .. }))));
     up_for_good(&mut world, &moved);
     assert_eq!(world.state.memory.bridge_of(name("eth1")), Some(name("br1")));
+}
+
+#[test]
+fn a_port_is_the_device_its_file_means() {
+    let mut world = host();
+    let (mine, other) = (world.state.links[&name("eth0")].mac.unwrap(), world.state.links[&name("eth1")].mac.unwrap());
+    let files = |hwaddr, mac| {
+        let mut one = bridge("br0", fixed(&["192.0.2.10/24"], None, &[]), &["eth0"]);
+        let port = &mut one.ports.get_mut(&name("eth0")).unwrap().interfaces[0];
+        (port.hwaddr, port.mac) = (Some(hwaddr), mac);
+        intent([one])
+    };
+    let report = up(&mut world, &files(other, None));
+    let Outcome::Refused(Cause::Plan(error)) = report.outcome else { panic!("{:?}", report.outcome) };
+    assert_eq!(error.to_string(), format!("eth0, a port of br0: its address is {mine}, not {other} as HWADDR says"));
+    assert!(error.advice().contains("eth1 has"), "{}", error.advice());
+    // Given another address by its own file, it is still the one it was.
+    let pinned = "02:00:00:00:00:77".parse().unwrap();
+    up_for_good(&mut world, &files(mine, Some(pinned)));
+    assert_eq!(world.state.links[&name("eth0")].mac, Some(pinned));
+    up_for_good(&mut world, &files(mine, None));
+    world.state.links.get_mut(&name("eth0")).unwrap().permanent_mac = Some(other);
+    assert_eq!(up(&mut world, &files(other, None)).outcome, Outcome::Applied);
 }
 
 #[test]
@@ -200,6 +268,22 @@ fn two_bridges_swap_their_ports() {
     assert_eq!(global(&world, "br0"), ["192.0.2.10/24"]);
     down_for_good(&mut world);
     assert_eq!(world.snapshot().addresses.len(), before.addresses.len());
+}
+
+/// As `ifdown eth0` in `service network stop`: the lease is eth0's again, and nobody waits for a server that cannot hear.
+#[test]
+fn the_last_port_is_taken_down_and_the_bridge_waits_for_it() {
+    let mut world = super::scene::host();
+    let files = intent([bridge("br0", dhcp(&["eth0"]), &["eth0"])]);
+    up_for_good(&mut world, &files);
+    let address = global(&world, "br0");
+    breaks_nowhere(&world, &Target::Down { names: &[name("eth0")], with_foreign_ports: false });
+    let report = apply(&mut world, &Target::Down { names: &[name("eth0")], with_foreign_ports: false }, &mut |_| {});
+    assert_eq!(report.outcome, Outcome::Applied);
+    assert!(!report.steps.iter().any(|step| matches!(step, Step::ObtainLease { .. })), "{:#?}", report.steps);
+    assert_eq!((global(&world, "eth0"), global(&world, "br0").len()), (address.clone(), 0));
+    up_for_good(&mut world, &files);
+    assert_eq!((global(&world, "br0"), global(&world, "eth0").len()), (address, 0));
 }
 
 #[test]
@@ -247,13 +331,88 @@ fn foreign_ports_and_foreign_addresses_stay() {
     let files = intent([bridge("br0", fixed(&["192.0.2.10/24"], None, &[]), &["eth0"])]);
     up_for_good(&mut world, &files);
     world.add_nic("vnet0", "fe:54:00:00:00:01", true);
-    world.state.vports.insert(name("vnet0"), Vport { port_no: 40, kind: Kind::System });
+    world.state.vports.insert(name("vnet0"), Vport { port_no: 40, kind: Kind::System, tunnel: false });
+    world.state.links.get_mut(&name("vnet0")).unwrap().master = Some(name("ovs-system"));
     world.add_address("br0", "203.0.113.9/24", None);
     assert_eq!(up(&mut world, &files).outcome, Outcome::Unchanged);
-    breaks_nowhere(&world, &Target::Down { names: &[] });
-    let report = down_for_good(&mut world);
-    assert_eq!(report.notes, ["the datapath stays: port vnet0 is not ours"]);
+    // An internal one that somebody set up, too.
+    world.new_internal(name("tap1"), 41);
+    world.set_up(name("tap1"));
+    world.add_address("tap1", "198.51.100.7/24", None);
+    let before = world.snapshot();
+    let refused = PlanError::ForeignPorts { names: vec![name("tap1"), name("vnet0")], bridges: vec![name("br0")] };
+    assert_eq!(take_down(&mut world).outcome, Outcome::Refused(Cause::Plan(refused)));
+    assert_same(&world.snapshot(), &before, "refused");
+    let whole = Target::Down { names: &[name("br0")], with_foreign_ports: true };
+    breaks_nowhere(&world, &whole);
+    assert_eq!(apply(&mut world, &whole, &mut |_| {}).outcome, Outcome::Applied);
+    assert!(!world.state.datapath && world.state.vports.is_empty() && world.state.links.contains_key(&name("vnet0")));
+}
+
+#[test]
+fn bridges_are_apart_unless_one_takes_a_port_of_another() {
+    let mut world = host();
+    world.add_nic("eth2", "00:16:3e:00:00:03", true);
+    let three = |a: &str, b: &str, c: &str| {
+        intent([bridge("br0", Addressing::None, &[a]), bridge("br1", Addressing::None, &[b]), bridge("br2", Addressing::None, &[c])])
+    };
+    let names = |files: &Intent, world: &World| {
+        let groups = apart(files, &world.state.memory).into_iter();
+        groups.map(|group| group.iter().map(ToString::to_string).collect::<Vec<_>>().join("+")).collect::<Vec<_>>()
+    };
+    let files = three("eth0", "eth1", "eth2");
+    assert_eq!(names(&files, &world), ["br0", "br1", "br2"]);
+    up_for_good(&mut world, &files);
+    assert_eq!(names(&files, &world), ["br0", "br1", "br2"]);
+    assert_eq!(names(&three("eth2", "eth1", "eth0"), &world), ["br1", "br0+br2"]);
+    assert_eq!(names(&three("eth1", "eth2", "eth0"), &world), ["br0+br1+br2"]);
+    let mut off = files;
+    off.bridges.get_mut(&name("br1")).unwrap().onboot = false;
+    assert_eq!(names(&off, &world), ["br0", "br2"]);
+}
+
+#[test]
+fn a_foreign_tunnel_is_never_detached_and_another_bridge_keeps_the_datapath() {
+    let mut world = host();
+    let files = intent([bridge("br0", Addressing::None, &["eth0"]), bridge("br1", Addressing::None, &["eth1"])]);
+    up_for_good(&mut world, &files);
+    world.state.vports.insert(name("vx0"), Vport { port_no: 40, kind: Kind::System, tunnel: true });
+    let down = |world: &mut World, names: &[IfName], with| apply(world, &Target::Down { names, with_foreign_ports: with }, &mut |_| {}).outcome;
+    assert_eq!(down(&mut world, &[], true), Outcome::Refused(Cause::Plan(PlanError::ForeignTunnel { name: name("vx0") })));
+    assert_eq!(down(&mut world, &[name("br0")], true), Outcome::Applied);
+    assert!(world.state.vports.contains_key(&name("vx0")));
+}
+
+#[test]
+fn what_others_stand_on_is_not_deleted() {
+    let mut world = host();
+    let mut files = intent([bridge("br0", Addressing::None, &["eth0"])]);
+    let port = Port::new(interface("int0", Kind::Internal, Addressing::None));
+    files.bridges.get_mut(&name("br0")).unwrap().ports.insert(name("int0"), port);
+    up_for_good(&mut world, &files);
+    world.add_nic("int0.7", "00:16:3e:00:00:07", true);
+    let vlan = world.state.links.get_mut(&name("int0.7")).unwrap();
+    (vlan.kind, vlan.lower) = (Some("vlan".to_owned()), Some(name("int0")));
+    let refused = Outcome::Refused(Cause::Plan(PlanError::StoodOn { name: name("int0"), on: vec![name("int0.7")] }));
+    assert_eq!(take_down(&mut world).outcome, refused);
+    files.bridges.get_mut(&name("br0")).unwrap().ports.remove(&name("int0"));
+    assert_eq!(up(&mut world, &files).outcome, refused);
+    // The other end of a veth does not fall.
+    world.state.links.get_mut(&name("int0.7")).unwrap().kind = Some("veth".to_owned());
+    up_for_good(&mut world, &files);
+    down_for_good(&mut world);
+}
+
+#[test]
+fn what_others_attached_meanwhile_survives_a_rollback() {
+    let mut world = host();
+    let files = intent([bridge("br0", fixed(&["192.0.2.10/24"], None, &[]), &["eth0"])]);
+    let (_, journal) = apply_unconfirmed(&mut world, &Target::Up { intent: &files, names: &[] }, terms, &mut |_| {});
+    world.add_nic("vnet0", "fe:54:00:00:00:01", true);
+    world.state.vports.insert(name("vnet0"), Vport { port_no: 40, kind: Kind::System, tunnel: false });
+    rollback(&mut world, journal, &mut |_| {}).unwrap();
     assert!(world.state.datapath && world.state.vports.contains_key(&name("vnet0")));
+    assert_eq!(global(&world, "eth0"), ["192.0.2.10/24", "192.0.2.11/24", "2001:db8::10/64"]);
 }
 
 #[test]
@@ -292,7 +451,7 @@ fn names_and_onboot() {
         plan.steps.iter().any(|step| matches!(step, Step::AttachSystem { name: port, .. } if *port == name("eth1")))
     };
     assert!(!attaches(&["br1"]) && attaches(&["eth1"]));
-    let plan = super::super::down(&[name("br0")], &world.state).unwrap();
+    let plan = super::super::down(&[name("br0")], false, &world.state).unwrap();
     assert_eq!((plan.is_empty(), plan.notes), (true, vec!["br0 is not up".to_owned()]));
 }
 
@@ -325,17 +484,6 @@ fn what_does_not_stick_is_a_failure_and_taken_back() {
         matches!(&report.outcome, Outcome::RolledBack(Cause::NotConverged { remaining }) if remaining.render() == "~ mtu of br0: 1500 -> 1400\n")
     );
     assert_same(&world.snapshot(), &before, "never converged");
-}
-
-#[test]
-fn an_unconfirmed_change_can_be_taken_back() {
-    let mut world = host();
-    let before = world.snapshot();
-    let files = intent([bridge("br0", fixed(&["192.0.2.10/24"], None, &[]), &["eth0"])]);
-    let (report, journal) = apply_unconfirmed(&mut world, &Target::Up { intent: &files, names: &[] }, &mut |_| {});
-    assert_eq!((report.outcome, world.journal.clone()), (Outcome::Applied, Some(journal.clone())));
-    rollback(&mut world, journal, &mut |_| {}).unwrap();
-    assert_same(&world.snapshot(), &before, "not confirmed");
 }
 
 #[test]

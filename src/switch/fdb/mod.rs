@@ -128,6 +128,8 @@ struct Entry {
     used: Moment,
     slot: u32,
     is_static: bool,
+    /// Until when a bond may not move it.
+    locked: Moment,
 }
 
 fn pack((vlan, mac): Address) -> u64 {
@@ -262,6 +264,19 @@ impl Fdb {
         learn
     }
 
+    /// Says that until `until` a station that is found behind a bond has not moved there: it has just said where it is, and
+    /// what comes by the bond is what the network sent back. An address that is not there is let be.
+    pub fn lock(&mut self, address: Address, until: Moment) {
+        if let Some(index) = self.position(pack(address)) {
+            self.entries[index as usize].locked = until;
+        }
+    }
+
+    /// Whether [`lock`](Self::lock) holds for an address.
+    pub fn is_locked(&self, now: Moment, address: Address) -> bool {
+        self.position(pack(address)).is_some_and(|index| now < self.entries[index as usize].locked)
+    }
+
     /// Where a station is. Does not make it more recently used: only its own packets do.
     pub fn find(&self, address: Address) -> Option<Found> {
         Some(self.found(self.position(pack(address))?))
@@ -386,7 +401,7 @@ impl Fdb {
         let index = self.free.pop().unwrap_or(self.entries.len() as u32);
         self.links.cover(index);
         self.port_links.cover(index);
-        let entry = Entry { key, used, slot: self.ports.add(&mut self.port_links, port, index, is_static), is_static };
+        let entry = Entry { key, used, slot: self.ports.add(&mut self.port_links, port, index, is_static), is_static, locked: Moment(0) };
         match self.entries.get_mut(index as usize) {
             Some(place) => *place = entry,
             None => self.entries.push(entry),

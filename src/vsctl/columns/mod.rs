@@ -50,7 +50,7 @@ pub struct Rule {
 }
 
 /// The rule for a column, or for a key of it.
-fn rule(table: &Table, column: &Column, key: Option<&str>) -> Option<&'static Rule> {
+pub(super) fn rule(table: &Table, column: &Column, key: Option<&str>) -> Option<&'static Rule> {
     let of = |rule: &&Rule| rule.table == table.name && (rule.column == column.name || rule.column == "*");
     let exact = RULES.iter().filter(of).find(|rule| key.is_some() && rule.key == key);
     exact.or_else(|| RULES.iter().filter(of).find(|rule| rule.key.is_none()))
@@ -71,22 +71,24 @@ fn written(column: &Column, key: Option<&Atom>, datum: &Datum) -> String {
 pub(super) fn judge(database: &Database, writes: &[Write], notes: &mut Vec<Note>) -> Result<(), Error> {
     let mut said = BTreeSet::new();
     for write in writes {
-        let Some(datum) = database.said(write.table.name, write.row, write.column.name) else { continue };
-        let keys: Vec<Option<&Atom>> = match (datum, &write.key) {
+        let Some((table, column)) = Table::of(write.table).and_then(|table| Some((table, table.column(write.column)?))) else { continue };
+        let Some(datum) = database.said(table.name, write.row, column.name) else { continue };
+        let key = write.key.as_deref().map(Atom::from);
+        let keys: Vec<Option<&Atom>> = match (datum, &key) {
             (Datum::Set(_), _) => vec![None],
             (Datum::Map(_), Some(key)) => datum.get(key).map(|_| Some(key)).into_iter().collect(),
             (Datum::Map(map), None) => map.keys().map(Some).collect(),
         };
         for key in keys {
-            let Some(rule) = rule(write.table, write.column, key.and_then(Atom::as_str)) else { continue };
+            let Some(rule) = rule(table, column, key.and_then(Atom::as_str)) else { continue };
             // What is always so needs no look at the value, which may be as large as the database.
             if matches!((rule.class, rule.only), (Class::Applied, []) | (Class::Recorded { said: false }, _)) {
                 continue;
             }
             let plain = key.and_then(|key| datum.get(key)).map_or_else(|| value::plain(datum), |value| value::plain(&Datum::one(value.clone())));
-            let name = database.view(write.table.name, write.row).map_or("", |row| row.name());
-            let on = if name.is_empty() { write.table.name.to_owned() } else { format!("{} {name}", write.table.name) };
-            let setting = written(write.column, key, datum);
+            let name = database.view(table.name, write.row).map_or("", |row| row.name());
+            let on = if name.is_empty() { table.name.to_owned() } else { format!("{} {name}", table.name) };
+            let setting = written(column, key, datum);
             let allowed = rule.only.contains(&plain.as_str());
             match rule.class {
                 Class::Applied | Class::Refused if allowed => {}

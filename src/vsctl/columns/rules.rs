@@ -66,6 +66,7 @@ const NO_TREE: &str = "there is no spanning tree yet";
 const NO_SNOOPING: &str = "there is no multicast snooping yet: multicast is flooded";
 const NO_POLICING: &str = "nothing here polices what comes in";
 const NO_MONITORING: &str = "nothing here monitors links by BFD or CFM";
+const NO_BRIDGE: &str = "it belongs to no bridge, and only what belongs to one is kept";
 const NO_SERVER: &str = "there is no database server";
 const NO_DPDK: &str = "the datapath is the kernel's";
 const NO_MIRROR: &str = "nothing is mirrored yet";
@@ -80,18 +81,18 @@ pub static RULES: &[Rule] = &[
     refused("Open_vSwitch", "db_version", READ),
     refused("Open_vSwitch", "dpdk_initialized", READ),
     refused("Open_vSwitch", "dpdk_version", READ),
-    kept("Open_vSwitch", "external_ids", FOR_OTHERS),
+    refused("Open_vSwitch", "external_ids", NO_BRIDGE),
     refused("Open_vSwitch", "iface_types", READ),
     refused("Open_vSwitch", "manager_options", NO_SERVER),
     refused("Open_vSwitch", "next_cfg", READ),
-    recorded("Open_vSwitch", "other_config", "it is a setting of ovs-vswitchd"),
+    refused("Open_vSwitch", "other_config", NO_BRIDGE),
     refused("Open_vSwitch", "ovs_version", READ),
     refused("Open_vSwitch", "ssl", NO_SERVER),
     refused("Open_vSwitch", "statistics", READ),
     refused("Open_vSwitch", "system_type", READ),
     refused("Open_vSwitch", "system_version", READ),
     refused("Bridge", "auto_attach", "nothing here speaks LLDP"),
-    recorded("Bridge", "controller", "there is no OpenFlow: the bridge goes on learning by itself"),
+    kept("Bridge", "controller", "there is no OpenFlow: the bridge goes on learning by itself"),
     refused("Bridge", "datapath_id", READ),
     only("Bridge", "datapath_type", &["", "system"], NO_DPDK),
     refused("Bridge", "datapath_version", READ),
@@ -152,8 +153,11 @@ pub static RULES: &[Rule] = &[
     recorded("Port", "mac", "a port takes its device's address"),
     applied("Port", "name", "its name"),
     recorded("Port", "other_config", UNKNOWN),
-    port("bond-detect-mode", "how a member's link is watched"),
-    port("bond-miimon-interval", "milliseconds between two looks at a link"),
+    key(
+        only("Port", "other_config", &["carrier"], "what the kernel says of a member's link is followed; nothing polls as miimon does"),
+        "bond-detect-mode",
+    ),
+    key(refused("Port", "other_config", "a member's carrier is followed, the kernel's word for it; nothing polls"), "bond-miimon-interval"),
     port("bond-rebalance-interval", "milliseconds between two looks at the load"),
     port("bond-hash-basis", "what the hash that spreads the load begins with"),
     port("bond-primary", "the member that is active whenever it can be"),

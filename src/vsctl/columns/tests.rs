@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use super::*;
 use crate::vsctl::schema::TABLES;
@@ -23,33 +22,6 @@ fn every_column_has_one_rule_and_every_rule_a_column() {
         assert!(rule.key.is_none() || column.is_some_and(|column| column.kind.value.is_some()), "{rule:?}");
         assert!(!rule.why.is_empty() && rule.table != "*", "{rule:?}");
     }
-}
-
-/// The table of `docs/columns.md`.
-fn documented() -> String {
-    let mut out = String::from("| table | column | here | what it is, or why not |\n|---|---|---|---|\n");
-    for rule in RULES {
-        let class = match (rule.class, rule.only) {
-            (Class::Applied, []) => "applied".to_owned(),
-            (Class::Applied, only) => {
-                let only: Vec<_> = only.iter().map(|value| if value.is_empty() { "empty".to_owned() } else { format!("`{value}`") }).collect();
-                format!("applied: {}; else refused", only.join(", "))
-            }
-            (Class::Recorded { .. }, _) => "recorded".to_owned(),
-            (Class::Refused, []) => "refused".to_owned(),
-            (Class::Refused, only) => format!("refused, unless `{}`", only.join("`, `")),
-        };
-        let key = rule.key.map_or(String::new(), |key| format!(":{key}"));
-        writeln!(out, "| {} | `{}{key}` | {class} | {} |", rule.table, rule.column, rule.why).unwrap();
-    }
-    out
-}
-
-#[test]
-fn the_documentation_is_the_table() {
-    let text = include_str!("../../../docs/columns.md");
-    let table = documented();
-    assert!(text.contains(&table), "docs/columns.md must have:\n{table}");
 }
 
 fn run(line: &str) -> Result<Vec<String>, String> {

@@ -69,17 +69,23 @@ pub struct Outcome {
     pub outputs: Vec<Output>,
     /// What is worth a word.
     pub notes: Vec<Note>,
+    /// What the commands wrote, in order.
+    pub writes: Vec<Write>,
 }
 
 /// Something a command wrote.
-#[derive(Debug, Clone)]
-pub(super) struct Write {
-    pub(super) table: &'static Table,
-    pub(super) row: Uuid,
-    pub(super) column: &'static Column,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// The row's table.
+    pub table: &'static str,
+    /// The row.
+    pub row: Uuid,
+    /// The column.
+    pub column: &'static str,
     /// The key of a map that was written, when it was one alone.
-    pub(super) key: Option<Atom>,
-    pub(super) at: At,
+    pub key: Option<String>,
+    /// The argument that says so.
+    pub at: At,
 }
 
 #[derive(Debug, Clone)]
@@ -130,20 +136,21 @@ impl Run {
     /// Writes what a column holds, and who wrote it.
     fn write(&mut self, table: &'static Table, row: Uuid, column: &'static Column, key: Option<Atom>, datum: Datum, at: At) {
         self.database.set(table, row, column, datum);
-        self.wrote(Write { table, row, column, key, at });
+        self.wrote(table, row, column, key, at);
     }
 
     /// Changes what a column holds where it is, and says who did.
     fn change(&mut self, table: &'static Table, row: Uuid, column: &'static Column, key: Option<Atom>, at: At, change: impl FnOnce(&mut Datum)) {
         self.database.update(table, row, column, change);
-        self.wrote(Write { table, row, column, key, at });
+        self.wrote(table, row, column, key, at);
     }
 
-    fn wrote(&mut self, write: Write) {
-        if (write.table.name, write.column.name) == ("Port", "fake_bridge") {
-            self.fakes.insert(write.row);
+    fn wrote(&mut self, table: &'static Table, row: Uuid, column: &'static Column, key: Option<Atom>, at: At) {
+        if (table.name, column.name) == ("Port", "fake_bridge") {
+            self.fakes.insert(row);
         }
-        self.writes.push(write);
+        let key = key.as_ref().and_then(Atom::as_str).map(str::to_owned);
+        self.writes.push(Write { table: table.name, row, column: column.name, key, at });
     }
 
     fn note(&mut self, text: String, at: At) {
@@ -160,7 +167,7 @@ fn misread(bad: BadValue, argument: &Argument, from: usize) -> Error {
 }
 
 /// Carries out commands as ovs-vsctl would, whatever this switch makes of it.
-fn execute(database: &Database, commands: &[Command]) -> Result<(Outcome, Vec<Write>), Error> {
+fn execute(database: &Database, commands: &[Command]) -> Result<Outcome, Error> {
     let mut run = Run {
         database: database.clone(),
         names: Names::default(),
@@ -187,7 +194,7 @@ fn execute(database: &Database, commands: &[Command]) -> Result<(Outcome, Vec<Wr
             run.note(text, id.at());
         }
     }
-    Ok((Outcome { database: run.database, outputs, notes: run.notes }, run.writes))
+    Ok(Outcome { database: run.database, outputs, notes: run.notes, writes: run.writes })
 }
 
 impl Database {
@@ -196,8 +203,8 @@ impl Database {
     /// # Errors
     /// A command cannot be carried out, what came of it contradicts itself, or asks for what this switch cannot do.
     pub fn transact(&self, commands: &[Command]) -> Result<Outcome, Error> {
-        let (mut outcome, writes) = execute(self, commands)?;
-        columns::judge(&outcome.database, &writes, &mut outcome.notes)?;
+        let mut outcome = execute(self, commands)?;
+        columns::judge(&outcome.database, &outcome.writes, &mut outcome.notes)?;
         Ok(outcome)
     }
 }

@@ -27,7 +27,7 @@ fn recorded(name: &str) -> Vec<(String, String)> {
 /// What it says here, as `record.sh` would write it down.
 fn played(database: &mut Database, typed: &str) -> String {
     let arguments = typed.split(' ').map(|word| if word == "∅" { String::new() } else { word.replace('␣', " ") });
-    let outcome = line(&words(arguments)).and_then(|line| Ok((execute(database, &line.commands)?.0, line.globals)));
+    let outcome = line(&words(arguments)).and_then(|line| Ok((execute(database, &line.commands)?, line.globals)));
     match outcome {
         Ok((outcome, globals)) => {
             if !globals.dry_run {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::{Capture, FirstReply, Log, Output, PingStream, Process, Timed, clock, command, sandbox, tool};
+use super::{Capture, FirstReply, Gate, Log, Output, PingStream, Process, Then, Timed, clock, command, sandbox, tool};
 use crate::protocol::GUEST_PATH;
 
 /// A machine of the test's world. Clones are the same machine; with the last one everything that runs in it ends.
@@ -189,6 +189,16 @@ impl Host {
     /// When tcpdump does not begin to listen.
     pub fn capture(&self, interface: &str, filter: &str) -> anyhow::Result<Capture> {
         Capture::start(self, interface, filter)
+    }
+
+    /// Stops whoever opens the file `name` of `folder` for the `nth` time from now on, before that file is open. The folder must be
+    /// there.
+    ///
+    /// # Errors
+    /// When the kernel does not let the test watch it.
+    pub fn gate(&self, folder: &str, name: &str, nth: u32, then: Then) -> anyhow::Result<Gate> {
+        self.inner.log.line(self.what(&format!("# {then:?} whoever opens {folder}/{name} for the {nth}. time")));
+        Gate::start(&self.reach(folder), name, nth, then)
     }
 
     /// Puts a remark into the test's log.

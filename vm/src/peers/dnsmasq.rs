@@ -1,4 +1,4 @@
-//! dnsmasq as the DHCP server.
+//! dnsmasq as the DHCP server, and as the IPv6 router that advertises.
 
 use std::time::Duration;
 
@@ -26,6 +26,23 @@ impl Dnsmasq {
             options.join(" ")
         ))?;
         process.wait_log("DHCP, sockets bound exclusively", Duration::from_secs(20))?;
+        Ok(Dnsmasq { process })
+    }
+
+    /// Advertises `interface` as an IPv6 router with `prefixes` (64 bits each) that addresses are made of, for an hour. The
+    /// interface must have an address in each.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn advertise(host: &Host, interface: &str, prefixes: &[&str]) -> anyhow::Result<Dnsmasq> {
+        let ranges: Vec<_> = prefixes.iter().map(|prefix| format!("--dhcp-range={prefix},ra-only,64,1h")).collect();
+        let mut process = host.spawn(&format!(
+            "dnsmasq --keep-in-foreground --log-facility=- --conf-file=/dev/null --user=root --port=0 --bind-interfaces --enable-ra \
+             --pid-file=/run/dnsmasq-ra-{interface}.pid --dhcp-leasefile=/run/dnsmasq-ra-{interface}.leases \
+             --interface={interface} --except-interface=lo {}",
+            ranges.join(" ")
+        ))?;
+        process.wait_log("IPv6 router advertisement enabled", Duration::from_secs(20))?;
         Ok(Dnsmasq { process })
     }
 }

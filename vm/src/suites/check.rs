@@ -36,10 +36,9 @@ fn beside_the_host(world: &mut World) -> anyhow::Result<()> {
 
     // The name of one device and the address of another.
     ifcfg(&host, "eth1", &port.replace(FIRST, SECOND))?;
-    let text = check(&host, 0)?;
-    ensure!(text.contains(&format!("warning[L23]: `eth1` has the address {FIRST} on this host, not {SECOND}")), "{text}");
-    ensure!(text.contains("write `DEVICE=eth2`") && text.contains("1 warning: "), "{text}");
-    ensure!(host.try_run("ovsdp check --strict")?.code == 3);
+    let text = check(&host, 3)?;
+    ensure!(text.contains(&format!("error[L23]: `eth1` has the address {FIRST} on this host, not {SECOND}")), "{text}");
+    ensure!(text.contains("write `DEVICE=eth2`") && text.contains("1 error: "), "{text}");
     ifcfg(&host, "eth1", &port)?;
 
     // A device that is not there, and one that is something else than a bridge: what `up` refuses.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::stage::{ADDRESS, DIR, SERVER, Stage, changed_nothing, snapshot};
+use super::stage::{ADDRESS, DIR, SERVER, Stage, changed_nothing, is_as_before, snapshot};
 use crate::guest::{Host, Output, World};
 use crate::registry::{Kind, MEMORY, Program, Test};
 
@@ -61,8 +61,7 @@ fn play(world: &mut World) -> anyhow::Result<()> {
     title("And back");
     show(host, "ovsdp down ovsbr0")?;
     addresses(host)?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     stage.pings_both_ways()?;
     say("\neth0 has its address, routes and resolver again, exactly as they were.");
     Ok(())

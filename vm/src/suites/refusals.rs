@@ -90,6 +90,15 @@ fn files(world: &mut World) -> anyhow::Result<()> {
     ensure!(snapshot(host)? == before, "a refusal changed something");
     ensure!(host.try_run("pidof ovsdp")?.code != 0, "a refusal started an agent");
 
+    // The device of this name is another one than the file means.
+    host.write(&format!("{DIR}/ifcfg-ovsbr0"), &good)?;
+    let port = host.read(&format!("{DIR}/ifcfg-eth0"))?;
+    host.write(&format!("{DIR}/ifcfg-eth0"), &format!("{port}HWADDR=52:54:00:99:99:99\n"))?;
+    let up = host.try_run("ovsdp up")?.fails_with(3)?;
+    ensure!(up.stderr.contains("not 52:54:00:99:99:99 as HWADDR says"), "{up}");
+    ensure!(snapshot(host)? == before, "a refusal changed something");
+    host.write(&format!("{DIR}/ifcfg-eth0"), &port)?;
+
     // A misspelt key is a warning with a suggestion, and no obstacle.
     host.write(&format!("{DIR}/ifcfg-ovsbr0"), &good.replace("NM_CONTROLLED=no", "NM_CONTROLED=no"))?;
     let plan = host.run("ovsdp plan")?;

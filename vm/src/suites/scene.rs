@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{ADDRESS, DIR, MAC, SERVER, Stage, addresses, changed_nothing, ifcfg, snapshot};
-use crate::guest::{World, eventually};
+use super::stage::{ADDRESS, DIR, MAC, SERVER, Stage, addresses, changed_nothing, ifcfg, is_as_before, snapshot};
+use crate::guest::{Host, World, eventually};
 use crate::registry::Test;
 
 /// The tests of this suite.
@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     Test::new("scene::up_without_a_name", |world| by_other_words(world, "up")),
     Test::new("scene::lease_in_part", lease_in_part),
     Test::new("scene::static_addresses", static_addresses),
+    Test::new("scene::every_route_moves", every_route_moves),
     Test::new("scene::connection_survives", connection_survives),
     Test::new("scene::silent_dhcp_server", silent_dhcp_server).seconds(120),
     Test::new("scene::lease_is_released_when_nobody_gets_it_back", lease_is_released),
@@ -46,8 +47,7 @@ fn dhcp(world: &mut World) -> anyhow::Result<()> {
     ensure!(host.run("ovsdp show")?.stdout == first_show, "the UUID is not stable");
 
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     ensure!(host.try_run("ip link show dev ovsbr0")?.code != 0, "ovsbr0 is still there");
     ensure!(!host.run("cat /proc/$(pidof dhclient)/stat")?.stdout.contains(") T "), "dhclient was not resumed");
     stage.pings_both_ways()?;
@@ -82,8 +82,7 @@ fn lease_in_part(world: &mut World) -> anyhow::Result<()> {
     host.run("ovsdp up")?;
     stage.is_up()?;
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
 }
 
@@ -108,9 +107,70 @@ fn static_addresses(world: &mut World) -> anyhow::Result<()> {
     ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/25")], "{:?}", addresses(host, "ovsbr0")?);
     ensure!(host.run("ip link show dev ovsbr0")?.stdout.contains("mtu 1400"));
     host.run("ovsdp down ovsbr0")?;
-    let after = snapshot(host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
+}
+
+/// Routes of every kind somebody set up on the port lead through the bridge afterwards, and all of it goes back.
+fn every_route_moves(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_static_address(world)?;
+    let host = &stage.host;
+    for line in [
+        "addr add 172.16.3.141/24 brd + dev eth0 label eth0:one",
+        "addr add 10.9.0.1/24 dev eth0 scope link",
+        "addr add 10.8.0.1 peer 10.8.0.2/32 dev eth0 valid_lft 3600 preferred_lft 1800",
+        "-6 addr add 2001:db8:3::140/64 dev eth0 nodad",
+        "route add 10.20.0.0/16 via 172.16.3.1 dev eth0 metric 50",
+        "route add 10.20.0.0/16 via 172.16.3.2 dev eth0 metric 60",
+        "route add 10.21.0.0/16 dev eth0 scope link",
+        "route add 10.22.0.0/16 via 192.0.2.1 dev eth0 onlink",
+        "route add 10.23.0.0/16 via 172.16.3.1 dev eth0 src 172.16.3.140 mtu 1300 advmss 1200",
+        "route add 172.16.3.0/24 dev eth0 scope link src 172.16.3.140 table 100",
+        "route add default via 172.16.3.1 dev eth0 table 100",
+        "-6 route add 2001:db8:5::/64 dev eth0 metric 77",
+        "-6 route add 2001:db8:6::/64 via 2001:db8:3::1 dev eth0",
+        "-6 route add default via fe80::1 dev eth0 metric 200",
+        "-6 route add default via 2001:db8:3::1 dev eth0 table 100",
+    ] {
+        host.run(&format!("ip {line}"))?;
+    }
+    ifcfg(host, "eth0", "DEVICE=eth0 ONBOOT=yes OVS_BRIDGE=ovsbr0 TYPE=OVSPort")?;
+    ifcfg(host, "ovsbr0", "DEVICE=ovsbr0 ONBOOT=yes TYPE=OVSBridge BOOTPROTO=static IPADDR=172.16.3.140 PREFIX=24 GATEWAY=172.16.3.1")?;
+    let before = snapshot(host)?;
+    let wanted = routes(host, "eth0")?;
+    ensure!(wanted.len() == 12, "{wanted:#?}");
+    let up = host.run("ovsdp up")?;
+    for lost in ["172.16.3.141/24", "10.9.0.1/24", "10.8.0.1/32"] {
+        ensure!(up.stdout.contains(&format!("eth0 loses {lost}")), "no word about {lost}: {up}");
+    }
+    let (left, there) = (routes(host, "eth0")?, routes(host, "ovsbr0")?);
+    ensure!(left.is_empty() && there == wanted, "on eth0 {left:#?}\nwanted {wanted:#?}\nthere {there:#?}");
+    let v6 = host.run("ip -6 addr show dev ovsbr0 scope global")?;
+    ensure!(v6.stdout.contains("inet6 2001:db8:3::140/64") && !v6.stdout.contains("tentative"), "{v6}");
+    stage.pings_both_ways()?;
+    changed_nothing(&host.run("ovsdp up")?)?;
+    host.run("ovsdp down ovsbr0")?;
+    is_as_before(host, &before, "down did not give back what was")?;
+    Ok(())
+}
+
+/// The routes out of `interface` that somebody asked for, sorted, without the interface, who made them, and what only counts.
+fn routes(host: &Host, interface: &str) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for family in ["-4", "-6"] {
+        let all = host.json(&format!("ip -j -d {family} route show table all dev {interface}"))?;
+        for route in all.as_array().into_iter().flatten() {
+            let mut route = route.as_object().cloned().unwrap_or_default();
+            let is = |key: &str, text: &str| route.get(key).is_some_and(|value| value == text);
+            if is("protocol", "kernel") || is("table", "local") || is("dst", "ff00::/8") {
+                continue;
+            }
+            ["dev", "protocol", "pref", "expires", "cache"].iter().for_each(|key| drop(route.remove(*key)));
+            found.push(serde_json::to_string(&route)?);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// An SSH-like connection that is open when the address moves, in both directions of the move.
@@ -148,8 +208,7 @@ fn silent_dhcp_server(world: &mut World) -> anyhow::Result<()> {
     let before = snapshot(&host)?;
     let up = host.try_run("ovsdp up ovsbr0")?.fails_with(8)?;
     ensure!(up.stdout.contains("[FAILED]") && up.stderr.contains("ovsbr0"), "{up}");
-    let after = snapshot(&host)?;
-    ensure!(before == after, "the rollback is not complete:\n{before}\nis now:\n{after}");
+    is_as_before(&host, &before, "the rollback is not complete")?;
     ensure!(!host.run("cat /proc/$(pidof dhclient)/stat")?.stdout.contains(") T "), "dhclient was not resumed");
     stage.pings_both_ways()
 }

@@ -131,6 +131,24 @@ pub(super) fn plain_bridge(host: &Host, name: &str, ports: &[&str]) -> anyhow::R
 /// Everything about addresses, routes, links and the resolver that a change may touch and `down` must give back: as
 /// `ip` tells it, without what ticks or counts.
 pub(super) fn snapshot(host: &Host) -> anyhow::Result<String> {
+    told(host, strip)
+}
+
+/// As [`snapshot`], without what the kernel makes up each time a device is made.
+pub(super) fn snapshot_anew(host: &Host) -> anyhow::Result<String> {
+    told(host, |value| {
+        strip(value);
+        for item in value.as_array_mut().into_iter().flatten().filter_map(|item| item.as_object_mut()) {
+            ["ifindex", "link_index"].iter().for_each(|key| drop(item.remove(*key)));
+            // A random one, that nobody looks at.
+            if item.get("ifname").is_some_and(|name| name == "ovs-system") {
+                item.remove("address");
+            }
+        }
+    })
+}
+
+fn told(host: &Host, strip: impl Fn(&mut serde_json::Value)) -> anyhow::Result<String> {
     // An address is tentative for a second or two after its link came up; the kernel's routes to it come when that ends.
     eventually(Duration::from_secs(20), || {
         let tentative = host.run("ip -6 addr show tentative")?;
@@ -145,6 +163,17 @@ pub(super) fn snapshot(host: &Host) -> anyhow::Result<String> {
     }
     text.push_str(&host.read("/etc/resolv.conf")?);
     Ok(text)
+}
+
+/// Fails unless the host's [`snapshot`] is `before`; `when` begins what is said then.
+pub(super) fn is_as_before(host: &Host, before: &str, when: &str) -> anyhow::Result<()> {
+    same(&snapshot(host)?, before, when)
+}
+
+/// Fails unless a [`snapshot`] is another one; `when` begins what is said then.
+pub(super) fn same(is: &str, was: &str, when: &str) -> anyhow::Result<()> {
+    ensure!(is == was, "{when}: it was\n{was}\nand is now\n{is}");
+    Ok(())
 }
 
 fn strip(value: &mut serde_json::Value) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{Stage, agent_pid, changed_nothing, plain_bridge, port_number};
+use super::stage::{ADDRESS, DIR, SERVER, Stage, addresses, agent_pid, changed_nothing, ifcfg, is_as_before, mac, plain_bridge, port_number};
 use crate::guest::{Host, World, eventually, uptime};
 use crate::registry::Test;
 
@@ -17,6 +17,8 @@ pub const TESTS: &[Test] = &[
     Test::new("steady::stock_tools_only_look", stock_tools_only_look),
     Test::new("steady::up_in_the_first_seconds", up_in_the_first_seconds).fresh_boot_in_counted_time(),
     Test::new("steady::a_foreign_port_stays", a_foreign_port_stays),
+    Test::new("steady::changed_in_place_under_traffic", changed_in_place),
+    Test::new("steady::restart_goes_on_past_a_failure", restart_goes_on),
     Test::new("steady::varlink_answers", varlink_answers),
 ];
 
@@ -116,8 +118,7 @@ fn killed_with_a_lease(world: &mut World) -> anyhow::Result<()> {
     let status = stage.host.json("ovsdp status ovsbr0 --json")?;
     ensure!(status.to_string().contains("172.16.3.140/24") && status.to_string().contains("172.16.3.1"), "the lease was forgotten: {status}");
     stage.host.run("ovsdp down ovsbr0")?;
-    let after = super::stage::snapshot(&stage.host)?;
-    ensure!(before == after, "down did not give back what was:\n{before}\nis now:\n{after}");
+    is_as_before(&stage.host, &before, "down did not give back what was")?;
     Ok(())
 }
 
@@ -191,13 +192,89 @@ fn up_in_the_first_seconds(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// MTU and a secondary address change while a peer pings a hundred times a second: it does not notice.
+fn changed_in_place(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_static_address(world)?;
+    let host = &stage.host;
+    ifcfg(host, "eth0", "DEVICE=eth0 ONBOOT=yes OVS_BRIDGE=ovsbr0 TYPE=OVSPort")?;
+    let bridge = "DEVICE=ovsbr0 ONBOOT=yes TYPE=OVSBridge BOOTPROTO=static IPADDR=172.16.3.140 PREFIX=24 GATEWAY=172.16.3.1";
+    ifcfg(host, "ovsbr0", bridge)?;
+    host.run("ovsdp up")?;
+    let index = host.json("ip -j link show dev ovsbr0")?[0]["ifindex"].clone();
+    let pings = stage.server.ping_stream(ADDRESS, 10)?;
+    let mut replies = 0;
+    for more in ["MTU=1400", "MTU=1400 IPADDR1=172.16.3.141 PREFIX1=24", "MTU=1300 IPADDR1=172.16.3.142 PREFIX1=24", "MTU=1500"] {
+        replies += 100;
+        pings.wait_replies(replies, Duration::from_secs(60))?;
+        ifcfg(host, "ovsbr0", &format!("{bridge} {more}"))?;
+        let up = host.run("ovsdp up")?;
+        ensure!(up.stdout.contains("[  OK  ]") && !up.stdout.contains("down"), "{up}");
+        ensure!(host.run("ip link show dev ovsbr0")?.stdout.contains(&format!("mtu {}", &more[4..8])), "another MTU than in {more}");
+        let secondary = more.split_once("IPADDR1=").and_then(|(_, rest)| rest.split(' ').next());
+        let wanted: Vec<_> = [Some(ADDRESS), secondary].into_iter().flatten().map(|address| format!("{address}/24")).collect();
+        ensure!(addresses(host, "ovsbr0")? == wanted, "{:?}", addresses(host, "ovsbr0")?);
+    }
+    pings.wait_replies(replies + 100, Duration::from_secs(60))?;
+    let report = pings.stop()?;
+    ensure!(report.lost() == 0, "{report:?}");
+    // Another MAC: the peer must ask again, so it is the host that speaks first.
+    let routes = host.run("ip route")?.stdout;
+    ifcfg(host, "ovsbr0", &format!("{bridge} MACADDR=02:00:00:00:00:77"))?;
+    host.run("ovsdp up")?;
+    ensure!(mac(host, "ovsbr0")? == "02:00:00:00:00:77" && host.run("ip route")?.stdout == routes, "routes were lost");
+    host.run(&format!("ping -n -c 1 -w 10 {SERVER}"))?;
+    stage.pings_both_ways()?;
+    ensure!(host.json("ip -j link show dev ovsbr0")?[0]["ifindex"] == index, "the bridge is another device");
+    Ok(())
+}
+
+/// A bridge whose card is missing does not keep the others down, and `up` of all is all or nothing.
+fn restart_goes_on(world: &mut World) -> anyhow::Result<()> {
+    let (switch, other) = (world.host("switch")?, world.host("other")?);
+    let plug = |number: u32| {
+        let (name, ours, theirs) = (format!("p{number}"), format!("00:16:3e:01:00:0{number}"), format!("00:16:3e:02:00:0{number}"));
+        world.veth_with_macs(&switch, (&name, &ours), &other, (&name, &theirs))
+    };
+    plug(1)?;
+    plug(3)?;
+    for number in 1..=3 {
+        ifcfg(&switch, &format!("br{number}"), &format!("DEVICE=br{number} TYPE=OVSBridge ONBOOT=yes BOOTPROTO=none"))?;
+        ifcfg(&switch, &format!("p{number}"), &format!("DEVICE=p{number} TYPE=OVSPort OVS_BRIDGE=br{number} ONBOOT=yes"))?;
+    }
+    let up = switch.try_run("ovsdp up")?.fails_with(4)?;
+    ensure!(up.stderr.contains("p2") && switch.try_run("ip link show dev br1")?.code != 0, "up of all did some: {up}");
+    let restart = switch.try_run("ovsdp restart")?.fails_with(4)?;
+    let results: Vec<&str> = restart.stdout.lines().filter(|line| ["br1 ", "br2:", "br3 "].iter().any(|name| line.starts_with(name))).collect();
+    ensure!(results.len() == 3, "{restart}");
+    let is = |at: usize, begin: &str, end: &str| results[at].starts_with(begin) && results[at].ends_with(end);
+    ensure!(is(0, "br1 is up ", "[  OK  ]") && is(1, "br2: p2, ", "[FAILED]") && is(2, "br3 is up ", "[  OK  ]"), "{restart}");
+    ensure!(restart.stderr.contains("p2") && restart.stderr.contains("the other 2 bridges are up"), "{restart}");
+    for (bridge, port) in [("br1", "p1"), ("br3", "p3")] {
+        ensure!(switch.run(&format!("ip link show dev {port}"))?.stdout.contains("master ovs-system"), "{port} is no port");
+        switch.run(&format!("ip link show up dev {bridge}"))?;
+    }
+    ensure!(switch.try_run("ip link show dev br2")?.code != 0, "br2 is there");
+    // The card is plugged in; JSON has a line for each as well.
+    plug(2)?;
+    let restart = switch.run("ovsdp restart --json")?;
+    let stages = restart.stdout.lines().map(serde_json::from_str).collect::<Result<Vec<serde_json::Value>, _>>()?;
+    let of = |stage: &str| stages.iter().filter(|line| line["stage"] == stage).map(|line| line["text"].to_string()).collect::<Vec<_>>();
+    ensure!(of("unchanged") == ["\"br1\"", "\"br3\""] && of("up") == ["\"br2\""], "{restart}");
+    changed_nothing(&switch.run("ovsdp restart")?)
+}
+
 /// What libvirt or a person attached is not ovsdp's to take away.
 fn a_foreign_port_stays(world: &mut World) -> anyhow::Result<()> {
     let (switch, _a, _b) = pair(world)?;
     switch.run("ip link add tap0 type dummy && ovs-dpctl add-if ovs-system tap0")?;
     changed_nothing(&switch.run("ovsdp up")?)?;
-    switch.run("ovsdp down br0")?;
-    ensure!(switch.run("ovs-dpctl show ovs-system")?.stdout.contains(": tap0"), "the foreign port is gone");
+    changed_nothing(&switch.run("ovsdp restart")?)?;
+    // A change of the bridge leaves it alone, too.
+    let file = switch.read(&format!("{DIR}/ifcfg-br0"))?;
+    switch.write(&format!("{DIR}/ifcfg-br0"), &format!("{file}MTU=1400\n"))?;
+    let number = port_number(&switch, "tap0")?;
+    switch.run("ovsdp restart")?;
+    ensure!(port_number(&switch, "tap0")? == number, "the foreign port is another one");
     Ok(())
 }
 

@@ -109,6 +109,11 @@ fn two_bridges_are_apart(world: &mut World) -> anyhow::Result<()> {
     // Broadcasts of one bridge stay there.
     stations[3].try_run("ping -n -c 1 -w 1 10.0.0.9")?;
     stations[3].run("ping -n -c 3 -i 0.1 -w 10 10.0.0.1")?;
+    // tcpdump may still have the last one to read.
+    eventually(Duration::from_secs(10), || {
+        ensure!(overheard.lines().len() >= 6, "6 packets of br1's own: {:#?}", overheard.lines());
+        Ok(())
+    })?;
     let packets = overheard.stop()?;
     ensure!(packets.len() == 6, "{} packets on br1, 6 were its own: {packets:#?}", packets.len());
     let packets = first.stop()?;

@@ -1,0 +1,112 @@
+//! `TYPE=OVSBond`: the devices that are one port, and what `OVS_OPTIONS` and `OVS_EXTRA` ask of each.
+//!
+//! It must not know how a bond shares the load; that is `vsctl`'s to read and `switch`'s to do.
+
+use std::collections::BTreeSet;
+
+use ovsdp_proto::IfName;
+
+use super::code::Code;
+use super::diag::{Diagnostic, shown};
+use super::folder::Other;
+use super::settings::{Named, Placed, Reader, Role, Settings};
+use crate::model::{Interface, Kind};
+
+/// Reads `BOND_IFACES`; `None` when an error was reported.
+pub(super) fn members(reader: &mut Reader<'_>) -> Option<Vec<Named>> {
+    const KEY: &str = "BOND_IFACES";
+    let help = "write the names of two devices or more: `BOND_IFACES=\"eth0 eth1\"`";
+    let Some((_, var)) = reader.text(KEY) else {
+        let found = Diagnostic::error(Code::Bond, reader.file, "`TYPE=OVSBond` without `BOND_IFACES`");
+        let at = reader.vars.get("TYPE").map(|var| reader.span(var)).unwrap_or_default();
+        reader.sink.push(found.at(at).help(help));
+        return None;
+    };
+    let (mut members, mut seen): (Vec<Named>, BTreeSet<IfName>) = Default::default();
+    for (word, span) in var.value.words() {
+        let complaint = match IfName::new(word) {
+            Ok(name) if seen.insert(name) => {
+                members.push(Named { name, span });
+                continue;
+            }
+            Ok(name) => Diagnostic::error(Code::Bond, &var.file, format!("`{name}` is named twice")).help("remove one of them"),
+            Err(bad) => {
+                let message = format!("`{}` cannot be a device's name: {bad}", shown(word.as_bytes()));
+                Diagnostic::error(Code::BadName, &var.file, message).help(help)
+            }
+        };
+        reader.sink.push(complaint.at(span));
+        return None;
+    }
+    if members.len() < 2 {
+        reader.error(Code::Bond, var, "a bond of one device", format!("{help}; or make it `TYPE=OVSPort`"));
+        return None;
+    }
+    Some(members)
+}
+
+/// Says of keys that belong to a device that they do nothing here. `MTU` is the members'.
+pub(super) fn of_no_device(reader: &mut Reader<'_>) {
+    if let Some((_, var)) = reader.text("MACADDR").filter(|(_, var)| &*var.file == reader.file) {
+        reader.warning(Code::NoEffect, var, "`MACADDR` has no effect on a bond: its members keep their addresses", "write it into the bridge's file");
+    }
+}
+
+/// The members of the bond `settings` describes, as interfaces. What is said of one by the bond's file counts before what its own
+/// says.
+pub(super) fn interfaces(settings: &Settings, members: &[Named], others: &[Other]) -> Vec<Interface> {
+    let interface = |member: &Named| {
+        let own = file_of(others, member.name);
+        let asked = settings.extra.member(member.name);
+        let mtu = settings.mtu.map(|mtu| mtu.value).or(own.and_then(|other| other.mtu).map(|Placed { value, .. }| value));
+        Interface {
+            mac: asked.and_then(|asked| asked.mac),
+            mtu: asked.and_then(|asked| asked.mtu).or(mtu),
+            lacp: asked.map(|asked| asked.lacp).unwrap_or_default(),
+            external_ids: asked.map(|asked| asked.external_ids.clone()).unwrap_or_default(),
+            ..Interface::new(member.name, Kind::System)
+        }
+    };
+    members.iter().map(interface).collect()
+}
+
+/// The file of a device that is not Open vSwitch's.
+pub(super) fn file_of(others: &[Other], device: IfName) -> Option<&Other> {
+    let called = |other: &&Other| other.device.as_deref() == Some(&*device) || (other.device.is_none() && *other.file == *format!("ifcfg-{device}"));
+    others.iter().filter(|other| !other.broken).find(called)
+}
+
+/// Members that are ports as well, or of two bonds.
+pub(super) fn of_two(unique: &[&Settings], found: &mut Vec<Diagnostic>) {
+    for (at, settings) in unique.iter().enumerate() {
+        let Role::Bond(_, members) = &settings.role else { continue };
+        for member in members {
+            let elsewhere = unique.iter().enumerate().find_map(|(other, one)| match &one.role {
+                Role::Bond(_, theirs) if other < at => theirs.iter().find(|named| named.name == member.name).map(|named| (*one, named.span)),
+                _ => (one.device.name == member.name).then_some((*one, one.device.span)),
+            });
+            if let Some((other, span)) = elsewhere {
+                let (name, what) = (member.name, if matches!(other.role, Role::Bond(..)) { "in another bond" } else { "a port of its own" });
+                let message = format!("`{name}` is a member of the bond `{}` and {what}", settings.device.name);
+                let help = format!("take it out of `BOND_IFACES`, or remove it from `{}`", other.file);
+                found.push(Diagnostic::error(Code::Bond, &settings.file, message).at(member.span).help(help).related(&other.file, span, "here too"));
+            }
+        }
+    }
+}
+
+/// Addresses in the files of members: without effect where something of the bridge has one. `addressed` says so.
+pub(super) fn address_on_member(settings: &Settings, others: &[Other], addressed: bool, found: &mut Vec<Diagnostic>) {
+    let Role::Bond(bridge, members) = &settings.role else { return };
+    for member in members {
+        let Some((other, at)) = file_of(others, member.name).and_then(|other| Some((other, other.address?))) else { continue };
+        let what = format!("`{}` is a member of the bond `{}` and carries no address", member.name, settings.device.name);
+        found.push(if addressed {
+            Diagnostic::warning(Code::AddressOnPort, &other.file, format!("{what}: this line has no effect")).at(at).help("remove it")
+        } else {
+            let message = format!("{what}, and nothing else on `{}` has one", bridge.name);
+            let found = Diagnostic::error(Code::AddressOnPort, &other.file, message).at(at);
+            found.help(format!("move the address lines to `ifcfg-{}`", bridge.name)).note("going on would take the address off this host")
+        });
+    }
+}

@@ -1,0 +1,196 @@
+//! Killed at any instant: the agent, or the command that asked, at every step of the scene in turn. Afterwards one command reaches
+//! exactly the new state or exactly the old one.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::stage::{Stage, agent_pid, changed_nothing, is_as_before, same, snapshot, snapshot_anew};
+use crate::guest::{Host, Then, World, eventually};
+use crate::registry::Test;
+
+/// The tests of this suite.
+pub const TESTS: &[Test] = &[
+    Test::new("chaos::up_killed_at_each_step_then_up", |world| up(world, Repair::Up)).seconds(900),
+    Test::new("chaos::up_killed_at_each_step_then_rollback", |world| up(world, Repair::Rollback)).seconds(900),
+    Test::new("chaos::down_killed_at_each_step", down).seconds(900),
+    Test::new("chaos::rollback_killed_at_each_step", rollback).seconds(900),
+    Test::new("chaos::each_step_fails", each_step_fails).seconds(900),
+    Test::new("chaos::the_command_is_killed", command).seconds(600),
+];
+
+/// More steps than the scene has.
+const ENOUGH: u32 = 60;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repair {
+    Up,
+    Rollback,
+}
+
+/// Runs `line`, and kills the agent as it is about to write down its `nth` step: then those before are done. Says whether there was
+/// such a step.
+fn killed_at(host: &Host, nth: u32, line: &str) -> anyhow::Result<bool> {
+    let gate = host.gate("/run/ovsdp", "journal.json.new", nth, Then::Kill)?;
+    let output = host.try_run(line)?;
+    let Some(pid) = gate.stopped() else {
+        output.success()?;
+        return Ok(false);
+    };
+    ensure!(output.code == 1, "the agent was killed and the command ended with {}: {output}", output.code);
+    eventually(Duration::from_secs(10), || {
+        ensure!(!std::path::Path::new(&format!("/proc/{pid}/fd/0")).exists(), "the agent still runs");
+        Ok(())
+    })?;
+    Ok(true)
+}
+
+fn is_back(stage: &Stage, old: &str, when: &str) -> anyhow::Result<()> {
+    is_as_before(&stage.host, old, when)?;
+    let client = stage.host.run("cat /proc/$(pidof dhclient)/stat")?;
+    ensure!(!client.stdout.contains(") T "), "{when}: dhclient is still stopped");
+    Ok(())
+}
+
+/// The scene's two states; it is in the old one afterwards.
+fn states(stage: &Stage) -> anyhow::Result<(String, String)> {
+    let host = &stage.host;
+    let old = snapshot(host)?;
+    host.run("ovsdp up")?;
+    let new = snapshot_anew(host)?;
+    host.run("ovsdp down ovsbr0")?;
+    is_back(stage, &old, "down")?;
+    Ok((old, new))
+}
+
+fn up(world: &mut World, repair: Repair) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    let host = &stage.host;
+    let (old, new) = states(&stage)?;
+    for nth in 1..=ENOUGH {
+        if !killed_at(host, nth, "ovsdp up")? {
+            ensure!(nth > 10, "the scene has only {nth} steps");
+            return Ok(());
+        }
+        let when = format!("killed at step {nth}");
+        match repair {
+            Repair::Up => {
+                host.run("ovsdp up").context(when.clone())?;
+                same(&snapshot_anew(host)?, &new, &when)?;
+                changed_nothing(&host.run("ovsdp up")?)?;
+                host.run("ovsdp down ovsbr0")?;
+            }
+            // Before the first step is written down there is nothing to take back.
+            Repair::Rollback if nth == 1 => drop(host.try_run("ovsdp rollback")?.fails_with(4)?),
+            Repair::Rollback => drop(host.run("ovsdp rollback").context(when.clone())?),
+        }
+        is_back(&stage, &old, &when)?;
+    }
+    anyhow::bail!("the scene has no end")
+}
+
+fn down(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    let host = &stage.host;
+    let (old, new) = states(&stage)?;
+    for nth in 1..=ENOUGH {
+        host.run("ovsdp up")?;
+        let killed = killed_at(host, nth, "ovsdp down ovsbr0")?;
+        let when = format!("down killed at step {nth}");
+        if !killed {
+            ensure!(nth > 10, "down has only {nth} steps");
+            return is_back(&stage, &old, &when);
+        }
+        // Any command that needs the agent starts one, and that takes back what was begun.
+        host.run("ovsdp up").context(when.clone())?;
+        same(&snapshot_anew(host)?, &new, &when)?;
+        host.run("ovsdp down ovsbr0")?;
+        is_back(&stage, &old, &when)?;
+    }
+    anyhow::bail!("down has no end")
+}
+
+fn rollback(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    let host = &stage.host;
+    let (old, _) = states(&stage)?;
+    for nth in 1..=ENOUGH {
+        host.run("ovsdp up --confirm 3600")?;
+        let killed = killed_at(host, nth, "ovsdp rollback")?;
+        let when = format!("rollback killed at step {nth}");
+        if !killed {
+            ensure!(nth > 10, "rollback has only {nth} steps");
+            return is_back(&stage, &old, &when);
+        }
+        host.run("ovsdp rollback").context(when.clone())?;
+        is_back(&stage, &old, &when)?;
+    }
+    anyhow::bail!("rollback has no end")
+}
+
+/// The journal cannot be written before a step, of `up` and of `down`: everything is as it was, and the agent lives.
+fn each_step_fails(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    let host = &stage.host;
+    let (old, new) = states(&stage)?;
+    let failed_at = |nth: u32, line: &str| -> anyhow::Result<bool> {
+        let gate = host.gate("/run/ovsdp", "journal.json.new", nth, Then::Refuse)?;
+        let output = host.try_run(line)?;
+        if gate.stopped().is_none() {
+            output.success()?;
+            return Ok(false);
+        }
+        let failed = output.fails_with(1)?;
+        ensure!(failed.stderr.contains("journal.json"), "no word about what failed: {failed}");
+        Ok(true)
+    };
+    let agent = agent_pid(host)?;
+    let mut steps = 0;
+    for nth in 1..=ENOUGH {
+        if !failed_at(nth, "ovsdp up")? {
+            break;
+        }
+        is_back(&stage, &old, &format!("step {nth} of up failed"))?;
+        steps = nth;
+    }
+    same(&snapshot_anew(host)?, &new, "nothing failed")?;
+    for nth in 1..=ENOUGH {
+        if !failed_at(nth, "ovsdp down ovsbr0")? {
+            break;
+        }
+        same(&snapshot_anew(host)?, &new, &format!("step {nth} of down failed"))?;
+        changed_nothing(&host.run("ovsdp up")?)?;
+        steps += 1;
+    }
+    is_back(&stage, &old, "nothing failed")?;
+    ensure!(steps > 20 && agent_pid(host)? == agent, "{steps} steps, or another agent");
+    Ok(())
+}
+
+/// The agent goes on without the command that asked.
+fn command(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    let host = &stage.host;
+    let (old, new) = states(&stage)?;
+    for nth in (1..=ENOUGH).step_by(4) {
+        let gate = host.gate("/run/ovsdp", "journal.json.new", nth, Then::Hold)?;
+        let mut up = host.spawn("ovsdp up")?;
+        let held = eventually(Duration::from_secs(60), || {
+            ensure!(gate.stopped().is_some() || up.poll()?.is_some(), "neither held nor done");
+            Ok(gate.stopped().is_some())
+        })?;
+        if !held {
+            ensure!(nth > 10, "the scene has only {nth} steps");
+            return Ok(());
+        }
+        up.signal(nix::sys::signal::Signal::SIGKILL)?;
+        up.wait(Duration::from_secs(10))?;
+        gate.open();
+        // The next command waits for its turn.
+        changed_nothing(&host.run("ovsdp up")?)?;
+        same(&snapshot_anew(host)?, &new, &format!("the command was killed at step {nth}"))?;
+        host.run("ovsdp down ovsbr0")?;
+        is_back(&stage, &old, &format!("the command was killed at step {nth}"))?;
+    }
+    anyhow::bail!("the scene has no end")
+}
