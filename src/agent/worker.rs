@@ -174,7 +174,8 @@ impl Worker {
         let confirm = terms.confirm.map(|seconds| (seconds, Who::text(terms.who.as_ref())));
         let report = match change {
             Change::Up(_) | Change::Restart => {
-                let config = config::read(dir)?;
+                let mut config = config::read(dir)?;
+                config.intent = self.hands.shared.memory().with_commanded(config.intent);
                 let names = if let Change::Up(names) = change { config.names(names)? } else { Vec::new() };
                 let say = |stage, text| drop(lines.send(Ok(Progress::line(stage, text))));
                 let warnings = config.warnings();
@@ -193,6 +194,7 @@ impl Worker {
                 let names = ifnames(names)?;
                 self.apply(&Target::Down { names: &names, with_foreign_ports: terms.with_foreign_ports }, None, Some(lines))
             }
+            Change::Vsctl(words) => return self.vsctl(words, lines).map(|steps| (steps, None)),
             Change::Rollback => return self.roll_back(Some(lines)).map(|undone| (undone, None)),
         };
         let changed = changed(&report.steps);

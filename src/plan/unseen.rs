@@ -19,6 +19,7 @@ pub(super) fn difference(from: Option<&Bridge>, to: &Bridge) -> Option<String> {
         all.extend((switching(from) != switching(to)).then(|| "VLANs and rules".to_owned()));
         all.extend((bonding(from) != bonding(to)).then(|| "bonds and LACP".to_owned()));
         all.extend((ids(from) != ids(to)).then(|| "external_ids".to_owned()));
+        all.extend((from.records != to.records).then(|| "what is only kept".to_owned()));
     }
     (!all.is_empty()).then(|| all.join("; "))
 }

@@ -39,6 +39,7 @@ enum Global {
     NoHeadings,
     Pretty,
     Bare,
+    Database,
     /// Of ovs-vsctl, but not here; and why.
     Absent(&'static str),
     /// An option of commands.
@@ -46,6 +47,8 @@ enum Global {
 }
 
 const NO_SERVER: &str = "there is no database server to connect to";
+/// Where ovs-vsctl looks for the database when it is not told.
+const DEFAULT: [&str; 2] = ["unix:/var/run/openvswitch/db.sock", "unix:/run/openvswitch/db.sock"];
 const LOG: &str = "what is logged is the agent's";
 
 /// The program's long options, whether each takes a value, and its letter.
@@ -59,7 +62,7 @@ const GLOBALS: &[(&str, Takes, Option<char>, Global)] = &[
     ("--no-headings", Takes::Nothing, None, Global::NoHeadings),
     ("--pretty", Takes::Nothing, None, Global::Pretty),
     ("--bare", Takes::Nothing, None, Global::Bare),
-    ("--db", Takes::Value, None, Global::Absent(NO_SERVER)),
+    ("--db", Takes::Value, None, Global::Database),
     ("--retry", Takes::Nothing, None, Global::Absent(NO_SERVER)),
     ("--private-key", Takes::Value, Some('p'), Global::Absent(NO_SERVER)),
     ("--certificate", Takes::Value, Some('c'), Global::Absent(NO_SERVER)),
@@ -69,6 +72,16 @@ const GLOBALS: &[(&str, Takes, Option<char>, Global)] = &[
     ("--log-file", Takes::Nothing, None, Global::Absent(LOG)),
     ("--max-column-width", Takes::Value, None, Global::Absent("tables are as wide as what is in them")),
 ];
+
+/// The program's options.
+pub fn options() -> Vec<String> {
+    let here = GLOBALS.iter().filter(|(.., global)| !matches!(global, Global::Absent(_)));
+    here.map(|(name, takes, letter, _)| {
+        let letter = letter.map(|letter| format!("-{letter}, ")).unwrap_or_default();
+        format!("{letter}{name}{}", if *takes == Takes::Value { "=VALUE" } else { "" })
+    })
+    .collect()
+}
 
 /// Every long option, the program's and the commands', that begins like this.
 fn long(typed: &str) -> Vec<(&'static str, Takes, Global)> {
@@ -114,6 +127,9 @@ impl Reader<'_> {
             Global::NoHeadings => style.headings = false,
             Global::Pretty => style.pretty = true,
             Global::Bare => *style = Style { format: Format::List, data: Data::Bare, headings: false, ..style.clone() },
+            // What is meant is the one there is.
+            Global::Database if DEFAULT.contains(&text) => {}
+            Global::Database => return Err(Error::new(Kind::Refused, format!("there is no database '{text}' here: {NO_SERVER}")).at(at)),
             Global::Absent(why) => return Err(Error::new(Kind::Refused, format!("there is no option '{}' here: {why}", name.text)).at(at)),
             Global::Command => {
                 // Said twice here, the last one counts; after the first `--` it would be an error.

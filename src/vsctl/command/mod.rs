@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use super::error::Error;
 use super::words::{At, Word};
 
-pub use globals::{Globals, Line, line};
+pub use globals::{Globals, Line, line, options};
+pub use verbs::verbs;
 pub(super) use verbs::{Takes, VERBS, Verb};
 
 /// An argument or an option's name or value, and which word it was in.

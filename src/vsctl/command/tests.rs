@@ -69,7 +69,7 @@ fn what_open_vswitch_has_and_this_has_not_is_refused_by_name() {
         assert_eq!(parsed(text).unwrap_err(), says);
     }
     for (text, says) in [
-        ("--db=unix:/x list-br", "there is no option '--db' here: there is no database server to connect to"),
+        ("--db=unix:/x list-br", "there is no database 'unix:/x' here: there is no database server to connect to"),
         ("--no-syslog list-br", "there is no option '--no-syslog' here: what is logged is the agent's"),
         ("-vdbg list-br", "there is no option '--verbose' here: what is logged is the agent's"),
         ("--no list-br", "option '--no' is ambiguous; possibilities: '--no-headings' '--no-syslog' '--no-wait'"),

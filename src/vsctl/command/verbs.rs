@@ -98,6 +98,15 @@ pub(in crate::vsctl) static VERBS: &[Verb] = &[
     changes("destroy", &[flag("--if-exists"), flag("--all")], 1, MANY, run::destroy),
 ];
 
+/// The commands, each with its options.
+pub fn verbs() -> Vec<String> {
+    let option = |option: &Opt| match option.takes {
+        Takes::Nothing => format!(" [{}]", option.name),
+        Takes::Value => format!(" [{}=VALUE]", option.name),
+    };
+    VERBS.iter().map(|verb| format!("{}{}", verb.name, verb.options.iter().map(option).collect::<String>())).collect()
+}
+
 /// Commands of ovs-vsctl that are not here, and why.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("get-manager", "there is no database server to manage"),
