@@ -279,7 +279,12 @@ mod interface {
         /// Carry out a line of `ovs-vsctl` commands, all of it or nothing; `words` are its arguments. What it prints comes as a line
         /// of progress.
         #[zlink(more)]
-        async fn vsctl(&self, more: bool, words: Vec<String>, who: Option<Who>) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
+        async fn vsctl(
+            &self,
+            more: bool,
+            words: Vec<String>,
+            who: Option<Who>,
+        ) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
             self.change(more, Change::Vsctl(words), Terms { who, ..Terms::default() }, String::new())
         }
 

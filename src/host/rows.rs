@@ -23,7 +23,8 @@ const LOCAL: i64 = 65534;
 /// The kernel did not answer, or what is remembered contradicts itself.
 pub fn database(memory: &Memory, rtnl: &mut Rtnl, dp: Option<&mut Dp>) -> Result<Database, Error> {
     let root = Uuid(u128::from_be_bytes(machine::id()));
-    let mut database = Database::of(root, memory.bridges.values().map(|bridge| &bridge.intent)).map_err(|error| Error::new(Kind::Failed, error.text))?;
+    let mut database =
+        Database::of(root, memory.bridges.values().map(|bridge| &bridge.intent)).map_err(|error| Error::new(Kind::Failed, error.text))?;
     database.introduce();
     if memory.bridges.is_empty() {
         return Ok(database);

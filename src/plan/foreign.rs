@@ -25,7 +25,10 @@ pub(super) fn ports(observed: &Observed) -> Vec<IfName> {
 pub(super) fn held(observed: &Observed, bridges: &[IfName]) -> Vec<IfName> {
     let remembered = bridges.iter().filter_map(|name| observed.memory.bridges.get(name));
     let ports = remembered.flat_map(|bridge| &bridge.intent.ports).filter(|(_, port)| port.by_command);
-    ports.filter(|(_, port)| port.interfaces.iter().any(|one| one.kind == Kind::System && observed.links.contains_key(&one.name))).map(|(name, _)| *name).collect()
+    ports
+        .filter(|(_, port)| port.interfaces.iter().any(|one| one.kind == Kind::System && observed.links.contains_key(&one.name)))
+        .map(|(name, _)| *name)
+        .collect()
 }
 
 /// The steps that take every foreign port off the datapath, each with what brings it back.

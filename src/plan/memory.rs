@@ -54,7 +54,8 @@ impl Memory {
                 // What has no name is of use to whoever names it, and goes when nobody does.
                 port || interface || record.row.len() == UUID_LENGTH
             };
-            let said: Vec<Record> = remembered.records.iter().filter(of_kept).filter(|record| !kept.is_empty() && !bridge.records.contains(record)).cloned().collect();
+            let said: Vec<Record> =
+                remembered.records.iter().filter(of_kept).filter(|record| !kept.is_empty() && !bridge.records.contains(record)).cloned().collect();
             bridge.records.extend(said);
             bridge.ports.extend(kept);
         }

@@ -24,4 +24,5 @@ pub mod switching;
 pub mod trace;
 pub mod tunnel;
 pub mod vlan;
+pub mod vsctl;
 pub mod watch;
