@@ -118,6 +118,16 @@ fn said(program: &str, line: &Line, outcome: &Outcome) -> String {
     vsctl::render(&outcome.outputs, &line.globals.style)
 }
 
+/// What `show` prints.
+///
+/// # Errors
+/// What is remembered cannot be read, or the kernel did not answer.
+pub(super) fn shown(run: &Run) -> Result<String, Error> {
+    let commands = vsctl::commands(&vsctl::words(["show"])).map_err(rows::error)?;
+    let outcome = database(run)?.transact(&commands).map_err(rows::error)?;
+    Ok(vsctl::render(&outcome.outputs, &vsctl::Style::default()))
+}
+
 fn database(run: &Run) -> Result<Database, Error> {
     let mut dp = match Dp::open() {
         Ok(dp) => Some(dp),
