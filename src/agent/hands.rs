@@ -31,7 +31,7 @@ use crate::host::{clients, convert, ipv6, resolver, store};
 use crate::model::Device;
 use crate::nl;
 use crate::plan::{self, DhcpClient, ErrorKind, Executor, Journal, Lease, Memory, Observed, Step, StepError};
-use crate::rtnl::{LinkChange, Mode, Rtnl};
+use crate::rtnl::{self, LinkChange, Mode, Rtnl};
 
 /// Where upcalls are to go.
 #[derive(Debug, Clone)]
@@ -240,15 +240,25 @@ impl Hands {
                 if way == Way::Lenient { forgive(result, GONE) } else { result }
             }
             Step::AddRoute { route, .. } => {
-                let result = self.index(route.ifname).and_then(|index| Ok(self.rtnl.add_route(&convert::to_route(route, index), Mode::Append)?));
+                let result = self.route(route).and_then(|route| Ok(self.rtnl.add_route(&route, Mode::Append)?));
                 // An equal one that is there already is what was wanted.
                 forgive(result, THERE)
             }
+            Step::ChangeRoute { to, .. } => {
+                let route = self.route(to)?;
+                Ok(self.rtnl.add_route(&route, Mode::Replace)?)
+            }
             Step::RemoveRoute { route } => {
-                let result = self.index(route.ifname).and_then(|index| Ok(self.rtnl.delete_route(&convert::to_route(route, index))?));
+                let result = self.route(route).and_then(|route| Ok(self.rtnl.delete_route(&route)?));
                 // The kernel takes a route away with the address it prefers or the device that goes down.
                 forgive(result, GONE)
             }
+            Step::AddRule { rule } => {
+                let result = self.rtnl.add_rule(&convert::to_rule(rule)).map_err(Why::from);
+                // An equal one that is there already is what was wanted.
+                forgive(result, THERE)
+            }
+            Step::RemoveRule { rule } => forgive(self.rtnl.delete_rule(&convert::to_rule(rule)).map_err(Why::from), GONE),
             Step::WriteResolver { to, .. } => {
                 resolver::write(Path::new(RESOLV_CONF), to.as_deref()).map_err(|error| Why::new(Kind::Failed, format!("{RESOLV_CONF}: {error}")))
             }
@@ -383,6 +393,12 @@ impl Hands {
             return Ok(());
         }
         Ok(self.rtnl.add_address(&wanted, Mode::Replace)?)
+    }
+
+    /// A route as the kernel is to be told of it.
+    fn route(&mut self, route: &plan::Route) -> Result<rtnl::Route, Why> {
+        let index = convert::device_of(route).map(|device| self.index(device)).transpose()?;
+        Ok(convert::to_route(route, index))
     }
 
     fn asker(&mut self, ifname: IfName) -> Result<Asker, Why> {

@@ -149,7 +149,8 @@ impl Inbox for Front {
             }
             Request::FdbChange(change, reply) => {
                 match tables::change(&self.shared, &change) {
-                    Ok(changed) if changed.changed > 0 => self.shared.answer_after_pass(changed, reply),
+                    // Whoever went away does not need it.
+                    Ok(changed) if changed.changed > 0 => self.shared.after_pass(move |passed| drop(reply.send(passed.map(|()| changed)))),
                     answer => drop(reply.send(answer)),
                 }
                 Ok(())

@@ -66,10 +66,7 @@ impl Revalidator {
                 log::say(format_args!("flows could not be looked at: {error}"));
             }
             self.save_if_due(!waiting.is_empty());
-            for (changed, answer) in waiting {
-                // Whoever went away does not need it.
-                let _ = answer.send(passed.clone().map(|()| changed));
-            }
+            waiting.into_iter().for_each(|waiting| waiting.0(passed.clone()));
         }
     }
 

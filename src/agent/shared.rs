@@ -3,6 +3,7 @@
 //! The lock is held while a decision's requests are sent: decisions must reach the kernel in the order they were made, and
 //! the kernel takes its own lock for each flow anyway.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,8 +14,6 @@ use nix::time::{ClockId, clock_gettime};
 use super::bundles::Bell;
 use super::counters::Counters;
 use super::line::Line;
-use crate::ctl::api::FdbChanged;
-use crate::ctl::service::Answer;
 use crate::dp::Dispatch;
 use crate::error::Error;
 use crate::plan::{Memory, Unconfirmed};
@@ -28,8 +27,14 @@ pub(super) struct Core {
     pub(super) revalidator: Revalidator,
 }
 
-/// A change of a MAC table that is done, and who waits for flows to follow it.
-pub(super) type Waiting = (FdbChanged, Answer<FdbChanged>);
+/// Who waits for flows to follow a change that is done: to be called with how the pass over them went.
+pub(super) struct Waiting(pub(super) Box<dyn FnOnce(Result<(), Error>) + Send>);
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waiting")
+    }
+}
 
 /// What the agent's threads share.
 #[derive(Debug)]
@@ -39,7 +44,7 @@ pub(super) struct Shared {
     bell: (Mutex<bool>, Condvar),
     /// Wakes whoever runs bonds and LACP.
     pub(super) bundles: Bell,
-    /// Changes of MAC tables that are answered when the revalidator has passed over the flows.
+    /// Those who wait until the revalidator has passed over the flows.
     waiting: Mutex<Vec<Waiting>>,
     /// The datapath by its local port's index; 0 while there is none.
     datapath: AtomicU32,
@@ -118,9 +123,9 @@ impl Shared {
         self.bell.1.notify_one();
     }
 
-    /// Has the revalidator pass over the flows, and answers then.
-    pub(super) fn answer_after_pass(&self, changed: FdbChanged, answer: Answer<FdbChanged>) {
-        lock(&self.waiting).push((changed, answer));
+    /// Has the revalidator pass over the flows, and calls `then` with how that went.
+    pub(super) fn after_pass(&self, then: impl FnOnce(Result<(), Error>) + Send + 'static) {
+        lock(&self.waiting).push(Waiting(Box::new(then)));
         self.ring();
     }
 

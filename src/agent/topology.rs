@@ -159,6 +159,7 @@ mod tests {
             owed: BTreeMap::new(),
             addresses: Vec::new(),
             routes: Vec::new(),
+            rules: Vec::new(),
             resolver_before: None,
             leases: BTreeMap::new(),
             applied: BTreeMap::new(),

@@ -1,10 +1,11 @@
 //! The one thread that changes things: clients' changes, devices that come and go, what becomes of leases. One after the
 //! other, so that nothing is ever planned on a state that another change is just changing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ovsdp_proto::IfName;
@@ -29,6 +30,9 @@ use crate::model::Intent;
 use crate::plan::{self, Cause, Executor, Journal, Memory, Outcome, Report, Target, Unconfirmed};
 use crate::rtnl::{self, Rtnl};
 
+/// How long a change waits for flows to follow it.
+const PASS_MAX: Duration = Duration::from_secs(10);
+
 /// The worker.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -41,6 +45,8 @@ pub(super) struct Worker {
     pub(super) alarm: Alarm,
     /// What became of the one before, for who comes too late.
     pub(super) taken_back: Option<String>,
+    /// The MTU each device had when it was last heard of.
+    mtus: BTreeMap<IfName, u32>,
 }
 
 impl Worker {
@@ -68,7 +74,7 @@ impl Worker {
             attached: BTreeSet::new(),
             bundled: BTreeSet::new(),
         };
-        Ok(Self { hands, links, datapaths, losses, waiting: None, alarm: Alarm::new()?, taken_back: None })
+        Ok(Self { hands, links, datapaths, losses, waiting: None, alarm: Alarm::new()?, taken_back: None, mtus: BTreeMap::new() })
     }
 
     /// Takes over from the agent before: its memory, an unfinished change (which is undone), ports, flows, MAC tables and
@@ -106,6 +112,7 @@ impl Worker {
                 log::say(format_args!("took over {} flows and {} addresses", adopted.flows, adopted.macs));
             }
         }
+        self.mtus = self.hands.rtnl.links().map_err(Error::from)?.into_iter().map(|link| (link.name, link.mtu)).collect();
         self.resume_leases();
         Ok(())
     }
@@ -156,12 +163,31 @@ impl Worker {
                 if !place.begin() || lines.is_closed() {
                     return;
                 }
+                let before = self.hands.shared.core().switch.generation();
                 let result = self.change(&change, &terms, &dir, &lines);
+                if result.is_ok() {
+                    self.await_flows(before);
+                }
                 // A client that went away does not hear how it ended; the log does not need it either.
                 let _ = lines.send(result.map(|(changed, confirm_within)| Progress::done(changed, confirm_within)));
             }
             Order::Confirm { at_ms, answer } => drop(answer.send(self.confirm(at_ms))),
             Order::Lease(ifname, event) => self.lease(ifname, event),
+        }
+    }
+
+    /// Waits until no flow decides as before a change: what it forbids is not forwarded any more once the command has returned.
+    /// `before`: the switch's generation then.
+    fn await_flows(&self, before: u64) {
+        if self.hands.shared.core().switch.generation() == before {
+            return;
+        }
+        let (sender, passed) = std::sync::mpsc::channel();
+        self.hands.shared.after_pass(move |result| drop(sender.send(result)));
+        match passed.recv_timeout(PASS_MAX) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log::say(format_args!("flows of before the change may go on for a while: {error}")),
+            Err(_) => log::say("flows of before the change may go on for a while: there are too many to look at them at once"),
         }
     }
 
@@ -293,9 +319,21 @@ impl Worker {
         let mut appeared = false;
         let mut ports = false;
         let mut redirect = false;
+        let mut resized = BTreeSet::new();
+        let mut lost = false;
+        let mtus = &mut self.mtus;
         let links = self.links.drain(|event| match event {
-            rtnl::Event::Link(_) => appeared = true,
-            rtnl::Event::LinkGone { .. } | rtnl::Event::Resync => ports = true,
+            rtnl::Event::Link(link) => {
+                appeared = true;
+                if mtus.insert(link.name, link.mtu).is_some_and(|before| before != link.mtu) {
+                    resized.insert(link.name);
+                }
+            }
+            rtnl::Event::LinkGone { name, .. } => {
+                mtus.remove(&name);
+                ports = true;
+            }
+            rtnl::Event::Resync => (ports, lost) = (true, true),
             _ => {}
         });
         let datapaths = self.datapaths.drain(|event| {
@@ -315,6 +353,26 @@ impl Worker {
         if ports || appeared {
             self.reattach();
         }
+        if lost {
+            match self.hands.rtnl.links() {
+                Ok(links) => {
+                    let now: BTreeMap<IfName, u32> = links.into_iter().map(|link| (link.name, link.mtu)).collect();
+                    resized.extend(now.iter().filter(|(name, mtu)| self.mtus.get(*name).is_some_and(|before| before != *mtu)).map(|(name, _)| *name));
+                    self.mtus = now;
+                }
+                Err(error) => log::say(format_args!("devices cannot be read: {error}")),
+            }
+        }
+        self.resize(&resized);
+    }
+
+    /// A bridge's internal ports have the smallest MTU of its devices, unless a file says otherwise: also when one of those gets another.
+    fn resize(&mut self, resized: &BTreeSet<IfName>) {
+        let bridges: BTreeSet<IfName> = {
+            let memory = self.hands.shared.memory();
+            resized.iter().filter_map(|name| memory.place_of(*name)).collect()
+        };
+        bridges.into_iter().for_each(|bridge| self.restore(bridge));
     }
 
     /// Other tools rewrite a datapath's features by looking at it; upcalls must go on coming here.

@@ -85,7 +85,7 @@ pub(super) fn run(run: &Run, name: Option<&str>, json: bool) -> Result<(), Error
         let others = remembered.intent.ports.values().flat_map(|port| &port.interfaces).map(|interface| interface.name);
         let kept = routes
             .iter()
-            .filter_map(|route| convert::route(route, &names))
+            .flat_map(|route| convert::routes(route, &names))
             .filter(|route| route.ifname == *bridge && route.table == crate::rtnl::table::MAIN && !route.is_ipv6());
         Bridge {
             name: *bridge,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use ovsdp_proto::IfName;
 
-use crate::model::Device;
+use crate::model::{Device, Mark, PolicyRule, RouteKind, RouteMetric, RuleAction};
 use crate::plan;
 use crate::rtnl;
 
@@ -90,15 +90,30 @@ pub fn to_address(address: &plan::Address, index: u32) -> rtnl::Address {
     }
 }
 
-/// A route as the plan sees it; `None` for one without a device, or over several.
-pub fn route(route: &rtnl::Route, names: &Names) -> Option<plan::Route> {
-    if !route.next_hops.is_empty() {
-        return None;
+/// A route as the plan sees it: none when its device is gone meanwhile or an IPv4 one leads over several gateways, and one for
+/// each gateway of IPv6, where the kernel puts together what was made piece by piece.
+pub fn routes(route: &rtnl::Route, names: &Names) -> Vec<plan::Route> {
+    const NEXT_HOP_OBJECT: u16 = 30;
+    if route.next_hops.is_empty() {
+        return one(route, route.oif, names).into_iter().collect();
     }
+    let hop = |hop: &rtnl::NextHop| {
+        let single = rtnl::Route { gateway: hop.gateway, flags: u32::from(hop.flags), next_hops: Vec::new(), ..route.clone() };
+        one(&single, Some(hop.oif), names)
+    };
+    // One by a next hop object is put together by whoever made that.
+    let apart = route.dst.addr().is_ipv6() && !route.extra.iter().any(|raw| raw.number() == NEXT_HOP_OBJECT);
+    route.next_hops.iter().filter(|_| apart).filter_map(hop).collect()
+}
+
+fn one(route: &rtnl::Route, oif: Option<u32>, names: &Names) -> Option<plan::Route> {
+    let nowhere = RouteKind::of_number(route.kind).is_some_and(RouteKind::leads_nowhere);
+    let ifname = if nowhere { IfName::new(plan::NOWHERE).ok()? } else { *names.get(&oif?)? };
+    let typed = |raw: &rtnl::Raw| Some((RouteMetric::of_number(raw.number())?, raw.u32()?));
     Some(plan::Route {
         dst: route.dst,
         via: route.gateway,
-        ifname: *names.get(&route.oif?)?,
+        ifname,
         table: route.table,
         protocol: route.protocol,
         scope: route.scope,
@@ -107,6 +122,7 @@ pub fn route(route: &rtnl::Route, names: &Names) -> Option<plan::Route> {
         prefsrc: route.prefsrc,
         tos: route.tos,
         flags: route.flags,
+        metrics: route.metrics.iter().filter_map(typed).collect(),
         carried: carried(route),
     })
 }
@@ -117,11 +133,12 @@ fn carried(route: &rtnl::Route) -> Vec<u8> {
     // The kernel answers every IPv6 route with a router preference; medium (0) is what none means.
     const RTA_PREF: u16 = 20;
     let extra: Vec<_> = route.extra.iter().filter(|raw| !(raw.number() == RTA_PREF && raw.bytes == [0])).cloned().collect();
-    if route.src.is_none() && route.metrics.is_empty() && extra.is_empty() {
+    let metrics: Vec<_> = route.metrics.iter().filter(|raw| RouteMetric::of_number(raw.number()).is_none()).cloned().collect();
+    if route.src.is_none() && metrics.is_empty() && extra.is_empty() {
         return Vec::new();
     }
     // What ticks must not make two equal routes different.
-    let kept = rtnl::Route { src: route.src, metrics: route.metrics.clone(), extra, ..rtnl::Route::new(route.dst, None, None, 0) };
+    let kept = rtnl::Route { src: route.src, metrics, extra, ..rtnl::Route::new(route.dst, None, None, 0) };
     serde_json::to_vec(&kept).unwrap_or_default()
 }
 
@@ -129,14 +146,26 @@ fn carried(route: &rtnl::Route) -> Vec<u8> {
 /// there has said so again by then (RFC 4861 6.2.1: it must within 1800 s).
 const ADVERTISED_SECS: u32 = 1800;
 
-/// A route as the kernel is to have it out of the device `index`.
-pub fn to_route(route: &plan::Route, index: u32) -> rtnl::Route {
+/// The device a request about `route` names to the kernel: its own, for IPv6 the loopback where it leads nowhere, for IPv4 none then.
+pub fn device_of(route: &plan::Route) -> Option<IfName> {
+    match (route.leads_nowhere(), route.is_ipv6()) {
+        (false, _) => Some(route.ifname),
+        (true, true) => IfName::new(plan::NOWHERE).ok(),
+        (true, false) => None,
+    }
+}
+
+/// A route as the kernel is to have it, out of the device `index` unless it leads out of none.
+pub fn to_route(route: &plan::Route, index: Option<u32>) -> rtnl::Route {
     let kept = serde_json::from_slice::<rtnl::Route>(&route.carried);
-    let kept = kept.unwrap_or_else(|_| rtnl::Route::new(route.dst, None, None, 0));
+    let mut kept = kept.unwrap_or_else(|_| rtnl::Route::new(route.dst, None, None, 0));
+    // One kept by an older agent has them among what is carried along.
+    kept.metrics.retain(|raw| RouteMetric::of_number(raw.number()).is_none_or(|metric| !route.metrics.contains_key(&metric)));
+    kept.metrics.extend(route.metrics.iter().map(|(metric, value)| rtnl::Raw { kind: metric.number(), bytes: value.to_ne_bytes().to_vec() }));
     rtnl::Route {
         dst: route.dst,
         gateway: route.via,
-        oif: Some(index),
+        oif: index,
         table: route.table,
         protocol: route.protocol,
         scope: route.scope,
@@ -150,6 +179,71 @@ pub fn to_route(route: &plan::Route, index: u32) -> rtnl::Route {
     }
 }
 
+/// Who made a rule of ours (`RTPROT_STATIC`).
+const STATIC: u8 = 4;
+
+/// A rule as the plan sees it; `None` for one that the kernel says more of than it knows.
+pub fn rule(rule: &rtnl::Rule) -> Option<PolicyRule> {
+    let name = |name: &Option<String>| name.as_deref().map(IfName::new).transpose().ok();
+    let suppress = rule.suppress.map(u8::try_from).transpose().ok()?;
+    let action = match rule.action {
+        1 => RuleAction::Lookup { table: rule.table, suppress },
+        2 => RuleAction::Goto(rule.goto?),
+        3 => RuleAction::Nop,
+        6 => RuleAction::Blackhole,
+        7 => RuleAction::Unreachable,
+        8 => RuleAction::Prohibit,
+        _ => return None,
+    };
+    (!rule.more).then_some(PolicyRule {
+        ipv6: rule.ipv6,
+        priority: rule.priority,
+        not: rule.invert,
+        from: rule.from,
+        to: rule.to,
+        iif: name(&rule.iif)?,
+        oif: name(&rule.oif)?,
+        mark: rule.mark.map(|(value, mask)| Mark { value, mask }),
+        tos: rule.tos,
+        ipproto: rule.ip_proto,
+        sport: rule.sport,
+        dport: rule.dport,
+        action,
+    })
+}
+
+/// A rule as the kernel is to have it.
+pub fn to_rule(rule: &PolicyRule) -> rtnl::Rule {
+    let (action, table, suppress, goto) = match rule.action {
+        RuleAction::Lookup { table, suppress } => (1, table, suppress.map(u32::from), None),
+        RuleAction::Goto(target) => (2, 0, None, Some(target)),
+        RuleAction::Nop => (3, 0, None, None),
+        RuleAction::Blackhole => (6, 0, None, None),
+        RuleAction::Unreachable => (7, 0, None, None),
+        RuleAction::Prohibit => (8, 0, None, None),
+    };
+    rtnl::Rule {
+        ipv6: rule.ipv6,
+        priority: rule.priority,
+        invert: rule.not,
+        from: rule.from,
+        to: rule.to,
+        iif: rule.iif.map(|name| name.to_string()),
+        oif: rule.oif.map(|name| name.to_string()),
+        mark: rule.mark.map(|Mark { value, mask }| (value, mask)),
+        tos: rule.tos,
+        ip_proto: rule.ipproto,
+        sport: rule.sport,
+        dport: rule.dport,
+        action,
+        table,
+        suppress,
+        goto,
+        protocol: STATIC,
+        more: false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,25 +252,86 @@ mod tests {
         Names::from([(2, IfName::new("eth0").unwrap()), (3, IfName::new("br0").unwrap())])
     }
 
+    fn plain() -> rtnl::Route {
+        rtnl::Route::new("10.0.0.0/8".parse().unwrap(), Some("10.1.1.1".parse().unwrap()), Some(2), 4)
+    }
+
+    fn single(there: &rtnl::Route) -> plan::Route {
+        let [seen] = routes(there, &devices()).try_into().unwrap();
+        seen
+    }
+
     #[test]
     fn what_the_plan_does_not_look_at_comes_back() {
-        let metric = rtnl::Raw { kind: 2, bytes: 1400_u32.to_ne_bytes().to_vec() };
-        let there = rtnl::Route {
-            metrics: vec![metric],
-            metric: Some(7),
-            ..rtnl::Route::new("10.0.0.0/8".parse().unwrap(), Some("10.1.1.1".parse().unwrap()), Some(2), 4)
-        };
-        let seen = route(&there, &devices()).unwrap();
+        let raw = |kind, value: u32| rtnl::Raw { kind, bytes: value.to_ne_bytes().to_vec() };
+        let there = rtnl::Route { metrics: vec![raw(16, 7), raw(2, 1400)], metric: Some(7), ..plain() };
+        let seen = single(&there);
         assert_eq!(seen.ifname.as_str(), "eth0");
-        assert_eq!(to_route(&seen, 2), there);
-        assert_eq!(to_route(&seen, 3), there.moved(2, 3));
+        assert_eq!(seen.metrics, BTreeMap::from([(RouteMetric::Mtu, 1400)]));
+        assert_eq!(to_route(&seen, Some(2)), there);
+        assert_eq!(to_route(&seen, Some(3)), there.moved(2, 3));
+    }
+
+    #[test]
+    fn metrics_an_older_agent_kept_are_not_sent_twice() {
+        let raw = |value: u32| rtnl::Raw { kind: 2, bytes: value.to_ne_bytes().to_vec() };
+        let older = rtnl::Route { metrics: vec![raw(1400)], ..rtnl::Route::new(plain().dst, None, None, 0) };
+        let mut seen = plan::Route { carried: serde_json::to_vec(&older).unwrap(), ..single(&plain()) };
+        assert_eq!(to_route(&seen, Some(2)).metrics, [raw(1400)]);
+        seen.metrics.insert(RouteMetric::Mtu, 1300);
+        assert_eq!(to_route(&seen, Some(2)).metrics, [raw(1300)]);
     }
 
     #[test]
     fn a_plain_route_carries_nothing() {
-        let there = rtnl::Route::new("0.0.0.0/0".parse().unwrap(), Some("10.1.1.1".parse().unwrap()), Some(2), 4);
-        assert!(route(&there, &devices()).unwrap().carried.is_empty());
-        assert_eq!(to_route(&route(&there, &devices()).unwrap(), 2), there);
+        assert!(single(&plain()).carried.is_empty());
+        assert_eq!(to_route(&single(&plain()), Some(2)), plain());
+    }
+
+    #[test]
+    fn a_route_that_leads_nowhere_has_no_device() {
+        let dropped = rtnl::Route { kind: 6, scope: 0, ..rtnl::Route::new("10.0.0.0/8".parse().unwrap(), None, None, 4) };
+        let seen = single(&dropped);
+        assert_eq!((seen.ifname.as_str(), device_of(&seen)), ("lo", None));
+        assert_eq!(to_route(&seen, None), dropped);
+        let v6 = rtnl::Route { dst: "2001:db8::/32".parse().unwrap(), oif: Some(1), ..dropped };
+        assert_eq!(device_of(&single(&v6)).unwrap().as_str(), "lo");
+    }
+
+    #[test]
+    fn gateways_the_kernel_put_together_are_seen_apart() {
+        let hop = |oif, gateway: &str| rtnl::NextHop { oif, gateway: gateway.parse().ok(), weight: 0, flags: 0, extra: Vec::new() };
+        let next_hops = vec![hop(2, "fe80::1"), hop(3, "fe80::2"), hop(9, "fe80::3")];
+        let both = rtnl::Route { next_hops, ..rtnl::Route::new("::/0".parse().unwrap(), None, None, 9) };
+        let seen: Vec<_> = routes(&both, &devices()).iter().map(|route| (route.ifname.to_string(), route.via.unwrap().to_string())).collect();
+        assert_eq!(seen, [("eth0".to_owned(), "fe80::1".to_owned()), ("br0".to_owned(), "fe80::2".to_owned())]);
+        let v4 = rtnl::Route { dst: "0.0.0.0/0".parse().unwrap(), ..both };
+        assert!(routes(&v4, &devices()).is_empty(), "an IPv4 one is made and removed whole");
+    }
+
+    #[test]
+    fn a_rule_comes_back() {
+        let plain = PolicyRule { priority: Some(7), ..PolicyRule::new(false, RuleAction::Lookup { table: 1000, suppress: Some(0) }) };
+        let all = PolicyRule {
+            not: true,
+            from: "192.0.2.0/24".parse().ok(),
+            to: "198.51.100.0/24".parse().ok(),
+            iif: IfName::new("eth0").ok(),
+            oif: IfName::new("br0").ok(),
+            mark: Some(Mark { value: 1, mask: 0xff }),
+            tos: 16,
+            ipproto: 6,
+            sport: Some((1, 2)),
+            dport: Some((3, 3)),
+            ..plain.clone()
+        };
+        let of = |action| PolicyRule { action, ..plain.clone() };
+        for there in
+            [all, of(RuleAction::Goto(9)), of(RuleAction::Nop), of(RuleAction::Blackhole), of(RuleAction::Unreachable), of(RuleAction::Prohibit)]
+        {
+            assert_eq!(rule(&to_rule(&there)), Some(there));
+        }
+        assert_eq!(rule(&rtnl::Rule { more: true, ..to_rule(&plain) }), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::net::IpAddr;
 
+use super::iproute;
 use crate::ifcfg::Host;
 
 /// As much of `/etc/hosts` as is read, in bytes.
@@ -46,7 +47,7 @@ pub fn host_name() -> String {
 /// What `$(hostname)` in a file comes to. The full name is what `/etc/hosts` (hosts(5)) says, else the name itself when it
 /// has a dot; no name server is asked, for while the network comes up there is none.
 pub fn names() -> Host {
-    let host = Host::new(host_name());
+    let host = Host::new(host_name()).with_numbers(iproute::numbers());
     let mut hosts = Vec::new();
     let read = File::open("/etc/hosts").and_then(|file| file.take(MAX_HOSTS).read_to_end(&mut hosts));
     match read.ok().and_then(|_| canonical(&String::from_utf8_lossy(&hosts), host.name()).map(str::to_owned)) {

@@ -20,6 +20,9 @@ pub const PERSISTENT_RULES: &str = "/etc/udev/rules.d/70-persistent-net.rules";
 /// Where .link files are (systemd.link(5)), the folder whose files count most first.
 pub const LINK_DIRS: [&str; 4] = ["/etc/systemd/network", "/run/systemd/network", "/usr/lib/systemd/network", "/lib/systemd/network"];
 
+/// Where iproute2 keeps names for the kernel's numbers, the folder whose files count most last.
+pub const IPROUTE_DIRS: [&str; 3] = ["/usr/lib/iproute2", "/usr/share/iproute2", "/etc/iproute2"];
+
 /// The agent's run directory and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {

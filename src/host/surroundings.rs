@@ -13,7 +13,7 @@ use ovsdp_proto::IfName;
 use super::{observe, paths, udev};
 use crate::dp::{self, Dp};
 use crate::error::Error;
-use crate::ifcfg::{self, Access, Device, NETWORK, Obstacle, Sources, Surroundings};
+use crate::ifcfg::{self, Access, Device, NETWORK, Obstacle, STATIC_ROUTES, Sources, Surroundings};
 use crate::model::{Intent, Kind};
 use crate::plan::{self, Memory, Observed};
 use crate::rtnl::Rtnl;
@@ -62,8 +62,8 @@ fn devices(observed: &Observed, intent: &Intent, around: &mut Surroundings) {
 
 fn access(sources: &Sources, gathered: &mut Gathered) {
     let files = sources.interfaces().chain(sources.companions()).map(|(name, _)| name);
-    let network = Some(NETWORK).filter(|name| sources.get(name).is_some());
-    for name in files.chain(network).chain([""]) {
+    let beside = [NETWORK, STATIC_ROUTES].into_iter().filter(|name| sources.get(name).is_some());
+    for name in files.chain(beside).chain([""]) {
         let path = if name.is_empty() { sources.dir().to_owned() } else { sources.path(name) };
         match fs::metadata(&path) {
             Ok(meta) => {

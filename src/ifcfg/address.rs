@@ -29,6 +29,13 @@ pub(super) enum Ask {
     OnPort { at: Span },
 }
 
+impl Ask {
+    /// The addresses the file names.
+    pub(super) fn addresses(&self) -> &[IpNet] {
+        if let Self::Static(fixed) = self { &fixed.addresses } else { &[] }
+    }
+}
+
 /// What `BOOTPROTO` or `OVSBOOTPROTO` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proto {
@@ -218,7 +225,7 @@ fn addresses(reader: &mut Reader<'_>) -> Vec<Ipv4Net> {
     list
 }
 
-fn ipv4(reader: &mut Reader<'_>, text: &str, var: &Var, suffix: &str) -> Option<Ipv4Addr> {
+pub(super) fn ipv4(reader: &mut Reader<'_>, text: &str, var: &Var, suffix: &str) -> Option<Ipv4Addr> {
     let (message, help) = match text.parse::<Ipv4Addr>() {
         Ok(address) if address.is_unspecified() || address.is_multicast() || address.is_broadcast() => {
             (format!("no interface can have `{address}`"), "write the host's own address".to_owned())
@@ -240,7 +247,7 @@ fn ipv4(reader: &mut Reader<'_>, text: &str, var: &Var, suffix: &str) -> Option<
 }
 
 /// `PREFIXn`, else `NETMASKn`, else what the address's class would be.
-fn prefix(reader: &mut Reader<'_>, address: Ipv4Addr, at: &Var, suffix: &str) -> Option<u8> {
+pub(super) fn prefix(reader: &mut Reader<'_>, address: Ipv4Addr, at: &Var, suffix: &str) -> Option<u8> {
     let mask = match reader.text(&format!("NETMASK{suffix}")) {
         None => None,
         Some((text, var)) => {
@@ -272,14 +279,19 @@ fn prefix(reader: &mut Reader<'_>, address: Ipv4Addr, at: &Var, suffix: &str) ->
     if let Some((prefix, _)) = mask {
         return Some(prefix);
     }
-    let class = match address.octets()[0] {
-        0..=127 => 8,
-        128..=191 => 16,
-        _ => 24,
-    };
+    let class = class(address);
     let message = format!("no `PREFIX{suffix}` or `NETMASK{suffix}`: `{address}` gets /{class}, after its class");
     reader.warning(Code::NoPrefix, at, message, format!("add `PREFIX{suffix}={class}`, or what is right"));
     Some(class)
+}
+
+/// The length of the prefix an address had by its class.
+pub(super) const fn class(address: Ipv4Addr) -> u8 {
+    match address.octets()[0] {
+        0..=127 => 8,
+        128..=191 => 16,
+        _ => 24,
+    }
 }
 
 /// The default route's next hop. Network-scripts want it in the network of the first address; here it may be in that of any,

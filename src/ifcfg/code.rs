@@ -86,6 +86,10 @@ codes! {
     DeviceName = "L31",
     /// Keys no code has read for years.
     Obsolete = "L32",
+    /// A mistake in a route file.
+    RouteFile = "L33",
+    /// A mistake in a rule file.
+    RuleFile = "L34",
     /// A name the kernel does not take.
     BadName = "L35",
     /// A type that needs Open vSwitch's userspace datapath.

@@ -6,12 +6,13 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::file::{MAX_FILE, NETWORK, Sources, is_backup, is_companion, is_interface};
+use super::file::{MAX_FILE, NETWORK, STATIC_ROUTES, Sources, is_backup, is_companion, is_interface};
 
 /// More files than this is not a configuration folder.
 const MAX_FILES: usize = 10_000;
 
-/// Reads the interfaces' files of `dir`, the routes' and rules' beside them, and `dir/../network` when it is there.
+/// Reads the interfaces' files of `dir`, the routes' and rules' beside them, and `dir/../network` and `dir/../static-routes` when
+/// they are there.
 ///
 /// A file that cannot be read is noted in the result, so that only a command that needs it fails.
 ///
@@ -31,8 +32,10 @@ pub fn load(dir: &Path) -> io::Result<Sources> {
             add(&mut sources, &name);
         }
     }
-    if sources.path(NETWORK).is_file() {
-        add(&mut sources, NETWORK);
+    for name in [NETWORK, STATIC_ROUTES] {
+        if sources.path(name).is_file() {
+            add(&mut sources, name);
+        }
     }
     Ok(sources)
 }

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// The name under which `/etc/sysconfig/network`, the file beside the folder, is kept.
 pub const NETWORK: &str = "../network";
 
+/// The name under which `/etc/sysconfig/static-routes` is kept, likewise.
+pub const STATIC_ROUTES: &str = "../static-routes";
+
 /// The largest file that is read, in bytes.
 pub const MAX_FILE: usize = 1 << 20;
 
@@ -63,7 +66,7 @@ impl Sources {
     /// A file's path for people.
     pub fn path(&self, name: &str) -> PathBuf {
         match self.dir.parent() {
-            Some(parent) if name == NETWORK && self.dir.file_name().is_some() => parent.join("network"),
+            Some(parent) if self.dir.file_name().is_some() => name.strip_prefix("../").map_or_else(|| self.dir.join(name), |name| parent.join(name)),
             _ => self.dir.join(name),
         }
     }
@@ -106,7 +109,8 @@ pub fn is_interface(name: &str) -> bool {
 
 /// Whether a file of this name holds routes or rules.
 pub fn is_companion(name: &str) -> bool {
-    COMPANIONS.iter().any(|prefix| name.starts_with(prefix)) && !is_backup(name)
+    let beside = COMPANIONS.iter().any(|prefix| name.starts_with(prefix)) || name.strip_suffix(".route").is_some_and(|device| !device.is_empty());
+    beside && !is_backup(name)
 }
 
 #[cfg(test)]
@@ -119,7 +123,7 @@ mod tests {
             assert!(!is_interface(name), "{name}");
         }
         assert!(is_interface("ifcfg-eth0.100"));
-        assert!(is_companion("route6-eth0"));
+        assert!(is_companion("route6-eth0") && is_companion("eth0.route"));
         assert!(!is_companion("route-eth0.old"));
     }
 
@@ -127,6 +131,7 @@ mod tests {
     fn the_network_file_has_a_path_of_its_own() {
         let sources = Sources::new("/etc/sysconfig/network-scripts");
         assert_eq!(sources.path(NETWORK), PathBuf::from("/etc/sysconfig/network"));
+        assert_eq!(sources.path(STATIC_ROUTES), PathBuf::from("/etc/sysconfig/static-routes"));
         assert_eq!(Sources::new("x").path("ifcfg-a"), PathBuf::from("x/ifcfg-a"));
         assert_eq!(Sources::new("").path(NETWORK), PathBuf::from("../network"));
     }

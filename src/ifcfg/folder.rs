@@ -3,14 +3,13 @@
 //!
 //! It must not read text; it takes typed settings and says what they come to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ovsdp_proto::IfName;
 
 use super::address::Ask;
 use super::code::Code;
 use super::diag::Diagnostic;
-use super::file::Sources;
 use super::settings::{Named, Placed, Role, Settings};
 use super::span::Span;
 use super::{bond, fake, joined, suggest};
@@ -38,11 +37,10 @@ impl Other {
 }
 
 /// Makes the intent of `list`, and reports into `found` what does not fit. The intent counts only when no error stands.
-pub(super) fn build(list: &[Settings], others: &[Other], sources: &Sources, found: &mut Vec<Diagnostic>) -> Intent {
+pub(super) fn build(list: &[Settings], others: &[Other], found: &mut Vec<Diagnostic>) -> Intent {
     let mut folder = Folder { list, others, found };
     let unique = folder.unique();
     folder.foreign_twins();
-    folder.companions(sources);
     let mut intent = Intent::default();
     for settings in unique.iter().filter(|settings| settings.role == Role::Bridge) {
         let local = interface(settings, Kind::Internal);
@@ -136,7 +134,10 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
     // What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts before the device's own address.
     let mac = asked.mac.or(settings.mac);
     let mtu = asked.mtu.or(settings.mtu.map(|mtu| mtu.value));
-    Interface { mac, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, ..plain }
+    let routes = settings.routes.iter().map(|route| route.value.clone()).collect();
+    let rules = settings.rules.iter().map(|rule| rule.value.clone()).collect();
+    let aliases = settings.aliases.iter().map(|alias| alias.value.clone()).collect();
+    Interface { mac, aliases, routes, rules, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, ..plain }
 }
 
 struct Folder<'a> {
@@ -180,28 +181,6 @@ impl<'a> Folder<'a> {
             let message = format!("`{device}` is an Open vSwitch interface in `{}`; this file is not read", ours.file);
             let diagnostic = Diagnostic::warning(Code::DeviceTwice, &other.file, message).at(other.device_span);
             self.found.push(diagnostic.help("remove this file; network-scripts would bring the device up a second time"));
-        }
-    }
-
-    /// Routes, rules and aliases of devices that are Open vSwitch's.
-    fn companions(&mut self, sources: &Sources) {
-        let devices: BTreeSet<&str> = self.list.iter().map(|settings| &*settings.device.name).collect();
-        for (name, bytes) in sources.companions() {
-            let device = name.split_once('-').map(|(_, device)| device).unwrap_or_default();
-            let says = |line: &[u8]| !matches!(line.trim_ascii_start().first(), None | Some(b'#'));
-            if devices.contains(device) && bytes.split(|&b| b == b'\n').any(says) {
-                let message = format!("this file is not supported yet: `{device}` would be without its routes or rules");
-                self.found.push(Diagnostic::error(Code::Companion, name, message).help("move the file away if this host can do without it"));
-            }
-        }
-        for (name, _) in sources.interfaces() {
-            let rest = name.strip_prefix("ifcfg-").unwrap_or_default();
-            let base = rest.split_once(':').or_else(|| rest.split_once("-range")).map(|(base, _)| base);
-            if let Some(device) = base.filter(|base| devices.contains(base) && !devices.contains(rest)) {
-                let message = format!("alias files are not supported yet: `{device}` would be without this address");
-                let help = format!("write the address into `ifcfg-{device}` as `IPADDR1=` and `PREFIX1=`");
-                self.found.push(Diagnostic::error(Code::Companion, name, message).help(help));
-            }
         }
     }
 
@@ -305,7 +284,8 @@ impl<'a> Folder<'a> {
         let mut addresses = BTreeMap::new();
         for settings in unique {
             let fixed = if let Ask::Static(fixed) = &settings.ask { Some(fixed) } else { None };
-            let v4 = fixed.into_iter().flat_map(|fixed| &fixed.addresses).map(ipnet::IpNet::addr);
+            let aliases = settings.aliases.iter().map(|alias| alias.value.address.addr().into());
+            let v4 = fixed.into_iter().flat_map(|fixed| &fixed.addresses).map(ipnet::IpNet::addr).chain(aliases);
             for address in v4.chain(settings.ipv6.addresses.iter().map(|net| net.addr().into())) {
                 if let Some(first) = addresses.insert(address, *settings) {
                     let message = format!("`{}` has the address {address} as well", first.device.name);

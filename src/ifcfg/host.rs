@@ -2,11 +2,14 @@
 //!
 //! It must not ask the system; who calls does.
 
-/// What `hostname` would print.
+use super::numbers::Numbers;
+
+/// What `hostname` would print, and what `ip` calls the kernel's numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Host {
     name: String,
     fqdn: Option<String>,
+    numbers: Numbers,
 }
 
 impl Host {
@@ -14,7 +17,7 @@ impl Host {
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         let fqdn = name.contains('.').then(|| name.clone());
-        Self { name, fqdn }
+        Self { name, fqdn, numbers: Numbers::default() }
     }
 
     /// With the full name the resolver gives.
@@ -22,6 +25,18 @@ impl Host {
     pub fn with_fqdn(mut self, fqdn: impl Into<String>) -> Self {
         self.fqdn = Some(fqdn.into());
         self
+    }
+
+    /// With the host's own names for tables, scopes and protocols.
+    #[must_use]
+    pub fn with_numbers(mut self, numbers: Numbers) -> Self {
+        self.numbers = numbers;
+        self
+    }
+
+    /// What `ip` calls the kernel's numbers on this host.
+    pub const fn numbers(&self) -> &Numbers {
+        &self.numbers
     }
 
     /// What `hostname` prints.

@@ -89,7 +89,7 @@ fn addresses(reader: &mut Reader<'_>) -> Vec<Ipv6Net> {
 }
 
 /// `ADDRESS` or `ADDRESS/PREFIX`; else what is wrong, and what to write.
-fn parse(word: &str) -> Result<Ipv6Net, (String, &'static str)> {
+pub(super) fn parse(word: &str) -> Result<Ipv6Net, (String, &'static str)> {
     let (address, prefix) = word.split_once('/').map_or((word, None), |(address, prefix)| (address, Some(prefix)));
     let Ok(address) = address.parse::<Ipv6Addr>() else {
         let help = if address.parse::<IpAddr>().is_ok() { "IPv4 addresses go into `IPADDR`" } else { "write an address such as `2001:db8::10/64`" };

@@ -121,7 +121,7 @@ const KEYS: &[(&str, Rule)] = &[
     // The host's name is never set from a lease.
     ("NO_DHCP_HOSTNAME", Acted),
     ("ONBOOT", Acted),
-    ("ONPARENT", Inert(Set, "it belongs to alias files")),
+    ("ONPARENT", Inert(Set, "it belongs into alias files")),
     ("OVSBOOTPROTO", Acted),
     ("OVSDHCPINTERFACES", Acted),
     ("OVSREQUIRES", Inert(Set, "the interfaces a bridge needs follow from the files")),
@@ -237,7 +237,9 @@ fn unknown(file: &str, name: &str, helper: bool) -> Option<Diagnostic> {
         return Some(found.help(RHEL));
     }
     if name.starts_with("IPADDR_") || name.starts_with("CLONENUM_") {
-        return Some(Diagnostic::error(Code::Unsupported, file, format!("`{name}` is not supported yet: the range's addresses would be missing")));
+        let found =
+            Diagnostic::error(Code::Unsupported, file, format!("`{name}` belongs into a file of its own: the range's addresses would be missing"));
+        return Some(found.help("write it into a file whose name ends in `-range0`"));
     }
     let numbered = NUMBERED.iter().map(|(key, _)| if *key == "DNS" { "DNS1" } else { key });
     let near = suggest::nearest(name, KEYS.iter().map(|(key, _)| *key).chain(numbered));

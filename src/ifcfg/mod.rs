@@ -2,7 +2,7 @@
 //! for everything that is wrong.
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
-//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `arp`, `ipv6`, `tunnel` and `extra` give it types, `folder` puts the files together, `diag` says what was found. `check` adds
+//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `arp`, `ipv6`, `tunnel` and `extra` give it types, `companion` adds the routes and rules beside it, `folder` puts the files together, `diag` says what was found. `check` adds
 //! what only a linter says (`lint`, `surroundings`) and `explain` what each code means. Files are evaluated, never executed: no process is started
 //! and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of `OVS_EXTRA`.
 
@@ -13,6 +13,7 @@ mod assign;
 mod bond;
 mod check;
 mod code;
+mod companion;
 mod diag;
 mod dir;
 mod explain;
@@ -27,6 +28,7 @@ mod keys;
 mod lex;
 mod lint;
 mod names;
+mod numbers;
 mod quote;
 mod refuse;
 mod settings;
@@ -43,9 +45,10 @@ pub use code::Code;
 pub use diag::{Diagnostic, Related, Severity, Style};
 pub use dir::{load, load_file, read};
 pub use explain::{EXPLANATIONS, Explanation, explain};
-pub use file::{MAX_FILE, NETWORK, Sources, is_backup, is_companion, is_interface};
+pub use file::{MAX_FILE, NETWORK, STATIC_ROUTES, Sources, is_backup, is_companion, is_interface};
 pub use host::Host;
 pub use names::{Found, Names};
+pub use numbers::{Numbered, Numbers};
 pub use quote::quoted;
 pub use span::{Position, Span, position};
 pub use surroundings::{Access, Device, NamingRule, Obstacle, Surroundings};
@@ -159,7 +162,15 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
     let mut list = Vec::new();
     let mut others = Vec::new();
     let mut entries = Vec::new();
-    for (name, src) in sources.interfaces() {
+    // Aliases last: only then is it known whose they are.
+    let (aliases, plain): (Vec<_>, Vec<_>) = sources.interfaces().partition(|(name, _)| companion::parent(name).is_some());
+    for (name, src) in plain.into_iter().chain(aliases) {
+        let of = |settings: &&mut Settings| companion::parent(name) == Some(settings.device.name.as_str());
+        if let Some(settings) = list.iter_mut().find(of) {
+            let inherited = evaluate_on(sources, &settings.file.clone(), &base, host).vars;
+            companion::read_alias(name, evaluate_on(sources, name, &base, host), &inherited, settings, &mut diagnostics);
+            continue;
+        }
         let mut evaluated = evaluate_on(sources, name, &base, host);
         let text = |key: &str| evaluated.vars.get(key).and_then(|var| var.value.text()).filter(|text| !text.is_empty()).map(str::to_owned);
         let (device, alias) = (text("DEVICE"), text("NAME"));
@@ -202,7 +213,8 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
         };
         entries.push(Entry { file: name.to_owned(), device, alias, state });
     }
-    let intent = folder::build(&list, &others, sources, &mut diagnostics);
+    companion::read(&mut list, sources, &base, host, &mut diagnostics);
+    let intent = folder::build(&list, &others, &mut diagnostics);
     Understood { list, others, entries, intent, diagnostics }
 }
 

@@ -7,11 +7,12 @@ use ovsdp_proto::{IfName, Mac};
 use super::address::{self, Ask};
 use super::assign::{Var, Vars};
 use super::code::Code;
+use super::companion::Written;
 use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
 use super::{arp, bond, extra, fake, ipv6, suggest, tunnel};
-use crate::model::{Arp, Ipv6, Tunnel, Vid};
+use crate::model::{Alias, Arp, Ipv6, PolicyRule, Route, Tunnel, Vid};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +82,12 @@ pub(super) struct Settings {
     pub(super) ipv6: Ipv6,
     pub(super) arp: Arp,
     pub(super) extra: extra::Extra,
+    /// The routes of the files beside this one; none until those are read.
+    pub(super) routes: Vec<Written<Route>>,
+    /// The addresses of the files beside this one, likewise.
+    pub(super) aliases: Vec<Written<Alias>>,
+    /// The rules of the files beside this one, likewise.
+    pub(super) rules: Vec<Written<PolicyRule>>,
 }
 
 /// The types this version builds.
@@ -205,7 +212,22 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
     if reader.sink.has_errors() {
         return None;
     }
-    Some(Settings { file: file.to_owned(), device: device?, role: role?, onboot, mac, mtu, hwaddr, ask, ipv6, arp, extra: extra? })
+    Some(Settings {
+        file: file.to_owned(),
+        device: device?,
+        role: role?,
+        onboot,
+        mac,
+        mtu,
+        hwaddr,
+        ask,
+        ipv6,
+        arp,
+        extra: extra?,
+        aliases: Vec::new(),
+        routes: Vec::new(),
+        rules: Vec::new(),
+    })
 }
 
 /// What a file that is not Open vSwitch's says of its device's MTU, and the line that gives it an address.

@@ -4,24 +4,31 @@
 //! It must not know files, spans, the kernel or what is there already; those are `ifcfg`'s and `plan`'s.
 
 mod address;
+mod alias;
 mod arp;
 mod bond;
 mod ipv6;
+mod policy;
 mod record;
+mod route;
 mod rules;
 mod tunnel;
 mod vlan;
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 pub use address::{Addressing, Dhcp, Static};
+pub use alias::Alias;
 pub use arp::Arp;
 pub use bond::{Bond, BondMode, Detect, Lacp, LacpMember, REBALANCE_MIN};
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
+pub use policy::{Mark, PolicyRule, RuleAction};
 pub use record::Record;
+pub use route::{Route, RouteKind, RouteMetric};
 pub use rules::{BridgeRules, PortRules, PriorityTags};
 pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
 pub use vlan::{NoVlan, ServiceTag, Vid, VlanSet, Vlans};
@@ -181,6 +188,16 @@ pub struct Interface {
     /// What is asked of the neighbours before an IPv4 address is used, and said to them after.
     #[serde(default, skip_serializing_if = "is_default")]
     pub arp: Arp,
+    /// The further IPv4 addresses with names of their own, in the files' order, each once. None on system interfaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<Alias>,
+    /// The routes written down for it, in the files' order, no two for the same destination, table, metric and type of service.
+    /// Nothing on system interfaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
+    /// The rules written down for it, in the files' order, none twice. Nothing on system interfaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<PolicyRule>,
     /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub external_ids: BTreeMap<String, String>,
@@ -192,7 +209,12 @@ pub struct Interface {
 impl Interface {
     /// Whether it is to have an address of its own, of either family.
     pub fn is_addressed(&self) -> bool {
-        self.addressing != Addressing::None || self.ipv6.is_asked_for()
+        self.addressing != Addressing::None || !self.aliases.is_empty() || self.ipv6.is_asked_for()
+    }
+
+    /// Whether `net` is one of its aliases' addresses.
+    pub fn has_alias(&self, net: IpNet) -> bool {
+        self.aliases.iter().any(|alias| IpNet::V4(alias.address) == net)
     }
 
     /// An interface that asks for nothing.
@@ -206,6 +228,9 @@ impl Interface {
             addressing: Addressing::None,
             ipv6: Ipv6::default(),
             arp: Arp::default(),
+            aliases: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
             external_ids: BTreeMap::new(),
             lacp: LacpMember::default(),
         }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use ovsdp_proto::IfName;
 
 use super::memory::{Before, Remembered};
-use super::observed::{ADDRESS_NODAD, Address, DhcpClient, Observed, ROUTE_ONLINK, Route, is_link_local};
+use super::observed::{ADDRESS_NODAD, Address, DhcpClient, KIND_UNICAST, Observed, ROUTE_ONLINK, Route, is_link_local};
 
 /// The addresses a port must not keep: every IPv4 one, and IPv6's except the link-local ones.
 pub(super) fn addresses_to_leave(observed: &Observed, port: IfName) -> impl DoubleEndedIterator<Item = &Address> {
@@ -112,7 +112,7 @@ pub(super) fn carried_by(routes: &[Route], addresses: &[Address]) -> Vec<Route> 
     let mut sorted: Vec<&Route> = routes.iter().collect();
     sorted.sort_by_key(|route| rank(route));
     for route in sorted {
-        let family_is_there = route.is_ipv6() || addresses.iter().any(|address| matches!(address.address, IpNet::V4(_)));
+        let family_is_there = route.is_ipv6() || route.leads_nowhere() || addresses.iter().any(|address| matches!(address.address, IpNet::V4(_)));
         let reachable = route.via.is_none_or(|via| route.flags & ROUTE_ONLINK != 0 || is_on_link(via, addresses, &carried));
         if family_is_there && reachable {
             let mut route = route.clone();
@@ -136,5 +136,5 @@ fn is_on_link(gateway: IpAddr, addresses: &[Address], on_link: &[Route]) -> bool
         let net = address.peer.and_then(|peer| IpNet::new(peer, address.address.prefix_len()).ok()).unwrap_or(address.address);
         address.flags & super::observed::ADDRESS_NOPREFIXROUTE == 0 && net.contains(&gateway)
     };
-    addresses.iter().any(connected) || on_link.iter().any(|route| route.via.is_none() && route.dst.contains(&gateway))
+    addresses.iter().any(connected) || on_link.iter().any(|route| route.kind == KIND_UNICAST && route.via.is_none() && route.dst.contains(&gateway))
 }

@@ -11,6 +11,7 @@ use super::before::rank;
 use super::goal::Goal;
 use super::memory::OwnAddress;
 use super::observed::{ADDRESS_SECONDARY, Address, Observed, Route};
+use super::routes;
 use super::step::Step;
 
 /// The steps for one interface.
@@ -34,10 +35,10 @@ pub(super) struct Own<'a> {
 /// whose lifetimes the kernel is to be told anew.
 pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_>, renewed: Option<IpNet>) -> Change {
     let there: Vec<&Address> = observed.addresses_on(me).collect();
-    let routes_there: Vec<&Route> = observed.routes_on(me).collect();
+    let routes_there: Vec<&Route> = observed.routes_on(me).chain(routes::nowhere(observed, &goal.routes, own)).collect();
     let is_wanted = |address: &Address| goal.addresses.iter().any(|wanted| wanted.is_same(address));
-    // A source the files named once and no longer do is a difference, although nothing asks for another.
-    let meets = |there: &Route, wanted: &Route| wanted.is_met_by(there) && (wanted.prefsrc.is_some() || !source_was_asked(there, own));
+    // What the files said once of a route and no longer do is a difference, although nothing asks for another.
+    let meets = |there: &Route, wanted: &Route| wanted.is_met_by(there) && !more_was_asked(there, wanted, own);
     let route_is_wanted = |route: &Route| goal.routes.iter().any(|wanted| meets(route, wanted));
     let (going, staying): (Vec<&Address>, Vec<&Address>) =
         there.iter().partition(|address| own.addresses.iter().any(|ours| ours.is(address)) && !is_wanted(address));
@@ -51,15 +52,15 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
     if going.iter().any(displaces) {
         // Its successor would be made to follow the old one and vanish with it: everything of IPv4 is laid anew.
         let v4 = |address: &&&Address| matches!(address.address, IpNet::V4(_));
-        change.first.extend(removed_routes(routes_there.iter().filter(|route| !route.is_ipv6()).copied()));
+        change.first.extend(removed_routes(routes_there.iter().filter(|route| falls_with_addresses(route)).copied()));
         change.first.extend(there.iter().rev().filter(v4).map(|address| removed(address)));
         let anew = goal.addresses.iter().filter(|address| matches!(address.address, IpNet::V4(_))).cloned();
         let foreign = staying.iter().filter(v4).filter(|address| !is_wanted(address)).map(|address| address.settable());
         let after: Vec<Address> = anew.chain(foreign).collect();
         change.add.extend(after.iter().map(|address| added(address, goal)));
-        let foreign_routes = routes_there.iter().filter(|route| !route.is_ipv6() && !route_is_wanted(route));
+        let foreign_routes = routes_there.iter().filter(|route| falls_with_addresses(route) && !route_is_wanted(route));
         let foreign_routes = foreign_routes.filter(|route| !is_ours(route, own) && source_is_there(route, &after)).map(|route| (*route).clone());
-        let routes: Vec<Route> = goal.routes.iter().filter(|route| !route.is_ipv6()).cloned().chain(foreign_routes).collect();
+        let routes: Vec<Route> = goal.routes.iter().filter(|route| falls_with_addresses(route)).cloned().chain(foreign_routes).collect();
         change.add.extend(added_routes(&routes, goal));
     }
     let relaid = !change.first.is_empty();
@@ -73,15 +74,20 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
         change.add.extend(changed.map(|there| Step::ChangeAddress { from: (*there).clone(), to: in_place(there, wanted) }));
     }
     let missing: Vec<Route> = goal.routes.iter().filter(|wanted| !routes_there.iter().any(|there| meets(there, wanted))).cloned().collect();
-    let missing: Vec<Route> = missing.into_iter().filter(|route| untouched(route.is_ipv6())).collect();
+    let missing: Vec<Route> = missing.into_iter().filter(|route| untouched(!falls_with_addresses(route))).collect();
+    let (changed, superseded, missing) = in_the_way(observed, missing, &|route| routes_there.contains(&route) && !route_is_wanted(route));
+    change.first.extend(removed_routes(superseded.iter().copied()));
     change.add.extend(added_routes(&missing, goal));
+    change.add.extend(changed.iter().map(|(from, to)| Step::ChangeRoute { from: (*from).clone(), to: to.clone() }));
+    let goes_first = |route: &Route| superseded.contains(&route) || changed.iter().any(|(from, _)| *from == route);
 
     let v4_ends = !going.is_empty() && !staying.iter().chain(&arriving).any(|address| matches!(address.address, IpNet::V4(_)));
     let after: Vec<Address> = staying.iter().chain(&arriving).map(|address| (*address).clone()).collect();
     let doomed = |route: &&&Route| {
         let ours = is_ours(route, own) && !route_is_wanted(route);
-        let falls = !route.is_ipv6() && (v4_ends || (route.prefsrc.is_some() && !source_is_there(route, &after) && came_with(route, &going)));
-        untouched(route.is_ipv6()) && (ours || falls)
+        let falls =
+            falls_with_addresses(route) && (v4_ends || (route.prefsrc.is_some() && !source_is_there(route, &after) && came_with(route, &going)));
+        untouched(!falls_with_addresses(route)) && (ours || falls) && !goes_first(route)
     };
     change.remove.extend(removed_routes(routes_there.iter().filter(doomed).copied()));
     let gone = going.iter().rev().filter(|address| untouched(matches!(address.address, IpNet::V6(_))));
@@ -89,11 +95,44 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
     change
 }
 
+/// Divides what is `missing` by what is there to the same next hop, which `may_go` says is not wanted: what takes the place of such a
+/// route, such routes that must go first, for the kernel would refuse the new one beside them, and what is just to be added.
+fn in_the_way<'a>(
+    observed: &'a Observed,
+    missing: Vec<Route>,
+    may_go: &dyn Fn(&Route) -> bool,
+) -> (Vec<(&'a Route, Route)>, Vec<&'a Route>, Vec<Route>) {
+    let (mut changed, mut first, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+    for wanted in missing {
+        let competing: Vec<&Route> = observed.routes.iter().filter(|there| there.competes_with(&wanted)).collect();
+        let standing = competing.iter().filter(|there| there.stands_in_the_way_of(&wanted) && may_go(there));
+        match competing.as_slice() {
+            [only] if standing.clone().next().is_some() => changed.push((*only, wanted)),
+            _ => {
+                // Of IPv4 both may be there for a moment.
+                first.extend(standing.filter(|there| !falls_with_addresses(there)));
+                rest.push(wanted);
+            }
+        }
+    }
+    (changed, first, rest)
+}
+
+/// Whether the kernel takes a route away with the last IPv4 address of its device.
+fn falls_with_addresses(route: &Route) -> bool {
+    !route.is_ipv6() && !route.leads_nowhere()
+}
+
 /// Takes everything off `me` that somebody put there, which is what removing the device or making it a port means.
 pub(super) fn strip(observed: &Observed, me: IfName) -> Vec<Step> {
     let leaving: Vec<&Address> = super::before::addresses_to_leave(observed, me).collect();
     let routes = removed_routes(observed.routes_on(me));
     routes.into_iter().chain(leaving.iter().rev().map(|address| removed(address))).collect()
+}
+
+/// Takes away those of `own` that lead nowhere: they would outlive the device for whose sake they are there.
+pub(super) fn strip_nowhere(observed: &Observed, own: &[Route]) -> Vec<Step> {
+    removed_routes(routes::nowhere(observed, &[], &Own { addresses: &[], routes: own }))
 }
 
 /// Adds what is missing of a port's former addresses and routes; removes nothing.
@@ -134,9 +173,9 @@ fn is_ours(route: &Route, own: &Own<'_>) -> bool {
     own.routes.iter().any(|ours| ours.is_met_by(route))
 }
 
-/// Whether `route` prefers a source because we were asked for it.
-fn source_was_asked(route: &Route, own: &Own<'_>) -> bool {
-    route.prefsrc.is_some() && own.routes.iter().any(|ours| ours.prefsrc.is_some() && ours.is_met_by(route))
+/// Whether `there` is as it is because we were asked for something that `wanted` no longer says.
+fn more_was_asked(there: &Route, wanted: &Route, own: &Own<'_>) -> bool {
+    own.routes.iter().any(|ours| ours.asks_for_more_than(wanted) && ours.is_met_by(there))
 }
 
 fn source_is_there(route: &Route, addresses: &[Address]) -> bool {

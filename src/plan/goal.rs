@@ -13,6 +13,7 @@ use super::before::{carried_by, is_somewhere, lifetimes};
 use super::ipv6;
 use super::memory::{Before, Lease, OwnAddress};
 use super::observed::{Address, Observed, PROTOCOL_DHCP, PROTOCOL_STATIC, Route, TABLE_MAIN};
+use super::routes;
 use crate::model::{Addressing, Dhcp, Interface, Static};
 
 /// What an interface is to carry.
@@ -49,20 +50,26 @@ struct Inherited {
 /// place) and `lease` is held for it. `kept` stays until a lease says otherwise.
 pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<IfName, Before>, lease: Option<&Lease>, kept: &Kept<'_>) -> Goal {
     let me = interface.name;
-    let (mut addresses, mut routes) = (Vec::new(), Vec::new());
+    let written = routes::asked(me, &interface.routes);
+    // First, so that nothing with another next hop is taken over from a port in their place.
+    let (mut addresses, mut routes) = (Vec::new(), written.clone());
     let inherited = inherit(me, befores);
     let v6 = || ipv6::addresses(me, &interface.ipv6, &inherited.addresses);
+    let aliases =
+        || interface.aliases.iter().map(|alias| Address { label: Some(alias.label.clone()), ..Address::lasting(me, IpNet::V4(alias.address)) });
     let is_v4 = |address: &&Address| matches!(address.address, IpNet::V4(_));
     match &interface.addressing {
         // The files give the interface no address: its ports' stay remembered, to be given back.
-        Addressing::None if !interface.ipv6.is_asked_for() => return Goal::default(),
+        Addressing::None if !interface.is_addressed() => return Goal::default(),
         Addressing::None => {
+            addresses.extend(aliases());
             addresses.extend(v6());
             routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
             inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
         }
         Addressing::Static(fixed) => {
             addresses.extend(fixed.addresses.iter().map(|address| Address::lasting(me, *address)));
+            addresses.extend(aliases());
             addresses.extend(v6());
             routes.extend(gateway(me, fixed));
             routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
@@ -75,7 +82,7 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
                     routes.extend(lease_routes(me, lease, dhcp));
                 }
                 // Until a server answers, everything goes on as it is.
-                None if kept.addresses.iter().any(|address| is_v4(&address)) => {
+                None if kept.addresses.iter().any(|address| is_v4(&address) && !interface.has_alias(address.address)) => {
                     addresses.extend(kept.addresses.iter().filter(is_v4).map(Address::settable));
                     routes.extend(kept.routes.iter().filter(|route| !route.is_ipv6()).cloned());
                 }
@@ -84,6 +91,7 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
                     routes.extend(inherited.routes.iter().filter(|route| !route.is_ipv6()).cloned());
                 }
             }
+            addresses.extend(aliases());
             addresses.extend(v6());
             routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
             inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
@@ -91,8 +99,18 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
     }
     routes.retain(|route| ipv6::takes_over(&interface.ipv6, route));
     dedup(&mut addresses);
+    // What a route file says has the last word, as with network-scripts.
+    let more: Vec<Route> = routes.split_off(written.len().min(routes.len()));
+    routes.extend(more.into_iter().filter(|route| !written.iter().any(|written| written.competes_with(route))));
     let routes = carried_by(&routes, &addresses);
-    settle(observed, me, befores, (addresses, routes), kept)
+    let mut goal = settle(observed, me, befores, (addresses, routes), kept);
+    let leaving: Vec<IfName> = befores.keys().copied().chain([me]).collect();
+    let sourced = |routes| routes::sourced(observed, &written, &goal.addresses, &leaving, routes);
+    (goal.routes, goal.own_routes) = (sourced(goal.routes.clone()), sourced(goal.own_routes.clone()));
+    // One that leads nowhere stays when the device goes: it is ours only where it was not there before.
+    let was_there = |route: &Route| observed.routes_nowhere().any(|there| route.is_met_by(there)) && !kept.own_routes.contains(route);
+    goal.own_routes.retain(|route| !(route.leads_nowhere() && was_there(route)));
+    goal
 }
 
 /// Leaves out what has ended by itself, and takes the remaining lifetimes from the kernel.

@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::{Bridge, Device, Intent, Port, Record};
+use crate::model::{Bridge, Device, Intent, PolicyRule, Port, Record};
 
 /// How long a UUID is as text: longer than any device's name.
 const UUID_LENGTH: usize = 36;
@@ -82,6 +82,9 @@ pub struct Remembered {
     pub addresses: Vec<OwnAddress>,
     /// The routes through its interfaces that are ours to take away again.
     pub routes: Vec<Route>,
+    /// The rules that are ours to take away again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<OwnRule>,
     /// The resolver's file as it was before any bridge of ours wrote it; `None` when this one has not needed it.
     pub resolver_before: Option<ResolverBefore>,
     /// The leases held, by interface: the bridge's own and its internal ports'. Only the lease steps and the agent's
@@ -120,6 +123,15 @@ impl From<&Address> for OwnAddress {
     fn from(address: &Address) -> Self {
         Self { ifname: address.ifname, address: address.address, peer: address.peer }
     }
+}
+
+/// A rule of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnRule {
+    /// The interface for whose sake it is there.
+    pub ifname: IfName,
+    /// The rule as it was asked for.
+    pub rule: PolicyRule,
 }
 
 /// What a system device had before it became a port.

@@ -26,6 +26,8 @@ mod order;
 mod probe;
 mod render;
 mod resolver;
+mod routes;
+mod rules;
 mod stacked;
 mod step;
 #[cfg(test)]
@@ -40,7 +42,7 @@ pub use check::obstacles;
 pub use error::{ErrorKind, PlanError, StepError};
 pub use executor::Executor;
 pub use journal::{Journal, Unconfirmed};
-pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, Remembered, ResolverBefore};
+pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, OwnRule, Remembered, ResolverBefore};
 pub use observed::*;
 pub use order::{Plan, bridges_of, down, set, up};
 pub use step::{Claim, Step};

@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::Memory;
-use crate::model::{Device, Ipv6Setting, Ipv6Settings, Kind};
+use crate::model::{Device, Ipv6Setting, Ipv6Settings, Kind, PolicyRule, RouteKind, RouteMetric};
 
 /// The kernel's main routing table.
 pub const TABLE_MAIN: u32 = 254;
@@ -22,6 +22,8 @@ pub const TABLE_LOCAL: u32 = 255;
 pub const PROTOCOL_REDIRECT: u8 = 1;
 /// See [`PROTOCOL_REDIRECT`].
 pub const PROTOCOL_KERNEL: u8 = 2;
+/// A route somebody made by hand (`RTPROT_BOOT`).
+pub const PROTOCOL_BOOT: u8 = 3;
 /// A route an administrator's configuration asked for (`RTPROT_STATIC`).
 pub const PROTOCOL_STATIC: u8 = 4;
 /// A route from a router advertisement (`RTPROT_RA`).
@@ -32,8 +34,14 @@ pub const PROTOCOL_DHCP: u8 = 16;
 pub const SCOPE_UNIVERSE: u8 = 0;
 /// Reaches the attached link only (`RT_SCOPE_LINK`).
 pub const SCOPE_LINK: u8 = 253;
+/// Reaches this host only (`RT_SCOPE_HOST`).
+pub const SCOPE_HOST: u8 = 254;
 /// An ordinary route (`RTN_UNICAST`).
 pub const KIND_UNICAST: u8 = 1;
+/// To this host (`RTN_LOCAL`).
+pub const KIND_LOCAL: u8 = 2;
+/// The device that a route which leads nowhere is said to be on: the kernel names it for IPv6, and none for IPv4.
+pub const NOWHERE: &str = "lo";
 /// The gateway needs no route of its own (`RTNH_F_ONLINK`).
 pub const ROUTE_ONLINK: u32 = 4;
 /// The address follows another one of its subnet and goes with it (`IFA_F_SECONDARY`; IPv6: a temporary address).
@@ -60,8 +68,11 @@ pub struct Observed {
     pub links: BTreeMap<IfName, Link>,
     /// Every address, in the kernel's order: of one subnet, the primary one first.
     pub addresses: Vec<Address>,
-    /// Every route with a single next hop, in the kernel's order.
+    /// Every route with a single next hop or none, in the kernel's order; of IPv6, each next hop of several as a route of its own.
     pub routes: Vec<Route>,
+    /// Every rule that can be told and made again, in the kernel's order, each with its priority.
+    #[serde(default)]
+    pub rules: Vec<PolicyRule>,
     /// The resolver's file.
     pub resolver: Resolver,
     /// DHCP clients of other programs.
@@ -160,14 +171,15 @@ pub struct Address {
     pub metric: Option<u32>,
 }
 
-/// One route with one next hop.
+/// One route with one next hop, or with none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// Where to; its family is the route's.
     pub dst: IpNet,
     /// The gateway.
     pub via: Option<IpAddr>,
-    /// The device, always explicit.
+    /// The device, always explicit. Of a route that leads nowhere the one for whose sake it is there; [`NOWHERE`] on one that
+    /// was read from the kernel.
     pub ifname: IfName,
     /// The table.
     pub table: u32,
@@ -185,6 +197,9 @@ pub struct Route {
     pub tos: u8,
     /// `RTNH_F_*`; only [`ROUTE_ONLINK`] is wanted of it.
     pub flags: u32,
+    /// What connections over it keep to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<RouteMetric, u32>,
     /// Attributes this room does not read, to be put back as they were.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<u8>,
@@ -226,8 +241,14 @@ impl Observed {
         self.routes.iter().filter(move |route| route.ifname == ifname && !self.made_by_kernel(route))
     }
 
+    /// The routes that lead nowhere and that somebody asked for.
+    pub fn routes_nowhere(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter().filter(|route| route.leads_nowhere() && route.protocol > PROTOCOL_KERNEL)
+    }
+
     fn made_by_kernel(&self, route: &Route) -> bool {
-        if route.table == TABLE_LOCAL || route.protocol == PROTOCOL_REDIRECT || route.is_of_the_link() {
+        let own_table = route.table == TABLE_LOCAL && route.protocol <= PROTOCOL_KERNEL;
+        if own_table || route.protocol == PROTOCOL_REDIRECT || route.is_of_the_link() {
             return true;
         }
         // NetworkManager marks its own connected routes `kernel` too: they are told by their addresses' flag.
@@ -311,8 +332,14 @@ impl Route {
             prefsrc: None,
             tos: 0,
             flags: 0,
+            metrics: BTreeMap::new(),
             carried: Vec::new(),
         }
+    }
+
+    /// Whether it leads out of no device: what it catches is dropped, or left to other tables.
+    pub fn leads_nowhere(&self) -> bool {
+        RouteKind::of_number(self.kind).is_some_and(RouteKind::leads_nowhere)
     }
 
     /// Whether it is an IPv6 route.
@@ -333,16 +360,58 @@ impl Route {
         }
     }
 
-    /// Whether `there` does what this route asks for. Who made it and what nobody asked for are not compared.
+    /// Whether `there` does what this route asks for. What nobody asked for is not compared, nor who made it unless a name of its own
+    /// was asked for, nor a scope that follows from the rest.
     pub fn is_met_by(&self, there: &Self) -> bool {
         self.dst.trunc() == there.dst.trunc()
             && self.via == there.via
-            && self.ifname == there.ifname
+            && (self.ifname == there.ifname || self.leads_nowhere())
             && self.table == there.table
             && self.kind == there.kind
             && self.tos == there.tos
             && self.effective_metric() == there.effective_metric()
             && (self.prefsrc.is_none() || self.prefsrc == there.prefsrc)
+            && there.flags & ROUTE_ONLINK >= self.flags & ROUTE_ONLINK
+            && self.metrics.iter().all(|(metric, value)| there.metrics.get(metric) == Some(value))
+            && self.scope_of_its_own().is_none_or(|scope| there.scope == scope)
+            && self.protocol_of_its_own().is_none_or(|protocol| there.protocol == protocol)
+    }
+
+    /// Whether it asks for something that `other`, to the same place, does not ask for at all.
+    pub fn asks_for_more_than(&self, other: &Self) -> bool {
+        (self.prefsrc.is_some() && other.prefsrc.is_none())
+            || self.flags & ROUTE_ONLINK > other.flags & ROUTE_ONLINK
+            || self.metrics.keys().any(|metric| !other.metrics.contains_key(metric))
+            || (self.scope_of_its_own().is_some() && other.scope_of_its_own().is_none())
+            || (self.protocol_of_its_own().is_some() && other.protocol_of_its_own().is_none())
+    }
+
+    /// Whether the kernel may not have both: the same next hop for the same packets with the same weight.
+    pub fn stands_in_the_way_of(&self, other: &Self) -> bool {
+        let nowhere = self.leads_nowhere() && other.leads_nowhere();
+        self.competes_with(other) && (nowhere || (self.via == other.via && self.ifname == other.ifname))
+    }
+
+    /// The scope a route has when nothing else is said: that of what it leads to.
+    pub const fn natural_scope(kind: u8, via: bool, ipv6: bool) -> u8 {
+        match kind {
+            _ if ipv6 => SCOPE_UNIVERSE,
+            KIND_LOCAL => SCOPE_HOST,
+            KIND_UNICAST if !via => SCOPE_LINK,
+            _ => SCOPE_UNIVERSE,
+        }
+    }
+
+    fn scope_of_its_own(&self) -> Option<u8> {
+        // IPv6 has no scopes; the kernel says universe whatever was asked.
+        let natural = Self::natural_scope(self.kind, self.via.is_some(), self.is_ipv6());
+        (!self.is_ipv6() && self.scope != natural).then_some(self.scope)
+    }
+
+    /// Who made it, where that is not what any tool says of the routes it makes.
+    fn protocol_of_its_own(&self) -> Option<u8> {
+        let common = [0, PROTOCOL_REDIRECT, PROTOCOL_KERNEL, PROTOCOL_BOOT, PROTOCOL_STATIC, PROTOCOL_RA, PROTOCOL_DHCP];
+        (!common.contains(&self.protocol)).then_some(self.protocol)
     }
 
     /// Whether both answer for the same packets with the same weight, whatever their next hops.
@@ -381,6 +450,9 @@ pub(super) fn is_link_local(address: Ipv6Addr) -> bool {
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(kind) = RouteKind::of_number(self.kind).filter(|kind| *kind != RouteKind::Unicast) {
+            write!(f, "{} ", kind.name())?;
+        }
         match self.is_default() {
             true => f.write_str("default")?,
             false => write!(f, "{}", self.dst)?,
@@ -388,13 +460,24 @@ impl fmt::Display for Route {
         if let Some(via) = self.via {
             write!(f, " via {via}")?;
         }
-        write!(f, " dev {}", self.ifname)?;
+        if !self.leads_nowhere() {
+            write!(f, " dev {}", self.ifname)?;
+        }
         if self.table != TABLE_MAIN {
             write!(f, " table {}", self.table)?;
         }
-        match self.metric {
-            Some(metric) if metric != 0 => write!(f, " metric {metric}"),
-            _ => Ok(()),
+        if let Some(metric) = self.metric.filter(|metric| *metric != 0) {
+            write!(f, " metric {metric}")?;
         }
+        if let Some(source) = self.prefsrc.filter(|_| self.protocol != PROTOCOL_KERNEL) {
+            write!(f, " src {source}")?;
+        }
+        if self.flags & ROUTE_ONLINK != 0 {
+            f.write_str(" onlink")?;
+        }
+        for (metric, value) in self.metrics.iter().filter(|(metric, _)| **metric != RouteMetric::Lock) {
+            write!(f, " {} {value}", metric.name())?;
+        }
+        Ok(())
     }
 }

@@ -44,10 +44,16 @@ pub(super) fn divide(observed: &Observed, interface: &Interface, change: &mut Ch
         _ => None,
     });
     let addresses: Vec<Address> = observed.addresses_on(interface.name).cloned().chain(arriving).collect();
-    let routes: Vec<Route> = add.iter().filter_map(|step| if let Step::AddRoute { route, .. } = step { Some(route.clone()) } else { None }).collect();
+    let route = |step: &Step| match step {
+        Step::AddRoute { route, .. } | Step::ChangeRoute { to: route, .. } => Some(route.clone()),
+        _ => None,
+    };
+    let routes: Vec<Route> = add.iter().filter_map(route).collect();
     let carried = carried_by(&routes, &addresses);
     let waits = |step: &Step| match step {
-        Step::AddRoute { route, .. } => !carried.contains(route),
+        Step::AddRoute { route, .. } | Step::ChangeRoute { to: route, .. } => !carried.contains(route),
+        // What it leads to is not there yet.
+        Step::AddRule { .. } => true,
         other => is_new(other),
     };
     let (after, before) = add.into_iter().partition(waits);
@@ -60,9 +66,11 @@ fn is_own(observed: &Observed, address: &Address) -> bool {
 }
 
 fn claim(observed: &Observed, interface: &Interface, step: &Step) -> Option<Claim> {
-    let (Step::AddAddress { address, .. }, Addressing::Static(fixed)) = (step, &interface.addressing) else { return None };
+    let Step::AddAddress { address, .. } = step else { return None };
     let IpNet::V4(net) = address.address else { return None };
-    let asked = fixed.addresses.contains(&address.address) && !interface.arp.unchecked.contains(&net.addr());
+    let fixed = matches!(&interface.addressing, Addressing::Static(fixed) if fixed.addresses.contains(&address.address));
+    let written = fixed || interface.has_alias(address.address);
+    let asked = written && !interface.arp.unchecked.contains(&net.addr());
     let (tries, wait_secs) = (interface.arp.tries, interface.arp.wait_secs);
     (asked && !is_own(observed, address)).then_some(Claim { ifname: interface.name, address: net.addr(), tries, wait_secs })
 }

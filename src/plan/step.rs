@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::memory::{Lease, Remembered};
 use super::observed::{Address, DhcpClient, Route};
 use super::unseen;
-use crate::model::{Device, Ipv6Setting, Kind};
+use crate::model::{Device, Ipv6Setting, Kind, PolicyRule};
 
 /// One change of one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,10 +132,27 @@ pub enum Step {
         /// The device it moves from, for people; its removal there is another step.
         from: Option<IfName>,
     },
+    /// Put a route in the place of another to the same next hop, at once: the only one of its destination, table, metric and type of service.
+    ChangeRoute {
+        /// As it is.
+        from: Route,
+        /// As it is to be.
+        to: Route,
+    },
     /// Remove a route, exactly this one.
     RemoveRoute {
         /// The route.
         route: Route,
+    },
+    /// Add a rule; without a priority the kernel chooses one.
+    AddRule {
+        /// The rule.
+        rule: PolicyRule,
+    },
+    /// Remove a rule, exactly this one.
+    RemoveRule {
+        /// The rule, with its priority.
+        rule: PolicyRule,
     },
     /// Change one of the kernel's settings for a device's IPv6.
     SetIpv6 {
@@ -268,7 +285,10 @@ impl Step {
                 vec![Self::AddAddress { address: Address { label, ..address.moved_to(ifname) }, from: None }]
             }
             Self::AddRoute { route, .. } => vec![Self::RemoveRoute { route }],
+            Self::ChangeRoute { from, to } => vec![Self::ChangeRoute { from: to, to: from }],
             Self::RemoveRoute { route } => vec![Self::AddRoute { route: route.stand_in(), from: None }],
+            Self::AddRule { rule } => vec![Self::RemoveRule { rule }],
+            Self::RemoveRule { rule } => vec![Self::AddRule { rule }],
             Self::SetIpv6 { from: None, .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
             Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],

@@ -35,7 +35,10 @@ impl fmt::Display for Step {
             Self::RemoveAddress { address } => write!(f, "removing {} from {}", Bare(address), address.ifname),
             Self::AddRoute { route, from: Some(from) } => write!(f, "moving route {route} from {from}"),
             Self::AddRoute { route, from: None } => write!(f, "adding route {route}"),
+            Self::ChangeRoute { to, .. } => write!(f, "changing route {to}"),
             Self::RemoveRoute { route } => write!(f, "removing route {route}"),
+            Self::AddRule { rule } => write!(f, "adding rule {rule}"),
+            Self::RemoveRule { rule } => write!(f, "removing rule {rule}"),
             Self::SetIpv6 { name, setting, to, .. } => write!(f, "setting IPv6 {setting} of {name} to {to}"),
             Self::ProbeAddresses { claims } => {
                 write!(f, "asking whether anybody has {}", list(claims.iter().map(|claim| (claim.address.into(), claim.ifname))))
@@ -86,7 +89,10 @@ pub(super) fn difference(step: &Step) -> (char, String) {
             ('~', format!("address {} on {}: valid {} -> {}", Bare(from), from.ifname, Lifetime(from.valid_lft), Lifetime(to.valid_lft)))
         }
         Step::AddRoute { route, .. } => ('+', format!("route {route}")),
+        Step::ChangeRoute { from, to } => ('~', format!("route {from} -> {to}")),
         Step::RemoveRoute { route } => ('-', format!("route {route}")),
+        Step::AddRule { rule } => ('+', format!("rule {rule}")),
+        Step::RemoveRule { rule } => ('-', format!("rule {rule}")),
         Step::SetIpv6 { name, setting, from, to } => ('~', changed(*name, &format!("IPv6 {setting}"), from.as_ref(), to)),
         Step::ProbeAddresses { .. } | Step::AwaitAddresses { .. } => ('~', step.to_string()),
         Step::WriteResolver { from: None, .. } => ('+', "file /etc/resolv.conf".to_owned()),

@@ -1,4 +1,4 @@
-//! rtnetlink: links, addresses and routes of the network namespace, over [`crate::nl`].
+//! rtnetlink: links, addresses, routes and rules of the network namespace, over [`crate::nl`].
 //!
 //! Message headers and the bodies that are sent are `netlink-packet-route`'s. What is received is read attribute by
 //! attribute: one that cannot be read, or is newer than that crate, must not hide the object it belongs to. [`Link`],
@@ -13,6 +13,7 @@ mod link;
 mod names;
 mod raw;
 mod route;
+mod rule;
 mod stats;
 mod tunnel;
 
@@ -29,6 +30,7 @@ pub use inet6::Inet6;
 pub use link::{Link, LinkChange};
 pub use raw::Raw;
 pub use route::{NextHop, Route, kind, table};
+pub use rule::Rule;
 pub use stats::LinkStats;
 pub use tunnel::{TUNNEL_MTU, Tunnel};
 

@@ -13,6 +13,8 @@ pub(super) const LINK_HEADER: usize = 16;
 pub(super) const ADDRESS_HEADER: usize = 8;
 /// Length of `struct rtmsg` in bytes.
 pub(super) const ROUTE_HEADER: usize = 12;
+/// Length of `struct fib_rule_hdr` in bytes.
+pub(super) const RULE_HEADER: usize = 12;
 /// Length of `struct rtnexthop` in bytes.
 pub(super) const NEXT_HOP_HEADER: usize = 8;
 
@@ -28,6 +30,9 @@ pub(super) mod rtm {
     pub(in crate::rtnl) const NEWROUTE: u16 = 24;
     pub(in crate::rtnl) const DELROUTE: u16 = 25;
     pub(in crate::rtnl) const GETROUTE: u16 = 26;
+    pub(in crate::rtnl) const NEWRULE: u16 = 32;
+    pub(in crate::rtnl) const DELRULE: u16 = 33;
+    pub(in crate::rtnl) const GETRULE: u16 = 34;
 }
 
 /// Multicast groups (`enum rtnetlink_groups`).
@@ -99,6 +104,27 @@ pub(super) mod rta {
     pub(in crate::rtnl) const NH_ID: u16 = 30;
 }
 
+/// A rule's attributes.
+pub(super) mod fra {
+    pub(in crate::rtnl) const DST: u16 = 1;
+    pub(in crate::rtnl) const SRC: u16 = 2;
+    pub(in crate::rtnl) const IIFNAME: u16 = 3;
+    pub(in crate::rtnl) const GOTO: u16 = 4;
+    pub(in crate::rtnl) const PRIORITY: u16 = 6;
+    pub(in crate::rtnl) const FWMARK: u16 = 10;
+    pub(in crate::rtnl) const SUPPRESS_PREFIXLEN: u16 = 14;
+    pub(in crate::rtnl) const TABLE: u16 = 15;
+    pub(in crate::rtnl) const FWMASK: u16 = 16;
+    pub(in crate::rtnl) const OIFNAME: u16 = 17;
+    pub(in crate::rtnl) const PAD: u16 = 18;
+    pub(in crate::rtnl) const PROTOCOL: u16 = 21;
+    pub(in crate::rtnl) const IP_PROTO: u16 = 22;
+    pub(in crate::rtnl) const SPORT_RANGE: u16 = 23;
+    pub(in crate::rtnl) const DPORT_RANGE: u16 = 24;
+    pub(in crate::rtnl) const SPORT_MASK: u16 = 28;
+    pub(in crate::rtnl) const DPORT_MASK: u16 = 29;
+}
+
 const LINK: &[(u16, &str)] = &[
     (1, "IFLA_ADDRESS"),
     (2, "IFLA_BROADCAST"),
@@ -163,6 +189,23 @@ const ROUTE: &[(u16, &str)] = &[
     (30, "RTA_NH_ID"),
 ];
 
+const RULE: &[(u16, &str)] = &[
+    (1, "FRA_DST"),
+    (2, "FRA_SRC"),
+    (3, "FRA_IIFNAME"),
+    (4, "FRA_GOTO"),
+    (6, "FRA_PRIORITY"),
+    (10, "FRA_FWMARK"),
+    (14, "FRA_SUPPRESS_PREFIXLEN"),
+    (15, "FRA_TABLE"),
+    (16, "FRA_FWMASK"),
+    (17, "FRA_OIFNAME"),
+    (21, "FRA_PROTOCOL"),
+    (22, "FRA_IP_PROTO"),
+    (23, "FRA_SPORT_RANGE"),
+    (24, "FRA_DPORT_RANGE"),
+];
+
 /// rtnetlink's names. `ovsdp-proto` has the like for the Open vSwitch families only.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rtnetlink;
@@ -173,6 +216,7 @@ const fn first(kind: u16) -> usize {
         + match kind {
             rtm::NEWADDR..=rtm::GETADDR => ADDRESS_HEADER,
             rtm::NEWROUTE..=rtm::GETROUTE => ROUTE_HEADER,
+            rtm::NEWRULE..=rtm::GETRULE => RULE_HEADER,
             _ => LINK_HEADER,
         }
 }
@@ -184,6 +228,7 @@ fn name(kind: u16, nest: Option<u16>, number: u16) -> String {
         (rtm::NEWLINK..=rtm::SETLINK, Some(ifla::LINKINFO)) => LINKINFO,
         (rtm::NEWADDR..=rtm::GETADDR, None) => ADDRESS,
         (rtm::NEWROUTE..=rtm::GETROUTE, None) => ROUTE,
+        (rtm::NEWRULE..=rtm::GETRULE, None) => RULE,
         _ => &[],
     };
     table.iter().find(|(of, _)| *of == number).map_or_else(|| format!("#{number}"), |(_, name)| (*name).to_owned())

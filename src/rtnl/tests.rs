@@ -343,6 +343,49 @@ fn next_hop_objects_and_encapsulation_are_given_back() {
 }
 
 #[test]
+fn rules_come_back_as_they_were() {
+    in_namespace("rules_come_back_as_they_were", || {
+        let mut rtnl = Rtnl::open().unwrap();
+        let added = [
+            "from 192.0.2.0/24 to 198.51.100.0/24 lookup 1000 priority 100",
+            "not from all fwmark 0x1/0xff iif v0 tos 0x10 lookup main suppress_prefixlength 0 priority 101",
+            "from all oif v1 ipproto tcp sport 1000-2000 dport 53 unreachable priority 102",
+            "from all goto 32766 priority 103",
+            "from all fwmark 7 prohibit protocol bird priority 104",
+            "from 192.0.2.1 lookup 7",
+        ];
+        let own = rtnl.rules().unwrap();
+        assert!(own.iter().all(|rule| rule.protocol == 2 && !rule.more), "{own:#?}");
+        for rule in added {
+            ip(&format!("rule add {rule}"));
+            ip(&format!(
+                "-6 rule add {}",
+                rule.replace("192.0.2.0/24", "2001:db8::/32").replace("198.51.100.0/24", "2001:db8:1::/48").replace("192.0.2.1", "2001:db8::1")
+            ));
+        }
+        ip("rule add from all uidrange 0-5 lookup 9 priority 105");
+        let show = || format!("{}{}", ip("rule show"), ip("-6 rule show"));
+        let text = show();
+        let made: Vec<Rule> = rtnl.rules().unwrap().into_iter().filter(|rule| rule.protocol != 2).collect();
+        assert_eq!(made.len(), 13, "{made:#?}");
+        let (odd, made): (Vec<Rule>, Vec<Rule>) = made.into_iter().partition(|rule| rule.more);
+        assert_eq!(odd.iter().map(|rule| rule.priority).collect::<Vec<_>>(), [Some(105)]);
+        let open = made.iter().find(|rule| rule.table == 7).unwrap();
+        assert_eq!(open.priority, Some(99), "the kernel puts it before the others");
+        assert_eq!(rtnl.add_rule(open).unwrap_err().kind(), Kind::Exists);
+        for rule in &made {
+            rtnl.delete_rule(rule).unwrap();
+        }
+        assert_eq!(rtnl.rules().unwrap().len(), own.len() + 1);
+        assert_eq!(rtnl.delete_rule(open).unwrap_err().kind(), Kind::NotFound);
+        for rule in &made {
+            rtnl.add_rule(rule).unwrap();
+        }
+        assert_eq!(show(), text);
+    });
+}
+
+#[test]
 fn events_tell_what_happens() {
     in_namespace("events_tell_what_happens", || {
         let mut events = Events::open().unwrap();

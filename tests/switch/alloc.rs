@@ -1,8 +1,13 @@
 //! Deciding allocates nothing once the switch has seen its load.
 
-use ovsdp::switch::{Bridge, Decision, FlowTable, Insert, Moment, Seed, Topology};
+use ovsdp::model::{Bond, BondMode};
+use ovsdp::switch::{Bridge, Bundle, Bundled, Decision, FlowTable, Insert, Moment, Port, Seed, Topology, Way};
+use ovsdp_proto::Mac;
+use ovsdp_proto::nla::Attrs;
+use ovsdp_proto::uapi::action;
 
 use super::datapath::{frame, key_of};
+use super::naive::{RULES, rules};
 use super::{mac, name, switch};
 
 #[test]
@@ -29,6 +34,44 @@ fn a_decision_allocates_nothing() {
     let after = switch.fdb_stats("br0").unwrap();
     assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
     assert!(after.learned > stats.learned + 1000 && after.evicted > stats.evicted + 1000 && after.current == 1000);
+}
+
+/// Two bridges joined by a patch, with ports of every kind of rules and a bond: what changes tags within other bridges' included.
+#[test]
+fn neither_do_tags_patches_and_bonds() {
+    let port = |text: &str, way: Way, number: usize| Port { name: name(text), way, rules: rules(number) };
+    let member =
+        |number: u32| Bundled { name: name(&format!("m{number}")), dp_port: number, mac: mac(number), carrier: true, lacp: Default::default() };
+    let bond = Some(Bond { mode: BondMode::BalanceSlb, ..Bond::default() });
+    let bundle = Bundle { bond, lacp: None, members: vec![member(90), member(91)] };
+    let with_ports = |bridge: Bridge, first: u32| {
+        (0..RULES).zip(first..).fold(bridge, |bridge, (at, number)| bridge.port_with(name(&format!("p{number}")), number, rules(at)))
+    };
+    let near = with_ports(Bridge::new(name("br0"), 1), 10).with(port("a", Way::Patch(name("b")), 0)).with(port("bond0", Way::Bundle(bundle), 0));
+    let far = with_ports(Bridge::new(name("br1"), 2), 50).with(port("b", Way::Patch(name("a")), 0));
+    let mut switch = switch(Topology { bridges: vec![near, far] });
+    let mut decision = Decision::new();
+    let frames = |at: u32| {
+        let tags: &[(u16, u16)] = [&[][..], &[(0x8100, 5)], &[(0x8100, 6), (0x8100, 5)], &[(0x8100, 0x6000)]][at as usize % 4];
+        let dst = if at.is_multiple_of(3) { Mac::BROADCAST } else { mac(at * 5 % 200) };
+        key_of([10, 50][at as usize % 2] + at % 15, &frame(dst, mac(at % 200), tags, 0x0800, &[1; 8]))
+    };
+    let keys: Vec<Vec<u8>> = (0..3000).map(frames).collect();
+    let (mut clones, mut buckets) = (0, 0);
+    let mut round = |switch: &mut ovsdp::switch::Switch| {
+        for (at, key) in keys.iter().enumerate() {
+            switch.upcall(Moment(at as u64), key, &mut decision);
+            clones += u32::from(Attrs::new(&decision.actions).any(|action| action.kind() == action::CLONE));
+            buckets += decision.loads.len();
+            switch.translate(Moment(at as u64), key, &mut decision);
+            switch.forgotten().for_each(drop);
+        }
+    };
+    round(&mut switch);
+    round(&mut switch);
+    let counted = allocation_counter::measure(|| round(&mut switch));
+    assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
+    assert!(clones > 100 && buckets > 1000, "{clones} {buckets}");
 }
 
 #[test]

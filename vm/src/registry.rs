@@ -125,6 +125,7 @@ pub fn tests() -> Vec<Test> {
         suites::vlan::TESTS,
         suites::vsctl::TESTS,
         suites::steady::TESTS,
+        suites::soak::TESTS,
         suites::confirm::TESTS,
         suites::chaos::TESTS,
         suites::refusals::TESTS,
@@ -144,7 +145,7 @@ pub fn tests() -> Vec<Test> {
 /// All programs. Each is written in a file of its own in `src/suites/` and listed here when it exists.
 #[must_use]
 pub fn programs() -> Vec<Program> {
-    [&[suites::demo::PROGRAM], suites::bench::PROGRAMS].concat()
+    [&[suites::demo::PROGRAM], suites::bench::PROGRAMS, &[suites::soak::PROGRAM]].concat()
 }
 
 #[cfg(test)]

@@ -311,18 +311,19 @@ pub const EXPLANATIONS: &[Explanation] = &[
     of(
         "L33",
         "mistakes in a route file",
-        Some(Code::Companion),
-        "In `route-eth0`: gaps in the numbers, host bits in a network, the other address family, a table without a name, a line without its device.",
-        "initscripts passed over the file or the line, or set the route on another device.",
-        "This version refuses route files of Open vSwitch's interfaces as a whole, whatever stands in them.",
+        None,
+        "In `route-ovsbr0`: gaps in the numbers, host bits in a network, the other address family, a table without a name, another device than the file's, a gateway that no network of the interface holds, two routes to one destination.",
+        "initscripts passed over the file or the line, or set the route on another device, and went on. ovsdp makes all of a file's routes or none.",
+        "What `ip route add` would take, about this interface; `onlink` where the gateway is on the link although no network holds it.",
     ),
     of(
         "L34",
         "mistakes in a rule file",
-        Some(Code::Companion),
-        "In `rule-eth0`: a line that begins with `add`, or that each `ifup` adds once more.",
-        "`ip rule add` refused the first and piled up the second.",
-        "This version refuses rule files of Open vSwitch's interfaces as a whole, whatever stands in them.",
+        None,
+        "In `rule-ovsbr0`: a line that begins with `add`, one without `priority`, a rule written twice, a network with host bits or of the other address family, a table without a name.",
+        "`ip rule add` refused the first and network-scripts piled up the second: one more with every `ifup`. ovsdp makes a rule once; without \
+        `priority` the kernel says where.",
+        "What `ip rule add` would take, with a `priority` of its own.",
     ),
     of(
         "L35",
@@ -432,12 +433,11 @@ pub const EXPLANATIONS: &[Explanation] = &[
     ),
     of(
         "L48",
-        "a file beside the interface's that is not supported yet",
+        "a file beside the interface's that cannot be carried out",
         None,
-        "`route-`, `route6-`, `rule-` or `rule6-` files and alias files (`ifcfg-eth0:1`) of an Open vSwitch interface.",
-        "The interface would come up without these routes, rules or addresses.",
-        "An alias's address in the interface's file, as `IPADDR1=` and `PREFIX1=`. Routes and rules by another program, and the file out of \
-        the folder.",
+        "A `route-` or `route6-` file of a port, or of an interface without an address; a port's `rule-` file.",
+        "A port carries neither addresses nor routes: this host would be without those of the file.",
+        "A port's routes and rules in the files of its bridge.",
     ),
     of(
         "L49",

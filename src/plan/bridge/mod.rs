@@ -15,10 +15,11 @@ use crate::model::{Addressing, Bridge, Interface, Ipv6Setting, Kind};
 use crate::plan::before::{addresses_to_leave, capture, with_owed};
 use crate::plan::diff::{Own, strip, towards};
 use crate::plan::goal::{self, Goal, Kept};
-use crate::plan::memory::{Before, Lease, Remembered};
-use crate::plan::observed::{Address, DhcpClient, Observed};
+use crate::plan::memory::{Before, Lease, OwnRule, Remembered};
+use crate::plan::observed::{Address, DhcpClient, Observed, Route};
 use crate::plan::probe;
 use crate::plan::step::{Claim, Step};
+use crate::plan::{routes, rules};
 
 pub(in crate::plan) use release::detach;
 
@@ -53,8 +54,12 @@ pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&B
     let mut last = Vec::new();
     let alone = target.is_none_or(|target| target.ports.is_empty());
     for (interface, goal) in &work.goals {
-        let own = Own { addresses: work.old.map_or(&[], |old| &old.addresses), routes: work.old.map_or(&[], |old| &old.routes) };
+        let own_routes = work.own_routes(interface.name);
+        let own = Own { addresses: work.old.map_or(&[], |old| &old.addresses), routes: &own_routes };
         let mut change = towards(observed, interface.name, goal, &own, work.renewed(interface.name));
+        // A rule is there only while what it leads to is.
+        change.add.extend(rules::missing(observed, &interface.rules));
+        remove.extend(rules::superfluous(observed, interface.name, &interface.rules, work.own_rules()));
         plan.awaited.extend(probe::awaited(interface, change.add.iter()));
         let divided = probe::divide(observed, interface, &mut change, alone);
         plan.claims.extend(divided.claims);
@@ -164,6 +169,16 @@ impl<'a> Work<'a> {
         Kept { addresses: addresses.cloned().collect(), routes: routes.cloned().collect(), own_addresses: &old.addresses, own_routes: &old.routes }
     }
 
+    /// The rules that are ours, of every interface of the bridge.
+    fn own_rules(&self) -> &[OwnRule] {
+        self.old.map_or(&[], |old| &old.rules)
+    }
+
+    /// The routes that are ours on `interface`.
+    fn own_routes(&self, interface: IfName) -> Vec<Route> {
+        self.old.into_iter().flat_map(|old| &old.routes).filter(|route| route.ifname == interface).cloned().collect()
+    }
+
     /// The address whose lifetimes the kernel does not know yet, its lease being newer.
     fn renewed(&self, interface: IfName) -> Option<IpNet> {
         let lease = self.leases.get(&interface)?;
@@ -201,6 +216,11 @@ impl<'a> Work<'a> {
             .collect()
     }
 
+    /// Whether a lease is wanted that is not there yet: what it carries is not known.
+    fn awaits_lease(&self, interface: &Interface) -> bool {
+        matches!(interface.addressing, Addressing::Dhcp(_)) && !self.leases.contains_key(&interface.name)
+    }
+
     /// Whether a lease is wanted and a port is attached that it can come through.
     fn can_ask(&self, interface: &Interface) -> bool {
         let Addressing::Dhcp(dhcp) = &interface.addressing else { return false };
@@ -214,7 +234,7 @@ impl<'a> Work<'a> {
             IpNet::V4(net) => Some((address.valid_lft.is_some(), net.addr())),
             IpNet::V6(_) => None,
         };
-        let known: Vec<_> = goal.addresses.iter().chain(there).filter_map(v4).collect();
+        let known: Vec<_> = goal.addresses.iter().chain(there).filter(|address| !interface.has_alias(address.address)).filter_map(v4).collect();
         let ports = self.befores.values().filter(|_| interface.name == self.name).flat_map(|before| &before.addresses);
         let before = ports.filter_map(v4).map(|(_, address)| address).next();
         known.iter().find(|(limited, _)| *limited).or_else(|| known.first()).map(|(_, address)| *address).or(before)
@@ -236,6 +256,11 @@ impl<'a> Work<'a> {
                 notes.push(format!("{} loses {}: it becomes a port and {} {why}", member.name, address.address, self.name));
             }
         }
+        for (interface, goal) in self.goals.iter().filter(|(interface, _)| !self.awaits_lease(interface)) {
+            let missing =
+                routes::asked(interface.name, &interface.routes).into_iter().filter(|asked| !goal.routes.iter().any(|route| asked.is_met_by(route)));
+            notes.extend(missing.map(|route| routes::why_not(&route, goal)));
+        }
         let conf = &self.observed.ipv6;
         let routes = |interface: &Interface| interface.ipv6.settings.get(&Ipv6Setting::Forwarding) == Some(&1);
         for (interface, _) in self.goals.iter().filter(|(interface, _)| routes(interface) && !conf.forwards && !conf.default.is_empty()) {
@@ -253,6 +278,11 @@ impl<'a> Work<'a> {
             owed: self.owed(),
             addresses: self.goals.iter().flat_map(|(_, goal)| goal.own_addresses.clone()).collect(),
             routes: self.goals.iter().flat_map(|(_, goal)| goal.own_routes.clone()).collect(),
+            rules: self
+                .goals
+                .iter()
+                .flat_map(|(interface, _)| rules::ours(self.observed, interface.name, &interface.rules, self.own_rules()))
+                .collect(),
             resolver_before: self.old.and_then(|old| old.resolver_before.clone()),
             leases: self.leases.clone(),
             applied: self.leases.iter().map(|(name, lease)| (*name, lease.obtained)).collect(),

@@ -7,11 +7,11 @@ use ovsdp_proto::IfName;
 use super::{DEFAULT_MTU, Work, is_same};
 use crate::model::Kind;
 use crate::plan::before::{still_owed, to_give_back};
-use crate::plan::diff::{give_back, strip};
-use crate::plan::ipv6;
+use crate::plan::diff::{give_back, strip, strip_nowhere};
 use crate::plan::memory::Before;
 use crate::plan::observed::{Address, Observed};
 use crate::plan::step::Step;
+use crate::plan::{ipv6, rules};
 
 impl Work<'_> {
     /// The devices that get something back, with what they had.
@@ -54,6 +54,8 @@ impl Work<'_> {
         // The bridge's own goes last.
         internals.reverse();
         for name in &internals {
+            steps.extend(rules::superfluous(self.observed, *name, &[], self.own_rules()));
+            steps.extend(strip_nowhere(self.observed, &self.own_routes(*name)));
             steps.extend(strip(self.observed, *name));
         }
         for (port, before) in self.released.iter().filter(|(port, _)| self.is_present(*port)) {

@@ -171,12 +171,19 @@ impl World {
         Ok(())
     }
 
+    /// As it is read back: of one that leads nowhere nobody can tell for whose sake it is there.
+    fn as_read(route: &Route) -> Route {
+        Route { ifname: if route.leads_nowhere() { name(NOWHERE) } else { route.ifname }, ..route.clone() }
+    }
+
     fn insert_route(&mut self, route: Route) -> Result<(), &'static str> {
+        let route = Self::as_read(&route);
         let Some(link) = self.state.links.get(&route.ifname) else { return Err("ENODEV") };
         if !link.up {
             return Err("ENETDOWN");
         }
-        if self.state.routes.contains(&route) {
+        let clash = |there: &Route| route.is_ipv6() && route.stands_in_the_way_of(there);
+        if self.state.routes.iter().any(|there| *there == route || clash(there)) {
             return Err("EEXIST");
         }
         if let Some(via) = route.via {
@@ -365,9 +372,29 @@ impl World {
             }
             Step::RemoveAddress { address } => self.delete_address(address)?,
             Step::AddRoute { route, .. } => self.insert_route(route.clone())?,
+            Step::ChangeRoute { from, to } => {
+                let there = self.state.routes.iter().filter(|there| there.competes_with(to)).count();
+                assert!(lenient == Lenient::Yes || there == 1, "the kernel replaces the first of them: {there}");
+                self.state.routes.retain(|there| *there != Self::as_read(from) && *there != Self::as_read(to));
+                self.insert_route(to.clone())?;
+            }
             Step::RemoveRoute { route } => {
-                let at = self.state.routes.iter().position(|there| there == route).ok_or("ESRCH")?;
+                let at = self.state.routes.iter().position(|there| *there == Self::as_read(route)).ok_or("ESRCH")?;
                 self.state.routes.remove(at);
+            }
+            Step::AddRule { rule } => {
+                if self.state.rules.iter().any(|there| rule.is_met_by(there)) {
+                    return Err("EEXIST");
+                }
+                // The kernel puts one without a priority before all but the first.
+                let first = self.state.rules.iter().filter_map(|there| there.priority).filter(|priority| *priority > 0).min();
+                let priority = rule.priority.or(Some(first.unwrap_or(32766) - 1));
+                self.state.rules.push(crate::model::PolicyRule { priority, ..rule.clone() });
+                self.state.rules.sort_by_key(|rule| rule.priority);
+            }
+            Step::RemoveRule { rule } => {
+                let at = self.state.rules.iter().position(|there| rule.is_met_by(there)).ok_or("ENOENT")?;
+                self.state.rules.remove(at);
             }
             Step::SetIpv6 { name, setting, to, .. } => {
                 let link = self.state.links.get(name).ok_or("ENODEV")?;

@@ -88,7 +88,7 @@ fn the_files_addresses_take_the_place_of_lasting_ones() {
     let lines = lines(&report);
     assert!(lines.contains(&"waiting until 2001:db8::10 (br0) may be used".to_owned()), "the moved one is not waited for: {lines:#?}");
     assert_eq!(on(&world, "br0"), ["172.16.3.140/24", "2001:db8::10/64", "2001:db8::9/64", SLAAC]);
-    assert_eq!(world.state.routes_on(name("br0")).map(ToString::to_string).collect::<Vec<_>>(), ["default via 2001:db8:7::1 dev br0"]);
+    assert_eq!(world.state.routes_on(name("br0")).map(ToString::to_string).collect::<Vec<_>>(), ["default via 2001:db8:7::1 dev br0 onlink"]);
     assert_eq!(world.state.ipv6.of(name("br0"), Ipv6Setting::Mtu), Some(1400));
     // In place: what is no longer asked for goes back to what a new device has.
     up_for_good(&mut world, &files(fixed(&["172.16.3.140/24"], None, &[]), Ipv6 { settings: Ipv6Settings::new(), ..asked }));

@@ -5,6 +5,7 @@ mod confirm;
 mod fake;
 mod ipv6;
 mod random;
+mod routes;
 mod scene;
 mod shapes;
 mod tunnels;

@@ -17,6 +17,7 @@ mod process;
 pub mod sandbox;
 mod terminal;
 mod wait;
+pub mod wire;
 mod world;
 
 pub use capture::Capture;
@@ -30,6 +31,7 @@ pub use ping::{PingReport, PingStream};
 pub use process::Process;
 pub use terminal::Terminal;
 pub use wait::{eventually, uptime};
+pub use wire::Wire;
 pub use world::World;
 
 /// The environment of everything a guest runs, and all of it.

@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = &[
     Test::new("addresses::ipv6_by_file", ipv6_by_file),
     Test::new("addresses::ipv6_in_use", ipv6_in_use),
     Test::new("addresses::ipv6_by_router", ipv6_by_router),
+    Test::new("addresses::aliases", aliases),
 ];
 
 /// The bridge's MAC where it is not the port's.
@@ -205,5 +206,45 @@ fn ipv6_by_router(world: &mut World) -> anyhow::Result<()> {
     host.run("ovsdp up")?;
     ensure!(global(host, "ovsbr0")?.is_empty(), "{:?}", global(host, "ovsbr0")?);
     ensure!(setting(host, "ovsbr0", "accept_ra")? == "0", "accept_ra is {}", setting(host, "ovsbr0", "accept_ra")?);
+    Ok(())
+}
+
+/// Further addresses by files of their own come with their names, go with their files, and leave the lease alone.
+fn aliases(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_lease(world)?;
+    let host = &stage.host;
+    let labels = || -> anyhow::Result<Vec<String>> {
+        let links = host.json("ip -j -4 addr show dev ovsbr0")?;
+        let all = links[0]["addr_info"].as_array().cloned().unwrap_or_default();
+        let mut all: Vec<_> = all
+            .iter()
+            .map(|one| format!("{} {}/{}", one["label"].as_str().unwrap_or("?"), one["local"].as_str().unwrap_or("?"), one["prefixlen"]))
+            .collect();
+        all.sort();
+        Ok(all)
+    };
+    let lease = format!("ovsbr0 {ADDRESS}/24");
+    ifcfg(host, "ovsbr0:1", "DEVICE=ovsbr0:1 IPADDR=172.16.3.150 PREFIX=24 ONPARENT=yes")?;
+    ifcfg(host, "ovsbr0:2", "IPADDR=10.66.0.1 NETMASK=255.255.255.0")?;
+    ifcfg(host, "ovsbr0-range0", "IPADDR_START=10.77.0.1 IPADDR_END=10.77.0.3 CLONENUM_START=10 PREFIX=24")?;
+    host.run("ovsdp up ovsbr0")?;
+    let all = ["ovsbr0:10 10.77.0.1/24", "ovsbr0:11 10.77.0.2/24", "ovsbr0:12 10.77.0.3/24", "ovsbr0:1 172.16.3.150/24", "ovsbr0:2 10.66.0.1/24"];
+    let wanted = |names: &[&str]| {
+        let mut wanted: Vec<String> = names.iter().map(|name| (*name).to_owned()).chain([lease.clone()]).collect();
+        wanted.sort();
+        wanted
+    };
+    ensure!(labels()? == wanted(&all), "{:#?}", labels()?);
+    changed_nothing(&host.run("ovsdp up ovsbr0")?)?;
+    stage.station.run("ping -n -c 1 -w 10 172.16.3.150")?;
+    stage.pings_both_ways()?;
+    host.run(&format!("rm {DIR}/ifcfg-ovsbr0-range0"))?;
+    ifcfg(host, "ovsbr0:1", "DEVICE=ovsbr0:1 IPADDR=172.16.3.150 PREFIX=24 ONPARENT=no")?;
+    host.run("ovsdp up ovsbr0")?;
+    ensure!(labels()? == wanted(&all[4..]), "{:#?}", labels()?);
+    changed_nothing(&host.run("ovsdp up ovsbr0")?)?;
+    stage.pings_both_ways()?;
+    host.run("ovsdp down ovsbr0")?;
+    ensure!(addresses(host, "eth0")? == [format!("{ADDRESS}/24")], "{:?}", addresses(host, "eth0")?);
     Ok(())
 }

@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use super::stage::{DIR, agent_pid, changed_nothing, plain_bridge, port_number};
 use crate::guest::{Host, Process, World, eventually};
 use crate::registry::Test;
 
 /// The tests of this suite.
-pub const TESTS: &[Test] =
-    &[Test::new("bonds::active_backup", active_backup), Test::new("bonds::lacp", lacp).seconds(180), Test::new("bonds::slb", slb)];
+pub const TESTS: &[Test] = &[
+    Test::new("bonds::active_backup", active_backup),
+    Test::new("bonds::lacp", lacp).seconds(180),
+    Test::new("bonds::slb", slb),
+    Test::new("bonds::cables_are_pulled", cables),
+    Test::new("bonds::a_cable_that_lies", a_cable_that_lies),
+];
 
 /// How long a bond may take to notice and settle, on a machine that does much else.
 const SOON: Duration = Duration::from_secs(30);
@@ -55,6 +60,14 @@ impl Scene {
             ensure!(missing.is_empty(), "{command} does not say {missing:?}:\n{text}");
             Ok(())
         })
+    }
+
+    /// The member that carries what only one does.
+    fn active(&self) -> anyhow::Result<String> {
+        let text = self.show("bond/show bond0")?;
+        let before = text.split("\n  active member").next().context("nothing is shown")?;
+        let member = before.rsplit("member ").next().and_then(|rest| rest.split(':').next());
+        member.map(str::to_owned).context("no member is active")
     }
 
     fn restart(&mut self) -> anyhow::Result<()> {
@@ -196,5 +209,44 @@ fn slb(world: &mut World) -> anyhow::Result<()> {
         let to = format!("actions:{}", port_number(&scene.switch, member)?);
         ensure!(flows.lines().any(|line| line.contains(&from_p1) && line.ends_with(&to)), "nothing goes out by {member}:\n{flows}");
     }
+    Ok(())
+}
+
+/// Each cable in turn is pulled under a hundred pings a second. The peer takes either at once, so what is lost is lost here.
+fn cables(world: &mut World) -> anyhow::Result<()> {
+    let lan = "ip link add lan type bridge && ip link set eth1 master lan && ip link set eth2 master lan && ip link set lan up && \
+               ip addr add 10.0.0.2/24 dev lan";
+    let scene = Scene::new(world, lan, "bond_mode=active-backup")?;
+    scene.says("bond/show bond0", &["member m1: enabled", "member m2: enabled"])?;
+    let mut active = scene.active()?;
+    for _ in 0..4 {
+        let (eth, other) = if active == "m1" { ("eth1", "m2") } else { ("eth2", "m1") };
+        let pings = scene.station.ping_stream("10.0.0.2", 10)?;
+        pings.wait_replies(100, SOON)?;
+        scene.peer.run(&format!("ip link set {eth} down"))?;
+        pings.wait_replies(100, SOON)?;
+        let report = pings.stop()?;
+        ensure!(report.lost() <= 2, "{eth} was pulled: {report:?}");
+        ensure!(scene.active()? == other, "{other} is not active");
+        scene.peer.run(&format!("ip link set {eth} up"))?;
+        scene.says("bond/show bond0", &["member m1: enabled", "member m2: enabled"])?;
+        active = other.to_owned();
+    }
+    Ok(())
+}
+
+/// A cable that has a carrier and carries nothing: only LACP finds out, three seconds after the last packet.
+fn a_cable_that_lies(world: &mut World) -> anyhow::Result<()> {
+    let peer = linux_bond("mode 802.3ad lacp_rate fast miimon 50 xmit_hash_policy layer3+4");
+    let scene = Scene::new(world, &peer, "bond_mode=balance-tcp lacp=active other_config:lacp-time=fast")?;
+    scene.says("lacp/show bond0", &["member: m1: current attached", "member: m2: current attached"])?;
+    let pings = scene.station.ping_stream("10.0.0.2", 10)?;
+    pings.wait_replies(100, SOON)?;
+    scene.switch.run("tc qdisc add dev m1 root netem loss 100%")?;
+    scene.peer.run("tc qdisc add dev eth1 root netem loss 100%")?;
+    scene.says("bond/show bond0", &["member m1: disabled", "member m2: enabled\n  active member\n"])?;
+    pings.wait_replies(100, SOON)?;
+    let report = pings.stop()?;
+    ensure!(report.lost() <= 350, "more than three seconds and what an emulated machine takes beside: {report:?}");
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::stage::{Stage, agent_pid, changed_nothing, is_as_before, same, snapshot, snapshot_anew};
+use super::stage::{DIR, Stage, agent_pid, changed_nothing, is_as_before, same, snapshot, snapshot_anew};
 use crate::guest::{Host, Then, World, eventually};
 use crate::registry::Test;
 
@@ -17,6 +17,7 @@ pub const TESTS: &[Test] = &[
     Test::new("chaos::rollback_killed_at_each_step", rollback).seconds(900),
     Test::new("chaos::each_step_fails", each_step_fails).seconds(900),
     Test::new("chaos::the_command_is_killed", command).seconds(600),
+    Test::new("chaos::a_bond_with_vlans_killed_at_each_step", bond_with_vlans).seconds(900),
 ];
 
 /// More steps than the scene has.
@@ -87,6 +88,41 @@ fn up(world: &mut World, repair: Repair) -> anyhow::Result<()> {
         is_back(&stage, &old, &when)?;
     }
     anyhow::bail!("the scene has no end")
+}
+
+/// Where the host's address is on a device that becomes a bond's member, and beside the bridge there is a VLAN with an address.
+fn bond_with_vlans(world: &mut World) -> anyhow::Result<()> {
+    let (host, peer) = (world.host("host")?, world.host("peer")?);
+    for number in 0..2 {
+        world.veth(&host, &format!("eth{number}"), &peer, &format!("e{number}"))?;
+    }
+    host.run("ip addr add 10.0.0.5/24 dev eth0 && ip route add default via 10.0.0.1")?;
+    let file = |name: &str, text: &str| host.write(&format!("{DIR}/ifcfg-{name}"), &format!("DEVICE={name}\nONBOOT=yes\n{text}"));
+    file("br0", "TYPE=OVSBridge\nBOOTPROTO=none\nIPADDR=10.0.0.5\nPREFIX=24\nGATEWAY=10.0.0.1\n")?;
+    file("bond0", "TYPE=OVSBond\nOVS_BRIDGE=br0\nBOND_IFACES=\"eth0 eth1\"\nOVS_OPTIONS=\"bond_mode=active-backup trunks=0,20\"\n")?;
+    file("vlan20", "TYPE=OVSBridge\nOVS_OPTIONS=\"br0 20\"\nBOOTPROTO=none\nIPADDR=10.20.0.5\nPREFIX=24\n")?;
+    let old = snapshot(&host)?;
+    host.run("ovsdp up")?;
+    let new = snapshot_anew(&host)?;
+    host.run("ovsdp down br0")?;
+    is_as_before(&host, &old, "down")?;
+    for nth in 1..=ENOUGH {
+        let when = format!("killed at step {nth}");
+        if !killed_at(&host, nth, "ovsdp up")? {
+            ensure!(nth > 10, "it has only {nth} steps");
+            return Ok(());
+        }
+        host.run("ovsdp up").context(when.clone())?;
+        same(&snapshot_anew(&host)?, &new, &when)?;
+        changed_nothing(&host.run("ovsdp up")?)?;
+        host.run("ovsdp down br0")?;
+        is_as_before(&host, &old, &when)?;
+        killed_at(&host, nth, "ovsdp up")?;
+        let back = host.try_run("ovsdp rollback")?;
+        ensure!(back.code == if nth == 1 { 4 } else { 0 }, "{when}: {back}");
+        is_as_before(&host, &old, &format!("{when}, rolled back"))?;
+    }
+    anyhow::bail!("it has no end")
 }
 
 fn down(world: &mut World) -> anyhow::Result<()> {

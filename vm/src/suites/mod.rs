@@ -18,6 +18,7 @@ pub mod refusals;
 pub mod routes;
 pub mod scene;
 pub mod smoke;
+pub mod soak;
 mod stage;
 pub mod steady;
 pub mod switching;

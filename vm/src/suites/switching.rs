@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{agent_pid, ifcfg, plain_bridge};
+use super::stage::{agent_pid, changed_nothing, ifcfg, plain_bridge};
+use super::steady::kill_agent;
 use crate::guest::{Host, World, eventually};
 use crate::registry::Test;
 
@@ -18,6 +19,7 @@ pub const TESTS: &[Test] = &[
     Test::new("switching::a_socket_a_vport", a_socket_a_vport),
     Test::new("switching::idle_flows_are_removed", idle_flows_are_removed).seconds(90),
     Test::new("switching::reserved_multicast_is_dropped", reserved_multicast_is_dropped),
+    Test::new("switching::internal_ports_follow_the_smallest_mtu", mtu_follows),
 ];
 
 /// A switch host with `count` stations on the ports p1, p2, … of br0, at 10.0.0.1, 10.0.0.2, …
@@ -231,4 +233,31 @@ fn reserved_multicast_is_dropped(world: &mut World) -> anyhow::Result<()> {
     let flows = switch.run("ovsdp flows br0")?;
     ensure!(flows.stdout.lines().any(|line| line.contains("dst=01:80:c2:00:00:00") && line.ends_with("actions:drop")), "{flows}");
     Ok(())
+}
+
+/// What a device outside is made to carry, the bridge sends; what a file says of the bridge's own MTU holds against it.
+fn mtu_follows(world: &mut World) -> anyhow::Result<()> {
+    let (switch, _stations) = star(world, 2)?;
+    let mtu = |wanted: u64| {
+        eventually(Duration::from_secs(20), || {
+            let link = switch.json("ip -j link show br0")?;
+            ensure!(link[0]["mtu"] == wanted, "{link}");
+            Ok(())
+        })
+    };
+    for (device, size, least) in [("p1", 1400, 1400), ("p2", 1300, 1300), ("p1", 1500, 1300), ("p2", 1500, 1500)] {
+        switch.run(&format!("ip link set {device} mtu {size}"))?;
+        mtu(least)?;
+    }
+    kill_agent(&switch)?;
+    let _agent = switch.spawn("ovsdp agent")?;
+    eventually(Duration::from_secs(20), || switch.run("ovsdp fdb br0").map(drop))?;
+    switch.run("ip link set p1 mtu 1450")?;
+    mtu(1450)?;
+    ifcfg(&switch, "br0", "DEVICE=br0 TYPE=OVSBridge ONBOOT=yes BOOTPROTO=none MTU=1350")?;
+    switch.run("ovsdp up")?;
+    mtu(1350)?;
+    switch.run("ip link set p1 mtu 1400")?;
+    changed_nothing(&switch.run("ovsdp up")?)?;
+    mtu(1350)
 }

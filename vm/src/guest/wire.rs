@@ -1,0 +1,84 @@
+//! An interface of a host, to send frames by and hear them: a packet socket made in the host's network, used from here.
+//!
+//! The frames are of one Ethernet type that nothing else uses, so that nothing else is heard.
+
+use std::fs::File;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::thread;
+
+use anyhow::{Context, anyhow};
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recvfrom, send, setsockopt, socket, sockopt};
+
+use super::Host;
+
+/// The Ethernet type of the frames: one for experiments (IEEE 802, Local Experimental Ethertype 1).
+pub const ETHER_TYPE: u16 = 0x88b5;
+
+/// What the kernel calls a packet that this machine sent (`PACKET_OUTGOING`).
+const OUTGOING: u8 = 4;
+
+/// The socket.
+#[derive(Debug)]
+pub struct Wire {
+    socket: OwnedFd,
+}
+
+impl Wire {
+    /// Opens `interface` of `host`.
+    ///
+    /// # Errors
+    /// There is no such interface, or no packet sockets.
+    pub fn open(host: &Host, interface: &str) -> anyhow::Result<Wire> {
+        let (pid, interface) = (host.pid().to_owned(), interface.to_owned());
+        // The namespace is the thread's alone; the socket stays in it wherever it is used.
+        let opened = thread::spawn(move || -> anyhow::Result<Wire> {
+            let namespace = File::open(format!("/proc/{pid}/ns/net")).context("the host's network")?;
+            setns(&namespace, CloneFlags::CLONE_NEWNET)?;
+            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+            let socket = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll)?;
+            setsockopt(&socket, sockopt::RcvBuf, &(1 << 20))?;
+            let mut all = getifaddrs()?.filter(|one| one.interface_name == interface);
+            let address = all.find_map(|one| one.address?.as_link_addr().copied()).with_context(|| format!("no interface {interface}"))?;
+            bind(socket.as_raw_fd(), &address)?;
+            Ok(Wire { socket })
+        });
+        opened.join().map_err(|_| anyhow!("the thread that opens the wire ended by itself"))?
+    }
+
+    /// Sends a frame. An interface that is down takes none.
+    ///
+    /// # Errors
+    /// Anything else than that.
+    pub fn send(&self, frame: &[u8]) -> anyhow::Result<()> {
+        match send(self.socket.as_raw_fd(), frame, MsgFlags::empty()) {
+            Ok(_) | Err(Errno::ENETDOWN | Errno::ENOBUFS | Errno::EAGAIN) => Ok(()),
+            Err(errno) => Err(errno).context("sending a frame"),
+        }
+    }
+
+    /// The next frame that was heard, without its VLAN tag; `None` when there is none now.
+    ///
+    /// # Errors
+    /// The socket cannot be read.
+    pub fn heard(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        let mut frame = vec![0; 256];
+        loop {
+            match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut frame) {
+                Ok((len, from)) => {
+                    let is_ours = frame.get(12..14) == Some(&ETHER_TYPE.to_be_bytes()) && from.is_none_or(|from| from.pkttype() != OUTGOING);
+                    if is_ours {
+                        frame.truncate(len);
+                        return Ok(Some(frame));
+                    }
+                }
+                Err(Errno::EAGAIN) => return Ok(None),
+                // Said once when the interface goes down.
+                Err(Errno::ENETDOWN | Errno::EINTR) => {}
+                Err(errno) => return Err(errno).context("hearing frames"),
+            }
+        }
+    }
+}
