@@ -1,6 +1,6 @@
 //! Bytes from anyone as lines of ovs-vsctl commands, carried out one after the other: nothing panics, a mistake is in one of the
-//! words, a line that fails changes nothing, what a database prints of a column reads back as it, and what is said of a
-//! command reads back as it.
+//! words, a line that fails changes nothing, what a database prints of a column reads back as it, what is said of a
+//! command reads back as it, and bridges made of rows are rows again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -27,6 +27,10 @@ fuzz_target!(|bytes: &[u8]| {
             }
             Err(error) => assert!(error.at.is_none_or(|at| typed[at.word].text.get(at.bytes).is_some())),
         }
+    }
+    if let Ok(bridges) = database.intent() {
+        let again = Database::of(Uuid(1), bridges.values()).expect("what was read of rows can be rows");
+        assert_eq!(again.intent(), Ok(bridges));
     }
     for table in TABLES {
         for row in database.rows(table) {

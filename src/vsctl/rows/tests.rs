@@ -95,3 +95,54 @@ fn what_commands_say_nothing_of_stays() {
     assert!(!bridge.onboot && bridge.local.hwaddr.is_some() && bridge.ports[&name("p2")].by_command && !bridge.ports[&name("b")].by_command);
     assert_eq!(bridge.ports[&name("b")].interfaces[0].name, name("e1"));
 }
+
+/// Pieces of lines, some of which fit after others.
+const PIECES: &[&str] = &[
+    "--may-exist add-br br0",
+    "--may-exist add-br br1",
+    "--may-exist add-port br0 p1",
+    "--may-exist add-port br0 p2 tag=5 trunks=6",
+    "--may-exist add-port br1 p2",
+    "--may-exist add-bond br0 b e1 e0",
+    "--may-exist add-br f br0 9",
+    "--if-exists del-port p1",
+    "--if-exists del-br f",
+    "--if-exists del-br br1",
+    "--if-exists set port p1 tag=7 vlan_mode=native-tagged trunks=0,3",
+    "--if-exists clear port p1 tag trunks vlan_mode",
+    "--if-exists set port b lacp=passive other_config:lacp-time=fast bond_mode=balance-slb",
+    "--if-exists set port b bond_mode=active-backup other_config:bond-rebalance-interval=0 lacp=off",
+    "--if-exists set interface p1 type=internal mac=\"52:54:00:00:00:07\" mtu_request=1400",
+    "--if-exists set interface p1 type=gre options={remote_ip=192.0.2.1,key=flow,csum=true}",
+    "--if-exists clear interface p1 options mac mtu_request external_ids",
+    "--if-exists set bridge br0 other_config:hwaddr=52:54:00:00:00:01 external_ids:a=b flood_vlans=4",
+    "--if-exists remove bridge br0 other_config hwaddr",
+    "--if-exists set interface br0 mac=\"52:54:00:00:00:02\" external_ids:x=y",
+    "--if-exists set bridge br0 other_config={forward-bpdu=yes,mac-aging-time=60,unknown=1}",
+    "--id=@p get port p1 -- --id=@m create Mirror name=m select_dst_port=@p output_vlan=5 -- add bridge br0 mirrors @m",
+    "--if-exists clear bridge br0 mirrors",
+    "set-controller br0 tcp:192.0.2.1 ptcp:",
+    "--id=@q create QoS type=linux-htb -- set port p1 qos=@q",
+    "emer-reset",
+];
+
+proptest::proptest! {
+    #[test]
+    fn whatever_was_said_is_said_again(picks in proptest::collection::vec(0..PIECES.len(), 0..24)) {
+        let mut database = Database::new(Uuid(1));
+        for pick in picks {
+            let Ok(outcome) = database.transact(&commands(&split(PIECES[pick])).unwrap()) else { continue };
+            let Ok(bridges) = outcome.database.intent() else { continue };
+            // As the agent does it: what is remembered is all there is of it.
+            let again = Database::of(Uuid(1), bridges.values()).unwrap();
+            proptest::prop_assert_eq!(&again.intent().unwrap(), &bridges);
+            let shown = |database: &Database| {
+                let line = ["show", "list Bridge", "list Port", "list Interface", "list Mirror", "list Controller"].join(" -- ");
+                let outputs = database.transact(&commands(&split(&line)).unwrap()).unwrap().outputs;
+                crate::vsctl::render(&outputs, &crate::vsctl::Style::default())
+            };
+            proptest::prop_assert_eq!(shown(&again), shown(&outcome.database));
+            database = again;
+        }
+    }
+}

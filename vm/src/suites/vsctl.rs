@@ -31,7 +31,9 @@ fn vsctl(host: &Host, words: &str) -> anyhow::Result<Output> {
 
 /// The datapath's ports as Open vSwitch's own tool lists them.
 fn ports(host: &Host) -> anyhow::Result<String> {
-    Ok(host.run("ovs-dpctl show ovs-system")?.stdout)
+    let shown = host.run("ovs-dpctl show ovs-system")?.stdout;
+    // What it counts goes on counting.
+    Ok(shown.lines().filter(|line| line.trim_start().starts_with("port ")).map(|line| format!("{line}\n")).collect())
 }
 
 /// What libvirt says when a virtual machine starts.
@@ -58,7 +60,7 @@ fn hypervisors(world: &mut World) -> anyhow::Result<()> {
     let host = &stage.host;
     let before = snapshot(host)?;
     host.run("ovsdp up")?;
-    let guests = [world.host("vm0")?, world.host("vm1")?];
+    let (guests, container, third) = ([world.host("vm0")?, world.host("vm1")?], world.host("lxc")?, world.host("vm2")?);
     for (number, guest) in guests.iter().enumerate() {
         let (here, there) = (format!("fe:54:00:00:00:0{number}"), format!("52:54:00:00:00:0{number}"));
         world.veth_with_macs(host, (&format!("vnet{number}"), &here), guest, ("eth0", &there))?;
@@ -69,7 +71,7 @@ fn hypervisors(world: &mut World) -> anyhow::Result<()> {
     for number in 0..2 {
         vsctl(host, &start("ovsbr0", &format!("vnet{number}"), &format!("52:54:00:00:00:0{number}")))?;
     }
-    world.veth_with_macs(host, ("veth1000", "fe:00:00:00:00:09"), &world.host("lxc")?, ("eth0", "52:54:00:00:00:09"))?;
+    world.veth_with_macs(host, ("veth1000", "fe:00:00:00:00:09"), &container, ("eth0", "52:54:00:00:00:09"))?;
     vsctl(host, "add-port ovsbr0 veth1000")?;
     for port in ["vnet0", "vnet1", "veth1000"] {
         ensure!(host.run(&format!("ip link show dev {port}"))?.stdout.contains("master ovs-system"), "{port} is not in the datapath");
@@ -124,7 +126,7 @@ fn hypervisors(world: &mut World) -> anyhow::Result<()> {
     // A machine that ends takes its device along; another starts meanwhile.
     host.run("ip link del vnet1")?;
     changed_nothing(&host.run("ovsdp up")?)?;
-    world.veth_with_macs(host, ("vnet2", "fe:54:00:00:00:03"), &world.host("vm2")?, ("eth0", "52:54:00:00:00:03"))?;
+    world.veth_with_macs(host, ("vnet2", "fe:54:00:00:00:03"), &third, ("eth0", "52:54:00:00:00:03"))?;
     vsctl(host, &start("ovsbr0", "vnet2", "52:54:00:00:00:03"))?;
     ensure!(vsctl(host, "get Interface vnet1 error")?.stdout.contains("No such device"), "a lost device is not told");
     vsctl(host, "--timeout=5 -- --if-exists del-port vnet1")?;
