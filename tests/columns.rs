@@ -3,34 +3,42 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use ovsdp::vsctl::{COLUMNS, Class, Table};
+use ovsdp::vsctl::{Class, RULES};
+
+const HEAD: &str = "# Columns
+
+`OVS_OPTIONS`, `OVS_EXTRA` and the commands of `ovsdp vsctl` write columns of Open vSwitch's database. Each is one of three here:
+
+- **applied**: the switch does it;
+- **recorded**: it is kept and shown, and has no effect. That is said, except of `external_ids`, of which Open vSwitch makes nothing either;
+- **refused**: a line of commands that sets it is not carried out at all. Its default may be set.
+
+A key that is not in the table is treated as its column is. Columns of tables that are not here are refused with their table. A table or
+column may be shortened, written with `-` for `_` and in any case.
+
+`OVS_OPTIONS` of a port takes settings of its Port row, `COLUMN[:KEY]=VALUE`; of a bridge the parent and VLAN of a fake one. `OVS_EXTRA`, and what
+follows `--` in `OVS_OPTIONS`, takes commands with `--` between them: `set`, `add`, `remove`, `clear`, `br-set-external-id`, `set-fail-mode`,
+`del-fail-mode`, `set-controller`, `del-controller`. They are about the file's own port, its interfaces, and in a bridge's file the bridge; what
+other keys of a file say (`type`, `options`, `interfaces`) they do not change. What `OVS_EXTRA` says counts before `MTU` and `MACADDR`.
+
+";
 
 fn page() -> String {
-    let mut page = String::from(
-        "# Columns\n\n\
-        What becomes of a setting of Open vSwitch's Bridge, Port and Interface tables that a file makes in `OVS_OPTIONS` or `OVS_EXTRA`: it is\n\
-        **applied**, **recorded** (kept, shown by `ovsdp show --json`, without a meaning here), or refused, with the reason.\n\n\
-        `OVS_OPTIONS` of a port takes settings of its Port row: `COLUMN[:KEY]=VALUE`. `OVS_EXTRA`, and what follows `--` in `OVS_OPTIONS`, takes\n\
-        commands with `--` between them: `set TABLE RECORD COLUMN[:KEY]=VALUE…`, `br-set-external-id BRIDGE KEY VALUE`, `set-fail-mode BRIDGE\n\
-        standalone`, `del-fail-mode BRIDGE`, `del-controller BRIDGE`. The record is the file's own device, and in a bridge's file the bridge. A\n\
-        column's name may be shortened and written with `-` for `_`. What `OVS_EXTRA` says counts before `MTU` and `MACADDR`. Any other command is refused.\n\
-        Of `fail_mode` only `standalone` is taken, of `datapath_type` only `system`, of `stp_enable`, `rstp_enable` and `mcast_snooping_enable` only false.\n",
-    );
-    for table in Table::ALL {
-        writeln!(page, "\n## {}\n\n| column | |\n|---|---|", table.name()).unwrap();
-        for column in COLUMNS.iter().filter(|column| column.table == table) {
-            let name = match column.key {
-                "" => column.name.to_owned(),
-                "*" => format!("{}:…", column.name),
-                key => format!("{}:{key}", column.name),
-            };
-            let class = match column.class {
-                Class::Applied => "applied".to_owned(),
-                Class::Recorded => "recorded".to_owned(),
-                Class::Refused(why) => format!("refused: {why}"),
-            };
-            writeln!(page, "| `{name}` | {class} |").unwrap();
-        }
+    let mut page = String::from(HEAD);
+    page.push_str("| table | column | here | what it is, or why not |\n|---|---|---|---|\n");
+    for rule in RULES {
+        let class = match (rule.class, rule.only) {
+            (Class::Applied, []) => "applied".to_owned(),
+            (Class::Applied, only) => {
+                let only: Vec<_> = only.iter().map(|value| if value.is_empty() { "empty".to_owned() } else { format!("`{value}`") }).collect();
+                format!("applied: {}; else refused", only.join(", "))
+            }
+            (Class::Recorded { .. }, _) => "recorded".to_owned(),
+            (Class::Refused, []) => "refused".to_owned(),
+            (Class::Refused, only) => format!("refused, unless `{}`", only.join("`, `")),
+        };
+        let key = rule.key.map_or(String::new(), |key| format!(":{key}"));
+        writeln!(page, "| {} | `{}{key}` | {class} | {} |", rule.table, rule.column, rule.why).unwrap();
     }
     page
 }

@@ -32,6 +32,7 @@ mod status;
 mod tables;
 mod timing;
 mod topology;
+mod vsctl;
 mod worker;
 
 use std::sync::Arc;

@@ -191,7 +191,8 @@ impl Worker {
         let confirm = terms.confirm.map(|seconds| (seconds, Who::text(terms.who.as_ref())));
         let report = match change {
             Change::Up(_) | Change::Restart => {
-                let config = config::read(dir)?;
+                let mut config = config::read(dir)?;
+                config.intent = self.hands.shared.memory().with_commanded(config.intent);
                 let names = if let Change::Up(names) = change { config.names(names)? } else { Vec::new() };
                 let say = |stage, text| drop(lines.send(Ok(Progress::line(stage, text))));
                 let warnings = config.warnings();
@@ -211,6 +212,7 @@ impl Worker {
                 let names = ifnames(names)?;
                 self.apply(&Target::Down { names: &names, with_foreign_ports: terms.with_foreign_ports }, None, Some(lines))
             }
+            Change::Vsctl(words) => return self.vsctl(words, lines).map(|steps| (steps, None)),
             Change::Rollback => return self.roll_back(Some(lines)).map(|undone| (undone, None)),
         };
         let changed = changed(&report.steps);
@@ -311,7 +313,7 @@ impl Worker {
     }
 
     /// Follows what happened to devices and datapaths.
-    fn follow(&mut self) {
+    pub(super) fn follow(&mut self) {
         let mut appeared = false;
         let mut ports = false;
         let mut redirect = false;
@@ -391,7 +393,7 @@ impl Worker {
 
     /// A device that is back by its name becomes the port again that it was: attached at once, whatever else its bridge
     /// still waits for, and then everything else as it should be.
-    fn reattach(&mut self) {
+    pub(super) fn reattach(&mut self) {
         let memory = self.hands.shared.memory().clone();
         for (bridge, remembered) in &memory.bridges {
             let missing = remembered.members.keys().filter(|name| !self.hands.attached.contains(*name)).copied().collect::<Vec<_>>();

@@ -151,6 +151,13 @@ pub(super) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Work on bridges and ports in the words of `ovs-vsctl`
+    #[command(disable_help_flag = true)]
+    Vsctl {
+        /// What `ovs-vsctl` takes; `ovsdp vsctl --help` lists it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Look at bonds and LACP and change them while they work, as `ovs-appctl` does
     #[command(
         long_about = "Look at bonds and LACP and change them while they work, as `ovs-appctl` does.\n\n\

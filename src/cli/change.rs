@@ -123,7 +123,7 @@ pub(super) fn rollback(run: &Run, json: bool) -> Result<(), Error> {
 }
 
 /// This process, for others that wait for it.
-fn who() -> Who {
+pub(super) fn who() -> Who {
     let words: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let command = words.iter().enumerate().map(|(at, word)| if at == 0 { word.rsplit('/').next().unwrap_or(word) } else { word });
     Who { pid: std::process::id(), command: command.collect::<Vec<_>>().join(" ") }

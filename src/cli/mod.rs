@@ -26,6 +26,7 @@ mod status;
 mod table;
 mod top;
 mod trace;
+mod vsctl;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -86,6 +87,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Metrics(args) => metrics::run(&run, &args),
         Command::Check(args) => return check::run(args),
         Command::Dpctl { args } => return Ok(dpctl::main("ovsdp dpctl", &args)),
+        Command::Vsctl { args } => return Ok(vsctl::main("ovsdp vsctl", &args)),
         Command::Appctl { words, json } => appctl::run(&run, &words, json),
         Command::Flow { command } => flow::run(command),
         Command::Ifcfg { command } => ifcfg::run(command),
@@ -95,7 +97,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
 }
 
 /// Runs the command whose words are another program's: the one that this is called as, through a link named `ovs-dpctl`,
-/// `ovs-appctl`, `ifup-ovs` or `ifdown-ovs`, or `ovsdp dpctl`. `None` when the words are our own.
+/// `ovs-vsctl`, `ovs-appctl`, `ifup-ovs` or `ifdown-ovs`, or `ovsdp dpctl` or `ovsdp vsctl`. `None` when the words are our own.
 pub fn as_another(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let called = args.next()?;
     let called = Path::new(&called);
@@ -103,9 +105,13 @@ pub fn as_another(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> 
     let name = match called.file_name()?.to_str()? {
         "ovs-dpctl" => "ovs-dpctl",
         "ovs-appctl" => return Some(appctl::main(&text(&mut args))),
+        "ovs-vsctl" => return Some(vsctl::main("ovs-vsctl", &text(&mut args))),
         link if let Some(script) = Script::called(link) => return Some(scripts::main(script, called, &text(&mut args))),
-        _ if args.next()? == "dpctl" => "ovsdp dpctl",
-        _ => return None,
+        _ => match args.next()?.to_str()? {
+            "dpctl" => "ovsdp dpctl",
+            "vsctl" => return Some(vsctl::main("ovsdp vsctl", &text(&mut args))),
+            _ => return None,
+        },
     };
     Some(dpctl::main(name, &text(&mut args)))
 }

@@ -28,7 +28,8 @@ pub(super) fn run(run: &Run, names: &[String], common: Common) -> Result<(), Err
         Err(error) => return Err(error.into()),
     };
     let observed = observe(&mut Rtnl::open()?, dp.as_mut(), memory)?;
-    let plan = plan::up(&config.intent, &names, &observed)?;
+    let intent = observed.memory.with_commanded(config.intent);
+    let plan = plan::up(&intent, &names, &observed)?;
     if common.json {
         return output::json(&json!({ "steps": plan.steps, "notes": plan.notes }));
     }

@@ -26,6 +26,8 @@ pub enum Stage {
     Note,
     /// What is wrong with the files, though it keeps nothing from being done.
     Warning,
+    /// What a command prints, in `text` with its line ends.
+    Printed,
     /// The bridge in `text`, one of several that are brought up on their own, is up.
     Up,
     /// The bridge in `text`, one of several, was as its files say.

@@ -113,6 +113,7 @@ impl Client {
             Change::Up(names) => ("io.ovsdp.Up", json!({ "names": names, "dir": dir, "confirm": confirm, "who": who })),
             Change::Down(names) => ("io.ovsdp.Down", json!({ "names": names, "dir": dir, "with_foreign_ports": with_foreign_ports, "who": who })),
             Change::Restart => ("io.ovsdp.Restart", json!({ "dir": dir, "confirm": confirm, "who": who })),
+            Change::Vsctl(words) => ("io.ovsdp.Vsctl", json!({ "words": words, "who": who })),
             Change::Rollback => ("io.ovsdp.Rollback", json!({ "who": who })),
         };
         self.send(&Call { method, parameters, more: true })?;

@@ -25,6 +25,8 @@ pub enum Change {
     Restart,
     /// Take down what is named.
     Down(Vec<String>),
+    /// Carry out a line of `ovs-vsctl` commands, without the program's name; what it prints comes as a line of progress.
+    Vsctl(Vec<String>),
     /// Take back the change that waits to be confirmed, or what is left of one that could not be taken back.
     Rollback,
 }
@@ -281,6 +283,18 @@ mod interface {
         #[zlink(more)]
         async fn rollback(&self, more: bool, who: Option<Who>) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
             self.change(more, Change::Rollback, Terms { who, ..Terms::default() }, String::new())
+        }
+
+        /// Carry out a line of `ovs-vsctl` commands, all of it or nothing; `words` are its arguments. What it prints comes as a line
+        /// of progress.
+        #[zlink(more)]
+        async fn vsctl(
+            &self,
+            more: bool,
+            words: Vec<String>,
+            who: Option<Who>,
+        ) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
+            self.change(more, Change::Vsctl(words), Terms { who, ..Terms::default() }, String::new())
         }
 
         /// Let the change stay that waits to be confirmed.

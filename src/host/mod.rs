@@ -13,6 +13,7 @@ pub mod machine;
 pub mod observe;
 pub mod paths;
 pub mod resolver;
+pub mod rows;
 pub mod store;
 pub mod surroundings;
 pub mod udev;

@@ -57,7 +57,7 @@ pub(super) fn of_no_device(reader: &mut Reader<'_>) {
 pub(super) fn interfaces(settings: &Settings, members: &[Named], others: &[Other]) -> Vec<Interface> {
     let interface = |member: &Named| {
         let own = file_of(others, member.name);
-        let asked = settings.extra.members.get(&member.name);
+        let asked = settings.extra.member(member.name);
         let mtu = settings.mtu.map(|mtu| mtu.value).or(own.and_then(|other| other.mtu).map(|Placed { value, .. }| value));
         Interface {
             mac: asked.and_then(|asked| asked.mac),

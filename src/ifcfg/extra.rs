@@ -1,6 +1,7 @@
 //! `OVS_OPTIONS` and `OVS_EXTRA`: what they set of the bridge, port and interface a file describes.
 //!
-//! It must not know the dialect; that is `vsctl`'s.
+//! The file's rows are made as ifup-ovs would have made them, and the commands carried out on them. It must not know the dialect; that is
+//! `vsctl`'s.
 
 use std::collections::BTreeMap;
 
@@ -11,126 +12,227 @@ use super::code::Code;
 use super::diag::Diagnostic;
 use super::settings::{Reader, Role, value_span};
 use super::span::Span;
-use crate::vsctl::{self, BridgeAsk, Command, Fault, InterfaceAsk, PortAsk, Setting, Table};
+use crate::model::{BridgeRules, Interface, Port, Record};
+use crate::vsctl::{self, At, Database, Error, Outcome, Table, Uuid};
 
-/// What both ask for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// What the file's rows say in the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Extra {
-    pub(super) bridge: BridgeAsk,
-    pub(super) port: PortAsk,
-    pub(super) interface: InterfaceAsk,
-    /// Of a bond's members.
-    pub(super) members: BTreeMap<IfName, InterfaceAsk>,
+    /// How the bridge switches; a bridge's file only.
+    pub(super) rules: BridgeRules,
+    /// What is to be remembered of the bridge; a bridge's file only.
+    pub(super) external_ids: BTreeMap<String, String>,
+    /// The port, a bridge's own one in a bridge's file.
+    pub(super) port: Port,
+    /// What is only kept of all these.
+    pub(super) records: Vec<Record>,
 }
 
-/// The settings of each row of the file's.
-#[derive(Clone, Default)]
-struct Rows {
-    bridge: Vec<Setting>,
-    port: Vec<Setting>,
-    interface: Vec<Setting>,
-    members: BTreeMap<IfName, Vec<Setting>>,
+impl Extra {
+    /// The interface of a port that has one.
+    pub(super) fn interface(&self) -> Option<&Interface> {
+        self.port.interfaces.first()
+    }
+
+    /// The interface of that name.
+    pub(super) fn member(&self, name: IfName) -> Option<&Interface> {
+        self.port.interfaces.iter().find(|interface| interface.name == name)
+    }
 }
 
-/// Reads both; what is wrong with them is reported.
-pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>) -> Extra {
-    let (mut extra, mut rows) = (Extra::default(), Rows::default());
-    let (Some(role), Some(device)) = (role, device) else { return extra };
+/// The commands a file may give, each about rows it describes.
+const OF_FILES: &[&str] =
+    &["set", "add", "remove", "clear", "br-set-external-id", "set-fail-mode", "del-fail-mode", "set-controller", "del-controller", "comment", "init"];
+
+/// What there is to do about the others.
+const INSTEAD: &[(&[&str], &str)] = &[
+    (&["add-br", "del-br", "add-port", "add-bond", "del-port"], "give it a file of its own in the folder"),
+    (&["create", "destroy", "emer-reset"], "say it with `ovsdp vsctl` when the bridge is up"),
+];
+
+/// Columns other keys of a file have the say in.
+const OF_KEYS: &[(&str, &str, &str)] = &[
+    ("Interface", "type", "TYPE says what an interface is"),
+    ("Interface", "options", "OVS_TUNNEL_OPTIONS and OVS_PATCH_PEER are the places for them"),
+    ("Port", "interfaces", "BOND_IFACES names a bond's interfaces"),
+    ("Port", "fake_bridge", "a bridge's file makes a fake bridge: OVS_OPTIONS=\"PARENT VLAN\""),
+    ("Bridge", "ports", "files of their own name a bridge's ports"),
+];
+
+/// A file being read: who it describes, and its rows so far.
+struct Rows<'a> {
+    role: &'a Role,
+    device: IfName,
+    /// The real bridge it is or is in.
+    bridge: IfName,
+    database: Database,
+}
+
+/// What is said of a word, though it is carried out.
+type Remark = (Option<usize>, String);
+
+/// What is wrong with a variable's words, and with which.
+struct Fault {
+    word: Option<usize>,
+    text: String,
+    help: String,
+}
+
+/// Reads both; what is wrong with them is reported. `None` when an error was.
+pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>) -> Option<Extra> {
+    let (role, device) = (role?, device?);
+    if reader.sink.has_errors() && role.bridge().is_some_and(|bridge| bridge.name == device) {
+        return None;
+    }
+    let mut rows = match Rows::new(role, device) {
+        Ok(rows) => rows,
+        Err(error) => {
+            reader.sink.push(Diagnostic::error(Code::Unsupported, reader.file, error.text).help("give each a name of its own"));
+            return None;
+        }
+    };
+    let mut extra = None;
     for key in ["OVS_OPTIONS", "OVS_EXTRA"] {
         let Some(var) = reader.vars.get(key) else { continue };
         let words: Vec<(&str, Span)> = var.value.words().collect();
-        let mut more = rows.clone();
-        match take(key, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>(), role, device, &mut more) {
-            Ok(all) => (extra, rows) = (all, more),
-            Err(fault) => report(reader, key, var, &words, fault),
+        let texts: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        match rows.take(key, &texts) {
+            Ok((done, notes)) => {
+                extra = Some(done);
+                for (at, text) in notes {
+                    let found = Diagnostic::warning(Code::NoEffect, &var.file, format!("`{key}`: {text}"));
+                    reader.sink.push(found.at(place(var, &words, at)).help("remove it, unless somebody reads it"));
+                }
+            }
+            Err(fault) => {
+                let found = Diagnostic::error(Code::Unsupported, &var.file, format!("`{key}`: {}", fault.text));
+                reader.sink.push(found.at(place(var, &words, fault.word)).help(fault.help));
+            }
         }
     }
-    extra
+    // Without either, it is as the other keys have it.
+    extra.or_else(|| rows.extra().ok())
 }
 
-/// Adds what `words` set to `rows`, in which nothing is wrong before, and returns what all of them ask for.
-fn take(key: &str, words: &[&str], role: &Role, device: IfName, rows: &mut Rows) -> Result<Extra, Fault> {
-    // The options of add-br and add-port end where another command begins.
-    let options = if key == "OVS_OPTIONS" { words.iter().take_while(|word| **word != "--").count() } else { 0 };
-    if options > 0 && *role == Role::Bridge {
-        return Err(Fault {
-            word: 0,
-            reason: "a bridge takes no options but those of a fake bridge, its parent and VLAN".to_owned(),
-            help: "write what is to be set into OVS_EXTRA, such as `set Bridge NAME other_config:mac-table-size=50000`".to_owned(),
-        });
+fn place(var: &Var, words: &[(&str, Span)], at: Option<usize>) -> Span {
+    at.and_then(|at| words.get(at)).map_or_else(|| value_span(var), |(_, span)| *span)
+}
+
+/// The commands that make what a file describes, before anything is set of it.
+fn made(role: &Role, device: IfName) -> String {
+    let add_port = |bridge: IfName, kind: &str| format!("add-br {bridge} -- add-port {bridge} {device} -- set Interface {device} type={kind}");
+    match role {
+        Role::Bridge => format!("add-br {device}"),
+        Role::Fake(parent, vlan) => format!("add-br {0} -- add-br {device} {0} {1}", parent.name, u16::from(*vlan)),
+        Role::Port(bridge) => format!("add-br {0} -- add-port {0} {device}", bridge.name),
+        Role::Internal(bridge) => add_port(bridge.name, "internal"),
+        Role::Bond(bridge, members) => {
+            let members: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+            format!("add-br {0} -- add-bond {0} {device} {1}", bridge.name, members.join(" "))
+        }
+        Role::Patch(bridge, peer) => format!("{} options:peer={}", add_port(bridge.name, "patch"), peer.name),
+        Role::Tunnel(bridge, tunnel) => {
+            let options: Vec<String> = tunnel.options().iter().map(|(option, value)| format!("options:{option}=\"{value}\"")).collect();
+            format!("{} {}", add_port(bridge.name, tunnel.encap.type_name()), options.join(" "))
+        }
     }
-    if !matches!(role, Role::Fake(..)) {
-        rows.port.extend(vsctl::settings(Table::Port, 0, words.get(..options).unwrap_or_default())?);
-    }
-    for command in vsctl::commands(options, words.get(options..).unwrap_or_default())? {
-        let (table, record, word, settings) = match command {
-            Command::Set { table, record, word, settings } => (table, record, word, settings),
-            Command::Done { bridge, word } => (Table::Bridge, bridge, word, Vec::new()),
-        };
+}
+
+impl<'a> Rows<'a> {
+    fn new(role: &'a Role, device: IfName) -> Result<Self, Error> {
         let bridge = role.bridge().map_or(device, |bridge| bridge.name);
-        let member = if table == Table::Interface { member(role, &record) } else { None };
-        let is_own = if table == Table::Bridge { *record == *bridge } else { *record == *device };
-        if !is_own && member.is_none() {
-            let reason = format!("{} `{record}` is not what this file describes", table.name());
+        // Rows without a name of two files are told apart.
+        let empty = Database::new(Uuid::derived(Uuid::default(), &device));
+        let database = empty.transact(&vsctl::commands(&vsctl::split(&made(role, device)))?)?.database;
+        Ok(Self { role, device, bridge, database })
+    }
+
+    /// Carries out what the words of `key` say. Nothing of it when something is wrong.
+    fn take(&mut self, key: &str, words: &[&str]) -> Result<(Extra, Vec<Remark>), Fault> {
+        // The options of add-br and add-port end where another command begins.
+        let options = if key == "OVS_OPTIONS" { words.iter().take_while(|word| **word != "--").count() } else { 0 };
+        if options > 0 && *self.role == Role::Bridge {
             return Err(Fault {
-                word,
-                reason,
-                help: format!("write it into the file of `{record}`, or name `{}` here", if table == Table::Bridge { bridge } else { device }),
+                word: Some(0),
+                text: "a bridge takes no options but those of a fake bridge, its parent and VLAN".to_owned(),
+                help: "write what is to be set into OVS_EXTRA, such as `set Bridge NAME other_config:mac-table-size=50000`".to_owned(),
             });
         }
-        if table == Table::Bridge && *role != Role::Bridge && !settings.is_empty() {
-            return Err(Fault {
-                word,
-                reason: "a port's file sets nothing of its bridge".to_owned(),
-                help: format!("write it into `ifcfg-{bridge}`"),
-            });
+        let is_fake = matches!(self.role, Role::Fake(..));
+        let (before, from) = match options {
+            0 => (Vec::new(), 0),
+            // Its parent and VLAN made it.
+            _ if is_fake => (Vec::new(), options),
+            _ => (vec!["set", "Port", self.device.as_str()], 0),
+        };
+        let count = before.len();
+        let line = vsctl::words(before.into_iter().chain(words.get(from..).unwrap_or_default().iter().copied()));
+        let word = |at: &At| (at.word + from).checked_sub(count);
+        let fault = |error: Error| self.fault(error, &word);
+        let commands = vsctl::commands(&line).map_err(fault)?;
+        if let Some(command) = commands.iter().find(|command| !OF_FILES.contains(&command.verb())) {
+            let help = INSTEAD.iter().find(|(verbs, _)| verbs.contains(&command.verb())).map_or("it only prints; remove it", |(_, help)| help);
+            let text = format!("`{}` cannot be done from a file", command.verb());
+            return Err(Fault { word: word(&command.at()), text, help: help.to_owned() });
         }
-        match table {
-            Table::Bridge => rows.bridge.extend(settings),
-            Table::Port => rows.port.extend(settings),
-            Table::Interface => match member {
-                Some(member) => rows.members.entry(member).or_default().extend(settings),
-                None => rows.interface.extend(settings),
-            },
+        let outcome = self.database.transact(&commands).map_err(fault)?;
+        self.judge(&outcome, &word)?;
+        let extra = Self { database: outcome.database.clone(), ..*self }.extra_of(&outcome).map_err(fault)?;
+        let notes = outcome.notes.iter().map(|note| (word(&note.at), note.text.clone())).collect();
+        self.database = outcome.database;
+        Ok((extra, notes))
+    }
+
+    fn fault(&self, error: Error, word: &dyn Fn(&At) -> Option<usize>) -> Fault {
+        let own = if *self.role == Role::Bridge { format!("`{}`", self.device) } else { format!("`{}`, not of others", self.device) };
+        let help = error.help.unwrap_or_else(|| match error.kind {
+            vsctl::Kind::Absent => format!("a file sets columns of what it describes: {own}; docs/columns.md has the columns"),
+            vsctl::Kind::Refused => "remove it if this host can do without it".to_owned(),
+            vsctl::Kind::Value => "write a value the column takes, without blanks; docs/columns.md has the columns".to_owned(),
+            _ => "write such as `set Port NAME tag=10`, with `--` between commands; a value with a blank in it cannot be written".to_owned(),
+        });
+        Fault { word: error.at.as_ref().and_then(word), text: error.text.trim_end_matches('.').to_owned(), help }
+    }
+
+    /// What a file may not change: rows of others, and what other keys of it say.
+    fn judge(&self, outcome: &Outcome, word: &dyn Fn(&At) -> Option<usize>) -> Result<(), Fault> {
+        for write in &outcome.writes {
+            let Some((table, column)) = Table::of(write.table).and_then(|table| Some((table, table.column(write.column)?))) else { continue };
+            let is_new = outcome.database.get(table, write.row, column) != self.database.get(table, write.row, column);
+            if !is_new {
+                continue;
+            }
+            let fault = |text: String, help: String| Err(Fault { word: word(&write.at), text, help });
+            let name = outcome.database.view(table.name, write.row).map_or("", |row| row.name());
+            let of_bridge = table.name == "Bridge" || (name == self.bridge.as_str() && self.bridge != self.device);
+            if of_bridge && *self.role != Role::Bridge {
+                return fault("a port's file sets nothing of its bridge".to_owned(), format!("write it into `ifcfg-{}`", self.bridge));
+            }
+            if let Some((.., why)) = OF_KEYS.iter().find(|(of, called, _)| (*of, *called) == (table.name, column.name)) {
+                return fault(format!("`{}` cannot be set here: {why}", column.name), "remove it".to_owned());
+            }
+            let has_device = !matches!(self.role, Role::Tunnel(..) | Role::Patch(..));
+            if !has_device && matches!(column.name, "mac" | "mtu_request") {
+                return fault(format!("`{}` belongs to a device, and this port is none", column.name), "remove it".to_owned());
+            }
         }
+        Ok(())
     }
-    let has_device = matches!(role, Role::Bridge | Role::Port(_) | Role::Internal(_) | Role::Fake(..));
-    if let Some(setting) = rows.interface.iter().find(|setting| !setting.is_recorded && !has_device) {
-        let help = "remove it".to_owned();
-        return Err(Fault { word: setting.word, reason: format!("`{}` belongs to a device, and this port is none", setting.column), help });
-    }
-    let port = vsctl::port(&rows.port)?;
-    of_bonds(role, &port, &rows.port)?;
-    let members = rows.members.iter().map(|(name, settings)| Ok((*name, vsctl::interface(settings)?))).collect::<Result<_, Fault>>()?;
-    Ok(Extra { bridge: vsctl::bridge(&rows.bridge)?, port, interface: vsctl::interface(&rows.interface)?, members })
-}
 
-/// The member of a bond that is called so.
-fn member(role: &Role, record: &str) -> Option<IfName> {
-    let Role::Bond(_, members) = role else { return None };
-    members.iter().map(|member| member.name).find(|name| *record == **name)
-}
+    fn extra_of(&self, outcome: &Outcome) -> Result<Extra, Error> {
+        let mut bridges = self.database.intent().map_err(|misfit| outcome.blame(misfit))?;
+        let gone = || Error::new(vsctl::Kind::Conflict, format!("what describes `{}` is gone", self.device));
+        let bridge = bridges.remove(&self.bridge).ok_or_else(gone)?;
+        let port = match self.role {
+            Role::Bridge => Port { rules: bridge.local_rules, ..Port::new(bridge.local) },
+            _ => bridge.ports.get(&self.device).cloned().ok_or_else(gone)?,
+        };
+        Ok(Extra { rules: bridge.rules, external_ids: bridge.external_ids, port, records: bridge.records })
+    }
 
-/// What only bonds have, on another port; what needs network devices, on a port that has none; a primary member that is none.
-fn of_bonds(role: &Role, port: &PortAsk, settings: &[Setting]) -> Result<(), Fault> {
-    let fault = |word, reason: String, help: &str| Err(Fault { word, reason, help: help.to_owned() });
-    let called = |what: &str| settings.iter().rev().find(|setting| setting.column == what || setting.key == what).map_or(0, |setting| setting.word);
-    if let (false, Some(word)) = (matches!(role, Role::Bond(..)), port.of_bond) {
-        return fault(word, "it belongs to a bond".to_owned(), "make the port `TYPE=OVSBond`, or remove it");
+    /// What the rows say when nothing was set of them.
+    fn extra(&self) -> Result<Extra, Error> {
+        let nothing = Outcome { database: self.database.clone(), outputs: Vec::new(), notes: Vec::new(), writes: Vec::new() };
+        self.extra_of(&nothing)
     }
-    if port.lacp.is_some() && !role.is_uplink() {
-        return fault(called("lacp"), "LACP speaks to another switch, and this port leads to none".to_owned(), "remove it");
-    }
-    match port.bond.primary {
-        Some(primary) if member(role, &primary).is_none() => {
-            fault(called("bond-primary"), format!("`{primary}` is no member of the bond"), "name one of `BOND_IFACES`")
-        }
-        _ => Ok(()),
-    }
-}
-
-fn report(reader: &mut Reader<'_>, key: &str, var: &Var, words: &[(&str, Span)], fault: Fault) {
-    let span = words.get(fault.word).map_or_else(|| value_span(var), |(_, span)| *span);
-    let found = Diagnostic::error(Code::Unsupported, &var.file, format!("`{key}`: {}", fault.reason)).at(span);
-    reader.sink.push(found.help(fault.help));
 }

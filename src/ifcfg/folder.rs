@@ -49,9 +49,10 @@ pub(super) fn build(list: &[Settings], others: &[Other], found: &mut Vec<Diagnos
             Bridge {
                 onboot: settings.onboot,
                 local,
-                rules: settings.extra.bridge.rules.clone(),
+                rules: settings.extra.rules.clone(),
                 local_rules: settings.extra.port.rules.clone(),
-                external_ids: settings.extra.bridge.external_ids.clone(),
+                external_ids: settings.extra.external_ids.clone(),
+                records: settings.extra.records.clone(),
                 ..Bridge::new(settings.device.name)
             },
         );
@@ -63,6 +64,7 @@ pub(super) fn build(list: &[Settings], others: &[Other], found: &mut Vec<Diagnos
         match intent.bridges.get_mut(&bridge) {
             Some(target) => {
                 target.ports.insert(settings.device.name, port(settings, others, vlan));
+                target.records.extend(settings.extra.records.iter().cloned());
                 members.push(settings);
             }
             None => folder.no_such_bridge(settings, named, &unique),
@@ -108,7 +110,7 @@ fn port(settings: &Settings, others: &[Other], vlan: Option<Vlans>) -> Port {
         rules.vlans = vlans;
     }
     let (interfaces, bond) = match &settings.role {
-        Role::Bond(_, members) => (bond::interfaces(settings, members, others), Some(asked.bond.clone())),
+        Role::Bond(_, members) => (bond::interfaces(settings, members, others), asked.bond.clone()),
         _ => (vec![interface(settings, kind)], None),
     };
     Port {
@@ -119,6 +121,7 @@ fn port(settings: &Settings, others: &[Other], vlan: Option<Vlans>) -> Port {
         lacp: asked.lacp,
         fake_bridge: matches!(settings.role, Role::Fake(..)),
         external_ids: asked.external_ids.clone(),
+        by_command: false,
     }
 }
 
@@ -129,8 +132,8 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
         Ask::Dhcp { lease, .. } => Addressing::Dhcp(lease.clone()),
         Ask::None | Ask::OnPort { .. } => Addressing::None,
     };
-    let asked = &settings.extra.interface;
-    let plain = Interface { external_ids: asked.external_ids.clone(), lacp: asked.lacp, ..Interface::new(settings.device.name, kind) };
+    let asked = settings.extra.interface().cloned().unwrap_or_else(|| Interface::new(settings.device.name, kind));
+    let plain = Interface { external_ids: asked.external_ids, lacp: asked.lacp, ..Interface::new(settings.device.name, kind) };
     if !kind.has_device() {
         return plain;
     }

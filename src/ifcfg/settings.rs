@@ -97,7 +97,7 @@ impl Settings {
     /// The Ethernet address the interface is to have. What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts
     /// before the device's own address.
     pub(super) fn asked_mac(&self) -> Option<Mac> {
-        self.extra.bridge.mac.or(self.extra.interface.mac).or(self.mac)
+        self.extra.interface().and_then(|asked| asked.mac).or(self.mac)
     }
 }
 
@@ -238,7 +238,7 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
         arp,
         patience,
         requires,
-        extra,
+        extra: extra?,
         aliases: Vec::new(),
         routes: Vec::new(),
         rules: Vec::new(),

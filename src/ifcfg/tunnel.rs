@@ -11,6 +11,7 @@ use super::diag::{Diagnostic, shown};
 use super::settings::{Named, Reader, value_span};
 use super::span::Span;
 use crate::model::{BadTunnel, Tunnel};
+use crate::vsctl::{self, At, Database, Error, Outcome, Uuid};
 
 /// Keys that say something about a device, which neither has, and what is said of them.
 const OF_A_DEVICE: &[(&str, Code)] = &[
@@ -24,14 +25,22 @@ const OF_A_DEVICE: &[(&str, Code)] = &[
     ("MACADDR", Code::NoEffect),
 ];
 
-/// One word of `OVS_TUNNEL_OPTIONS`: an option and its value.
-fn option(word: &str) -> Option<(&str, &str)> {
-    let (column, value) = word.split_once('=')?;
-    let (column, option) = column.split_once(':')?;
-    // ovs-vsctl takes any prefix of a column's name that is no other's.
-    let is_options = !column.is_empty() && column.len() >= 2 && "options".starts_with(column);
-    let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-    is_options.then_some((option, value))
+/// The line that `OVS_TUNNEL_OPTIONS` ends, and the rows it is about.
+const LINE: [&str; 3] = ["set", "Interface", "tunnel"];
+const ROWS: &str = "add-br bridge -- add-port bridge tunnel";
+
+/// What the words of `OVS_TUNNEL_OPTIONS` set.
+fn set(words: &[&str]) -> Result<Outcome, Error> {
+    let rows = Database::new(Uuid::default()).transact(&vsctl::commands(&vsctl::split(ROWS))?)?.database;
+    let line = vsctl::words(LINE.into_iter().chain(words.iter().copied()));
+    let outcome = rows.transact(&if words.is_empty() { Vec::new() } else { vsctl::commands(&line)? })?;
+    match outcome.writes.iter().find(|write| write.column != "options") {
+        Some(write) => {
+            let error = Error::new(vsctl::Kind::Refused, format!("`{}` cannot be set here: these are a tunnel's options", write.column));
+            Err(Error { at: Some(write.at.clone()), help: Some("write it into OVS_EXTRA, as `set Interface NAME COLUMN=VALUE`".to_owned()), ..error })
+        }
+        None => Ok(outcome),
+    }
 }
 
 /// The tunnel a file describes; `None` when an error was reported.
@@ -44,24 +53,26 @@ pub(super) fn tunnel(reader: &mut Reader<'_>) -> Option<Tunnel> {
     };
     let options_var = reader.vars.get("OVS_TUNNEL_OPTIONS");
     let words: Vec<(&str, Span)> = options_var.into_iter().flat_map(|var| var.value.words()).collect();
-    let mut options = Vec::new();
-    for (word, span) in &words {
-        match option(word) {
-            Some(option) => options.push(option),
-            None => {
-                let var = options_var?;
-                let message = format!("`{}` is not supported yet: a tunnel takes `options:NAME=VALUE` only", shown(word.as_bytes()));
-                reader.sink.push(Diagnostic::error(Code::Unsupported, &var.file, message).at(*span).help("remove it if this host can do without it"));
-                return None;
-            }
+    let place = |at: Option<&At>| at.and_then(|at| words.get(at.word.checked_sub(LINE.len())?)).map(|(_, span)| *span);
+    let outcome = match set(&words.iter().map(|(word, _)| *word).collect::<Vec<_>>()) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            let var = options_var?;
+            let text = error.text.trim_end_matches('.').to_owned();
+            let found = Diagnostic::error(Code::Unsupported, &var.file, text).at(place(error.at.as_ref()).unwrap_or_else(|| value_span(var)));
+            reader.sink.push(found.help(error.help.unwrap_or_else(|| "write such as `options:remote_ip=192.0.2.1 options:key=7`".to_owned())));
+            return None;
         }
-    }
-    match Tunnel::parse(kind, options.iter().copied()) {
+    };
+    let options = outcome.database.bridges().flat_map(|bridge| bridge.rows("ports")).flat_map(|port| port.rows("interfaces"));
+    let options: Vec<(&str, &str)> = options.filter(|interface| interface.name() == LINE[2]).flat_map(|interface| interface.map("options")).collect();
+    match Tunnel::parse(kind, options) {
         Ok(tunnel) => Some(tunnel),
         Err(bad) => {
-            let place = bad.option().and_then(|name| words.iter().rev().find(|(word, _)| option(word).is_some_and(|(option, _)| option == name)));
-            let (code, var, span) = match (&bad, place, options_var) {
-                (_, Some((_, span)), Some(var)) => (Code::BadValue, var, *span),
+            let wrote = |name: &str| outcome.writes.iter().rev().find(|write| write.key.as_deref().is_none_or(|key| key == name));
+            let at = bad.option().and_then(|name| place(wrote(name).map(|write| &write.at)));
+            let (code, var, span) = match (&bad, at, options_var) {
+                (_, Some(span), Some(var)) => (Code::BadValue, var, span),
                 (BadTunnel::Missing { .. }, _, Some(var)) => (Code::Tunnel, var, value_span(var)),
                 (BadTunnel::Missing { .. }, _, None) => (Code::Tunnel, kind_var, value_span(kind_var)),
                 _ => (Code::BadValue, kind_var, value_span(kind_var)),
@@ -113,11 +124,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_options() {
-        assert_eq!(option("options:remote_ip=10.0.0.2"), Some(("remote_ip", "10.0.0.2")));
-        assert_eq!(option("opt:key=\"7\""), Some(("key", "7")));
+    fn words_are_options_in_the_dialect() {
+        let options = |words: &[&str]| {
+            let outcome = set(words).map_err(|error| error.text)?;
+            let port = outcome.database.bridges().next().unwrap().rows("ports").into_iter().find(|port| port.name() == "tunnel").unwrap();
+            let options = port.rows("interfaces")[0].map("options");
+            Ok::<_, String>(options.into_iter().map(|(option, value)| format!("{option}={value}")).collect::<Vec<_>>())
+        };
+        assert_eq!(options(&["options:remote_ip=10.0.0.2", "opt:key=\"7\""]).unwrap(), ["key=7", "remote_ip=10.0.0.2"]);
+        assert_eq!(options(&["options={remote_ip=10.0.0.2,ttl=7}"]).unwrap(), ["remote_ip=10.0.0.2", "ttl=7"]);
+        assert!(options(&[]).unwrap().is_empty());
         for other in ["remote_ip=10.0.0.2", "ofport_request=7", "options:key", "external_ids:a=b", "other:a=b", "o:a=b", ":a=b", "--"] {
-            assert_eq!(option(other), None, "{other}");
+            assert!(options(&[other]).is_err(), "{other}");
         }
     }
 }

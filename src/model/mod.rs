@@ -11,6 +11,7 @@ mod bond;
 mod ipv6;
 mod patience;
 mod policy;
+mod record;
 mod route;
 mod rules;
 mod tunnel;
@@ -30,6 +31,7 @@ pub use bond::{Bond, BondMode, Detect, Lacp, LacpMember, REBALANCE_MIN};
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
 pub use patience::{LONGEST_WAIT, Patience};
 pub use policy::{Mark, PolicyRule, RuleAction};
+pub use record::Record;
 pub use route::{Route, RouteKind, RouteMetric};
 pub use rules::{BridgeRules, PortRules, PriorityTags};
 pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
@@ -65,6 +67,9 @@ pub struct Bridge {
     /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub external_ids: BTreeMap<String, String>,
+    /// What else was said of it and of its ports, to be said back; nothing here reads it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<Record>,
 }
 
 impl Bridge {
@@ -77,6 +82,7 @@ impl Bridge {
             rules: BridgeRules::default(),
             local_rules: PortRules::default(),
             external_ids: BTreeMap::new(),
+            records: Vec::new(),
         }
     }
 
@@ -113,6 +119,9 @@ pub struct Port {
     /// Whether it is a fake bridge: an internal port that is called a bridge, of a VLAN of the real one.
     #[serde(default, skip_serializing_if = "is_default")]
     pub fake_bridge: bool,
+    /// Whether a command attached it, and no file says anything of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub by_command: bool,
 }
 
 impl Port {
@@ -131,6 +140,7 @@ impl Port {
             bond: None,
             lacp: None,
             fake_bridge: false,
+            by_command: false,
         }
     }
 }

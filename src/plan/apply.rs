@@ -9,7 +9,7 @@ use super::journal::{Journal, Unconfirmed};
 use super::observed::Observed;
 use super::order::{self, Plan};
 use super::step::Step;
-use crate::model::Intent;
+use crate::model::{Bridge, Intent};
 
 /// How often a plan may follow on a plan: the move, what the lease says, what the kernel did meanwhile, and one in reserve.
 const ROUNDS: usize = 4;
@@ -23,6 +23,11 @@ pub enum Target<'a> {
         intent: &'a Intent,
         /// Which bridges and ports; all `ONBOOT` when empty.
         names: &'a [IfName],
+    },
+    /// What commands made of some bridges; each is said in full, `None` being that it goes.
+    Set {
+        /// The bridges.
+        bridges: &'a [(IfName, Option<Bridge>)],
     },
     /// What was before.
     Down {
@@ -41,6 +46,7 @@ impl Target<'_> {
     pub fn plan(&self, observed: &Observed) -> Result<Plan, PlanError> {
         match self {
             Self::Up { intent, names } => order::up(intent, names, observed),
+            Self::Set { bridges } => order::set(bridges, observed),
             Self::Down { names, with_foreign_ports } => order::down(names, *with_foreign_ports, observed),
         }
     }

@@ -2,6 +2,7 @@
 
 use ovsdp_proto::{IfName, Mac};
 
+use super::away::is_away;
 use super::error::PlanError;
 use super::observed::{Link, Observed};
 use super::tunnels;
@@ -37,6 +38,9 @@ pub(super) fn bridge(observed: &Observed, bridge: &Bridge, targets: &[(IfName, O
     let mut awaited = Vec::new();
     let others = tunnels::all(observed, targets);
     for interface in bridge.interfaces() {
+        if is_away(observed, bridge, interface.name) {
+            continue;
+        }
         alone(observed, interface, bridge.name())?;
         tunnels::check(observed, bridge, interface, &others)?;
         let (name, bridge) = (interface.name, bridge.name());

@@ -21,6 +21,16 @@ pub(super) fn ports(observed: &Observed) -> Vec<IfName> {
     observed.vports.iter().filter(|(name, vport)| vport.port_no != 0 && !ours(**name)).map(|(name, _)| *name).collect()
 }
 
+/// The ports of `bridges` that a command attached, and whose devices are there.
+pub(super) fn held(observed: &Observed, bridges: &[IfName]) -> Vec<IfName> {
+    let remembered = bridges.iter().filter_map(|name| observed.memory.bridges.get(name));
+    let ports = remembered.flat_map(|bridge| &bridge.intent.ports).filter(|(_, port)| port.by_command);
+    ports
+        .filter(|(_, port)| port.interfaces.iter().any(|one| one.kind == Kind::System && observed.links.contains_key(&one.name)))
+        .map(|(name, _)| *name)
+        .collect()
+}
+
 /// The steps that take every foreign port off the datapath, each with what brings it back.
 ///
 /// # Errors

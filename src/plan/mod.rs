@@ -8,6 +8,7 @@
 
 mod apart;
 mod apply;
+mod away;
 mod before;
 mod bridge;
 mod check;
@@ -44,5 +45,5 @@ pub use executor::Executor;
 pub use journal::{Journal, Unconfirmed};
 pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, OwnRule, Remembered, ResolverBefore};
 pub use observed::*;
-pub use order::{Plan, bridges_of, brought_up, down, up};
+pub use order::{Plan, bridges_of, brought_up, down, set, up};
 pub use step::{Claim, Step};

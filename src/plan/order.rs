@@ -68,12 +68,39 @@ pub fn brought_up(intent: &Intent, names: &[IfName], memory: &Memory) -> Result<
 /// Why there is none; nothing can have been changed.
 pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan, PlanError> {
     let targets: Vec<_> = brought_up(intent, names, &observed.memory)?.into_iter().map(|bridge| (bridge.name(), Some(bridge))).collect();
+    reach(observed, &targets, Vec::new())
+}
+
+/// The plan that makes each of `targets` what is said of it, `None` being that it goes. Foreign ports keep the last one.
+///
+/// # Errors
+/// Why there is none; nothing can have been changed.
+pub fn set(targets: &[(IfName, Option<Bridge>)], observed: &Observed) -> Result<Plan, PlanError> {
+    let ending: Vec<IfName> = targets.iter().filter(|(_, target)| target.is_none()).map(|(name, _)| *name).collect();
+    let is_last = targets.iter().all(|(_, target)| target.is_none()) && is_last(observed, &ending);
+    let foreign = foreign::ports(observed);
+    if is_last && !foreign.is_empty() {
+        return Err(PlanError::ForeignPorts { names: foreign, bridges: ending });
+    }
+    reach(observed, targets, Vec::new())
+}
+
+/// Whether no bridge is left when those of `ending` are gone.
+fn is_last(observed: &Observed, ending: &[IfName]) -> bool {
+    !ending.is_empty() && observed.memory.bridges.keys().all(|name| ending.contains(name))
+}
+
+/// The plan from what is there to `targets`, after each is seen to be possible.
+fn reach(observed: &Observed, targets: &[(IfName, Option<Bridge>)], detached: Vec<Step>) -> Result<Plan, PlanError> {
     let mut ready = Vec::new();
     let mut waiting = Vec::new();
-    for (name, target) in &targets {
-        let Some(mut target) = target.clone() else { continue };
+    for (name, target) in targets {
+        let Some(mut target) = target.clone() else {
+            ready.push((*name, None));
+            continue;
+        };
         // A port that another bridge gives up in this very plan is attached in the next round.
-        let awaited = check::bridge(observed, &target, &targets)?;
+        let awaited = check::bridge(observed, &target, targets)?;
         if !awaited.is_empty() {
             waiting.push(*name);
             awaited.iter().for_each(|port| without(&mut target, *port));
@@ -83,14 +110,15 @@ pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan
         }
         ready.push((*name, Some(target)));
     }
-    assemble(observed, &ready, &waiting, Vec::new())
+    assemble(observed, &ready, &waiting, detached)
 }
 
 /// The plan that takes down the bridges and ports `names`, all that are up when there are none. It goes by what the agent
 /// remembers, not by the files.
 ///
 /// Ports of the datapath that are not ours (see `foreign.rs`) lose their switch with the last bridge: they are detached
-/// `with_foreign_ports`, and are a reason to refuse without.
+/// `with_foreign_ports`, and are a reason to refuse without. So are those that a command attached to a bridge that goes, while their
+/// devices are there: whoever attached them has not let go of them.
 ///
 /// # Errors
 /// [`PlanError::ForeignPorts`], and [`PlanError::ForeignTunnel`] or [`PlanError::StoodOn`] for what could not be brought back.
@@ -118,8 +146,12 @@ pub fn down(names: &[IfName], with_foreign_ports: bool, observed: &Observed) -> 
         }
     }
     let ending: Vec<IfName> = targets.iter().filter(|(_, target)| target.is_none()).map(|(name, _)| *name).collect();
-    let is_last = !ending.is_empty() && memory.bridges.keys().all(|name| ending.contains(name));
+    let is_last = is_last(observed, &ending);
     let foreign = foreign::ports(observed);
+    let held = foreign::held(observed, &ending);
+    if !held.is_empty() && !with_foreign_ports {
+        return Err(PlanError::ForeignPorts { names: held, bridges: ending });
+    }
     let detached = match (is_last && !foreign.is_empty(), with_foreign_ports) {
         (true, false) => return Err(PlanError::ForeignPorts { names: foreign, bridges: ending }),
         (true, true) => foreign::detach(observed)?,

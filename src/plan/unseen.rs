@@ -20,6 +20,7 @@ pub(super) fn difference(from: Option<&Bridge>, to: &Bridge) -> Option<String> {
         all.extend((bonding(from) != bonding(to)).then(|| "bonds and LACP".to_owned()));
         all.extend((ids(from) != ids(to)).then(|| "external_ids".to_owned()));
         all.extend(asking_differs(from, to).then(|| "how a lease is asked for".to_owned()));
+        all.extend((from.records != to.records).then(|| "what is only kept".to_owned()));
     }
     (!all.is_empty()).then(|| all.join("; "))
 }

@@ -1,37 +1,35 @@
-//! The ovs-vsctl dialect, as `OVS_OPTIONS` and `OVS_EXTRA` have it: words become settings of a Port, Bridge or Interface row, and those
-//! become the model's. Every column is either applied, recorded (kept, with no meaning here), or refused with the reason; the tables
-//! say which (`columns`).
+//! The ovs-vsctl dialect, which `OVS_OPTIONS`, `OVS_EXTRA` and `ovsdp vsctl` share: text -> commands -> a database of bridges,
+//! ports and interfaces on which a line of commands runs as one, all of it or nothing.
 //!
-//! Pure: words in, values out. It must not know files, the kernel or what is there already.
+//! [`Database::of`] makes the database of the model's bridges, and [`Database::intent`] bridges of a database.
+//!
+//! Pure: no file, no kernel, no agent. What a column does in this switch is said in one table, [`columns`]; what none of its
+//! values can do is refused there, so that nothing is taken and then ignored.
 
-mod bridge;
 mod columns;
 mod command;
-mod interface;
-mod port;
-mod setting;
+mod database;
+mod error;
+mod print;
+mod rows;
+mod run;
+mod schema;
+mod state;
+mod uuid;
 mod value;
+mod view;
+mod words;
 
-pub use bridge::{BridgeAsk, bridge};
-pub use columns::{COLUMNS, Class, Column, Table};
-pub use command::{Command, commands};
-pub use interface::{InterfaceAsk, interface};
-pub use port::{PortAsk, port};
-pub use setting::{Setting, settings};
-
-/// What is wrong with a word, and what to write instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Which word, counted from 0.
-    pub word: usize,
-    /// What is wrong with it.
-    pub reason: String,
-    /// What to do.
-    pub help: String,
-}
-
-impl Fault {
-    fn new(word: usize, reason: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { word, reason: reason.into(), help: help.into() }
-    }
-}
+pub use columns::{Class, RULES, Rule};
+pub use command::{Command, Globals, Line, commands, line, options, verbs};
+pub use database::Database;
+pub use error::{Error, Kind};
+pub use print::{Data, Format, Records, Style, render};
+pub use rows::{Misfit, carry_over};
+pub use run::{Note, Outcome, Output, Write};
+pub use schema::{Column, TABLES, Table};
+pub use state::{State, VERSION};
+pub use uuid::Uuid;
+pub use value::{Atom, AtomKind, Base, Datum, Reference, Type};
+pub use view::RowView;
+pub use words::{At, Word, split, words};

@@ -123,6 +123,7 @@ pub fn tests() -> Vec<Test> {
         suites::switching::TESTS,
         suites::bonds::TESTS,
         suites::vlan::TESTS,
+        suites::vsctl::TESTS,
         suites::steady::TESTS,
         suites::soak::TESTS,
         suites::load::TESTS,

@@ -6,6 +6,7 @@ use ovsdp_proto::{IfName, Mac};
 
 use super::{DEFAULT_MTU, Work};
 use crate::model::{Addressing, Interface, Kind};
+use crate::plan::away::is_away;
 use crate::plan::ipv6;
 use crate::plan::mac::{self, Candidate};
 use crate::plan::step::Step;
@@ -37,7 +38,8 @@ impl Work<'_> {
             settings.extend(after);
             up.push(name);
         }
-        for member in &self.members {
+        let away = |name: IfName| self.target.is_some_and(|target| is_away(self.observed, target, name));
+        for member in self.members.iter().filter(|member| !away(member.name)) {
             let name = member.name;
             if !self.observed.vports.contains_key(&name) {
                 steps.push(Step::AttachSystem { bridge: self.name, name, port_no: None });

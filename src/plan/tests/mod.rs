@@ -1,5 +1,6 @@
 //! The room against a small honest kernel.
 
+mod commands;
 mod confirm;
 mod fake;
 mod ipv6;

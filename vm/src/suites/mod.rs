@@ -27,5 +27,6 @@ pub mod switching;
 pub mod trace;
 pub mod tunnel;
 pub mod vlan;
+pub mod vsctl;
 pub mod waits;
 pub mod watch;

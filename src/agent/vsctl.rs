@@ -1,0 +1,46 @@
+//! A line of the ovs-vsctl dialect as a change: the bridges that are up as rows, the commands carried out on them, and the bridges made
+//! what the rows say then.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ovsdp_proto::IfName;
+
+use super::worker::{Worker, changed, outcome};
+use crate::ctl::api::{Progress, Stage};
+use crate::ctl::service::Lines;
+use crate::error::Error;
+use crate::host::rows;
+use crate::model::Bridge;
+use crate::plan::Target;
+use crate::vsctl;
+
+impl Worker {
+    /// Carries out the line of `words`, all of it or nothing; returns how many steps changed something.
+    pub(super) fn vsctl(&mut self, words: &[String], lines: &Lines) -> Result<u32, Error> {
+        let line = vsctl::line(&vsctl::words(words.iter().cloned())).map_err(rows::error)?;
+        // A device that came back before the line was said is its port again, also for a line that asks for what is remembered.
+        self.follow();
+        self.reattach();
+        let memory = self.hands.shared.memory().clone();
+        let database = rows::database(&memory, &mut self.hands.rtnl, Some(&mut self.hands.dp))?;
+        let done = database.transact(&line.commands).map_err(rows::error)?;
+        let mut wanted = done.database.intent().map_err(|misfit| rows::error(done.blame(misfit)))?;
+        let old: BTreeMap<IfName, Bridge> = memory.bridges.into_iter().map(|(name, bridge)| (name, bridge.intent)).collect();
+        vsctl::carry_over(&old, &mut wanted);
+        let mut steps = 0;
+        if !line.globals.dry_run {
+            let names: BTreeSet<IfName> = old.keys().chain(wanted.keys()).copied().filter(|name| old.get(name) != wanted.get(name)).collect();
+            let bridges: Vec<(IfName, Option<Bridge>)> = names.into_iter().map(|name| (name, wanted.remove(&name))).collect();
+            if !bridges.is_empty() {
+                let report = self.apply(&Target::Set { bridges: &bridges }, None, Some(lines));
+                steps = changed(&report.steps);
+                outcome(report.outcome)?;
+            }
+        }
+        for note in done.notes {
+            let _ = lines.send(Ok(Progress::line(Stage::Warning, note.text)));
+        }
+        let _ = lines.send(Ok(Progress::line(Stage::Printed, vsctl::render(&done.outputs, &line.globals.style))));
+        Ok(steps)
+    }
+}
