@@ -75,7 +75,9 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
     }
     let missing: Vec<Route> = goal.routes.iter().filter(|wanted| !routes_there.iter().any(|there| meets(there, wanted))).cloned().collect();
     let missing: Vec<Route> = missing.into_iter().filter(|route| untouched(!falls_with_addresses(route))).collect();
-    let (changed, superseded, missing) = in_the_way(observed, missing, &|route| routes_there.contains(&route) && !route_is_wanted(route));
+    let is_gone = |route: &Route| relaid && falls_with_addresses(route) && routes_there.contains(&route);
+    let may_go = |route: &Route| routes_there.contains(&route) && !route_is_wanted(route);
+    let (changed, superseded, missing) = in_the_way(observed, missing, &is_gone, &may_go);
     change.first.extend(removed_routes(superseded.iter().copied()));
     change.add.extend(added_routes(&missing, goal));
     change.add.extend(changed.iter().map(|(from, to)| Step::ChangeRoute { from: (*from).clone(), to: to.clone() }));
@@ -95,16 +97,18 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
     change
 }
 
-/// Divides what is `missing` by what is there to the same next hop, which `may_go` says is not wanted: what takes the place of such a
+/// Divides what is `missing` by what is there, and does not go before anything is added (`is_gone`), to the same next hop, which `may_go`
+/// says is not wanted: what takes the place of such a
 /// route, such routes that must go first, for the kernel would refuse the new one beside them, and what is just to be added.
 fn in_the_way<'a>(
     observed: &'a Observed,
     missing: Vec<Route>,
+    is_gone: &dyn Fn(&Route) -> bool,
     may_go: &dyn Fn(&Route) -> bool,
 ) -> (Vec<(&'a Route, Route)>, Vec<&'a Route>, Vec<Route>) {
     let (mut changed, mut first, mut rest) = (Vec::new(), Vec::new(), Vec::new());
     for wanted in missing {
-        let competing: Vec<&Route> = observed.routes.iter().filter(|there| there.competes_with(&wanted)).collect();
+        let competing: Vec<&Route> = observed.routes.iter().filter(|there| there.competes_with(&wanted) && !is_gone(there)).collect();
         let standing = competing.iter().filter(|there| there.stands_in_the_way_of(&wanted) && may_go(there));
         match competing.as_slice() {
             [only] if standing.clone().next().is_some() => changed.push((*only, wanted)),

@@ -108,7 +108,8 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
     let sourced = |routes| routes::sourced(observed, &written, &goal.addresses, &leaving, routes);
     (goal.routes, goal.own_routes) = (sourced(goal.routes.clone()), sourced(goal.own_routes.clone()));
     // One that leads nowhere stays when the device goes: it is ours only where it was not there before.
-    let was_there = |route: &Route| observed.routes_nowhere().any(|there| route.is_met_by(there)) && !kept.own_routes.contains(route);
+    let is_ours = |there: &Route| kept.own_routes.iter().any(|own| own.ifname == me && own.leads_nowhere() && own.is_met_by(there));
+    let was_there = |route: &Route| observed.routes_nowhere().any(|there| route.is_met_by(there) && !is_ours(there));
     goal.own_routes.retain(|route| !(route.leads_nowhere() && was_there(route)));
     goal
 }

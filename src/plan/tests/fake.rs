@@ -109,7 +109,7 @@ impl World {
         for route in state.routes.iter_mut().filter(|route| route.is_ipv6() && route.is_default() && route.is_transient()) {
             route.metric = Some(1024);
         }
-        state.routes.sort_by_key(|r| (r.ifname, r.dst, r.via, r.table, r.metric, r.prefsrc));
+        state.routes.sort_by_key(|r| (r.ifname, r.dst, r.via, r.table, r.metric, r.prefsrc, r.protocol));
         state.routes.dedup();
         state
     }

@@ -233,3 +233,17 @@ fn aliases_beside_fixed_addresses_and_beside_a_lease() {
         assert_same(&world.snapshot(), &before, "after down");
     }
 }
+
+/// What a line of one to nowhere no longer says changes it, and it is ours as before: it goes with the bridge.
+#[test]
+fn one_to_nowhere_that_changes_stays_ours() {
+    let mut world = host();
+    let before = world.snapshot();
+    let nowhere = model::Route { kind: RouteKind::Unreachable, ..asked("2001:db8:50::/48", None) };
+    let with_mtu = model::Route { metrics: [(RouteMetric::Mtu, 1280)].into(), ..nowhere.clone() };
+    for route in [with_mtu, nowhere] {
+        up_for_good(&mut world, &files(&[route]));
+    }
+    down_for_good(&mut world);
+    assert_eq!(world.snapshot().routes, before.routes);
+}
