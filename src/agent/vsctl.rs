@@ -18,6 +18,9 @@ impl Worker {
     /// Carries out the line of `words`, all of it or nothing; returns how many steps changed something.
     pub(super) fn vsctl(&mut self, words: &[String], lines: &Lines) -> Result<u32, Error> {
         let line = vsctl::line(&vsctl::words(words.iter().cloned())).map_err(rows::error)?;
+        // A device that came back before the line was said is its port again, also for a line that asks for what is remembered.
+        self.follow();
+        self.reattach();
         let memory = self.hands.shared.memory().clone();
         let database = rows::database(&memory, &mut self.hands.rtnl, Some(&mut self.hands.dp))?;
         let done = database.transact(&line.commands).map_err(rows::error)?;

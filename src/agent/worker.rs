@@ -289,7 +289,7 @@ impl Worker {
     }
 
     /// Follows what happened to devices and datapaths.
-    fn follow(&mut self) {
+    pub(super) fn follow(&mut self) {
         let mut appeared = false;
         let mut ports = false;
         let mut redirect = false;
@@ -337,7 +337,7 @@ impl Worker {
 
     /// A device that is back by its name becomes the port again that it was: attached at once, whatever else its bridge
     /// still waits for, and then everything else as it should be.
-    fn reattach(&mut self) {
+    pub(super) fn reattach(&mut self) {
         let memory = self.hands.shared.memory().clone();
         for (bridge, remembered) in &memory.bridges {
             let missing = remembered.members.keys().filter(|name| !self.hands.attached.contains(*name)).copied().collect::<Vec<_>>();

@@ -167,8 +167,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         None,
         "No file puts a port into the bridge.",
         "Open vSwitch remembers ports in its database: one that was added by hand with `ovs-vsctl add-port` was there again after each \
-        reboot, though no file has it. ovsdp has no database; what is in no file is not in the bridge. A bridge that only virtual machines \
-        attach to is well without.",
+        reboot, though no file has it. ovsdp has no database; what is in no file, as after `ovsdp vsctl add-port`, is not in the bridge \
+        after a reboot. A bridge that only virtual machines attach to is well without.",
         "A file with `TYPE=OVSPort` and `OVS_BRIDGE=` for each device that should be in it.",
     ),
     of(

@@ -13,6 +13,7 @@ use crate::registry::Test;
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
     Test::new("vsctl::hypervisors", hypervisors).seconds(180),
+    Test::new("vsctl::another_device_by_the_same_line", another_device),
     Test::new("vsctl::whole_or_not_at_all", whole_or_not_at_all),
     Test::new("vsctl::bridges_without_files", bridges_without_files),
 ];
@@ -140,6 +141,25 @@ fn hypervisors(world: &mut World) -> anyhow::Result<()> {
     host.run("ovsdp down ovsbr0 --with-foreign-ports")?;
     host.run("ip link del vnet0 && ip link del vnet2 && ip link del veth1000")?;
     is_as_before(host, &before, "down did not give back what was")
+}
+
+/// A machine that ended without a word starts again: its device is another, the line that attaches it the same as what is remembered.
+fn another_device(world: &mut World) -> anyhow::Result<()> {
+    let (host, guest) = (world.host("host")?, world.host("vm0")?);
+    link(&host)?;
+    vsctl(&host, "add-br br0")?;
+    let line = start("br0", "vnet0", "52:54:00:00:00:01").replace("--timeout=5", "--timeout=60");
+    for round in 0..3 {
+        world.veth_with_macs(&host, ("vnet0", "fe:54:00:00:00:01"), &guest, ("eth0", "52:54:00:00:00:01"))?;
+        vsctl(&host, &line)?;
+        ensure!(host.run("ip link show dev vnet0")?.stdout.contains("master ovs-system"), "round {round}: vnet0 is not in the datapath");
+        // The second time nobody sees it go.
+        if round == 1 {
+            kill_agent(&host)?;
+        }
+        host.run("ip link del vnet0")?;
+    }
+    Ok(())
 }
 
 fn whole_or_not_at_all(world: &mut World) -> anyhow::Result<()> {
