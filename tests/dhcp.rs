@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ipnet::Ipv4Net;
-use ovsdp::dhcp::{Ask, Cause, Client, Event, Lease, Loss, start};
+use ovsdp::dhcp::{Ask, Cause, Client, Event, Identity, Lease, Loss, start};
 use ovsdp_proto::{IfName, Mac};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -138,10 +138,10 @@ fn ask(ifindex: u32) -> Ask {
         ifname: IfName::new(BRIDGE).unwrap(),
         ifindex,
         mac: MAC.parse::<Mac>().unwrap(),
-        hostname: Some("web1".to_owned()),
+        identity: Identity { hostname: Some("web1".to_owned()), ..Identity::default() },
         request: None,
         resume: None,
-        timeout: PATIENCE,
+        timeout: Some(PATIENCE),
     }
 }
 
@@ -299,7 +299,7 @@ fn silence_ends_in_time_and_in_words() {
     let Some(net) = Net::new() else { return };
     net.client(async |index| {
         let begun = Instant::now();
-        let mut running = Running::start(Ask { timeout: Duration::from_secs(2), request: Some(TAKEN_OVER), ..ask(index) });
+        let mut running = Running::start(Ask { timeout: Some(Duration::from_secs(2)), request: Some(TAKEN_OVER), ..ask(index) });
         let Event::Failed(error) = running.event().await else { panic!("no failure") };
         assert!((2..4).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
         assert_eq!(error.to_string(), "no DHCP server answered on ovsbr0 within 2 s");
@@ -307,11 +307,11 @@ fn silence_ends_in_time_and_in_words() {
         running.client.stop().await;
 
         assert!(run("ip", &["link", "set", BRIDGE, "down"]));
-        let mut running = Running::start(Ask { timeout: Duration::from_secs(1), ..ask(index) });
+        let mut running = Running::start(Ask { timeout: Some(Duration::from_secs(1)), ..ask(index) });
         let Event::Failed(error) = running.event().await else { panic!("no failure") };
         assert!(matches!(&error.cause, Cause::Io(why) if why.contains("down")), "{error}");
 
-        let mut running = Running::start(Ask { timeout: Duration::from_secs(1), ..ask(index + 1000) });
+        let mut running = Running::start(Ask { timeout: Some(Duration::from_secs(1)), ..ask(index + 1000) });
         let Event::Failed(error) = running.event().await else { panic!("no failure") };
         assert!(matches!(&error.cause, Cause::Io(why) if why.contains("No such device")), "{error}");
     });

@@ -20,8 +20,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const DADFAILED: u32 = 0x08;
 
 impl Hands {
-    /// Asks the neighbours about all of `claims`.
+    /// Asks the neighbours about all of `claims`; it fails when somebody has one.
     pub(super) fn probe(&mut self, claims: &[Claim]) -> Result<(), Why> {
+        match self.holder(claims)? {
+            None => Ok(()),
+            Some(packet::Conflict { ifname, address, holder }) => Err(in_use(ifname, address.into(), &format!("{holder} has it"))),
+        }
+    }
+
+    /// Asks the neighbours about all of `claims`, and returns the first that somebody has.
+    pub(super) fn holder(&mut self, claims: &[Claim]) -> Result<Option<packet::Conflict>, Why> {
         self.announce();
         let links = self.rtnl.links()?;
         let own: Vec<_> = links.iter().filter_map(|link| link.mac).collect();
@@ -35,11 +43,7 @@ impl Hands {
             let (ifname, address, wait) = (claim.ifname, claim.address, Duration::from_secs(claim.wait_secs.into()));
             asked.push(packet::Claim { ifname, ifindex: link.index, mac, address, tries: claim.tries, wait });
         }
-        match packet::probe(&asked, &own) {
-            Ok(None) => Ok(()),
-            Ok(Some(packet::Conflict { ifname, address, holder })) => Err(in_use(ifname, address.into(), &format!("{holder} has it"))),
-            Err(error) => Err(Why::new(Kind::Failed, format!("the neighbours cannot be asked: {error}"))),
-        }
+        packet::probe(&asked, &own).map_err(|error| Why::new(Kind::Failed, format!("the neighbours cannot be asked: {error}")))
     }
 
     /// Waits until none of `addresses` is tentative any longer.

@@ -114,6 +114,7 @@ impl Worker {
         });
         self.hands.announce();
         self.hands.place_remembered()?;
+        self.hands.tend_clients();
         match result {
             Ok(()) => Ok(undone),
             Err(_) => Err(Error::new(Kind::Failed, "not everything could be undone: the lines marked [STUCK ] say what")

@@ -29,6 +29,8 @@ pub(super) struct Counters {
     pub(super) upcalls: Counter,
     /// Times a socket was full: the kernel dropped upcalls.
     pub(super) overruns: Counter,
+    /// Upcalls thrown away because too many of the same port waited.
+    pub(super) dropped: Counter,
     /// Flows installed or changed.
     pub(super) installed: Counter,
     /// Flows and packets the kernel refused.

@@ -21,6 +21,17 @@ pub(super) struct Only {
 /// # Errors
 /// [`Kind::NotPermitted`] when this user may not; [`Kind::Failed`] when another agent holds it.
 pub(super) fn only(run: &Run) -> Result<Only, Error> {
+    lock(run)?.ok_or_else(|| {
+        Error::new(Kind::Failed, format!("another agent is running: it holds {}", run.lock().display()))
+            .advise("`ovsdp status` shows it; stop it before starting another, or start this one with --replace")
+    })
+}
+
+/// As [`only`]; `None` when another agent holds the lock.
+///
+/// # Errors
+/// [`Kind::NotPermitted`] when this user may not, and what else the kernel says.
+pub(super) fn lock(run: &Run) -> Result<Option<Only>, Error> {
     let fail = |what: &str, path: &std::path::Path, error: io::Error| {
         let kind = if error.kind() == io::ErrorKind::PermissionDenied { Kind::NotPermitted } else { Kind::Failed };
         let error = Error::new(kind, format!("cannot {what} {}: {error}", path.display()));
@@ -30,9 +41,8 @@ pub(super) fn only(run: &Run) -> Result<Only, Error> {
     let path = run.lock();
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|error| fail("open", &path, error))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Only { _lock: lock }),
-        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(Error::new(Kind::Failed, format!("another agent is running: it holds {}", path.display()))
-            .advise("`ovsdp status` shows it; stop it before starting another")),
+        Ok(lock) => Ok(Some(Only { _lock: lock })),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
         Err((_, errno)) => Err(fail("lock", &path, errno.into())),
     }
 }
@@ -59,6 +69,11 @@ pub(super) fn ready(background: bool) {
     if background {
         say(READY);
     }
+}
+
+/// Whether a service manager started it, and would start another if it ended.
+pub(super) fn is_managed() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
 }
 
 /// Tells the command that started it why it does not run.

@@ -1,25 +1,26 @@
-//! A thread that answers upcalls: receive, decide, and send in one batch the removal of flows the decision made wrong, the
-//! flow, and the packet, in that order.
+//! A thread that receives upcalls and has them answered, in batches.
+//!
+//! While it can keep up, upcalls are answered as they are received. When more wait than one batch takes, they are put by and
+//! taken from their ports in turn.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use ovsdp_proto::flow::{Put, Which};
-use ovsdp_proto::packet::{Execute, Upcall};
+use ovsdp_proto::packet::Upcall;
 
+use super::answers::Answers;
+use super::backlog::Backlog;
 use super::counters::Place;
 use super::log;
 use super::shared::{Core, Shared, now};
-use crate::dp::{Dp, Requests, UpcallSocket};
+use crate::dp::{Dp, Drained, UpcallSocket};
 use crate::error::{Error, Kind};
-use crate::nl;
-use crate::switch::{Decision, Insert, Moment, Reason, Ufid};
 
 /// Upcalls answered in one go.
 const BATCH: usize = 64;
-/// A batch is sent before it grows beyond this: the kernel takes no message larger than the socket's send buffer, whose
-/// usual limit is 208 KiB (`net.core.wmem_default`).
-const WIRE_MAX: usize = 96 * 1024;
+/// Upcalls put by between two batches: so many more than are answered that the kernel's queue, where ports do not take turns, stays short.
+const COLLECT: usize = 16 * BATCH;
 /// There is nothing to do without an upcall; waking up now and then only bounds the wait.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -28,9 +29,9 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// # Errors
 /// There is no room for a thread.
 pub(super) fn spawn(socket: UpcallSocket, dp: Dp, shared: Arc<Shared>) -> Result<(), Error> {
-    let requests = Requests::new(dp.families());
     let losses = shared.counters.losses.place();
-    let handler = Handler { dp, shared, requests, decision: Decision::new(), installs: Vec::new(), heard: false, losses };
+    let answers = Answers::new(dp.families());
+    let handler = Handler { shared, dp, answers, backlog: Backlog::new(), scratch: Vec::new(), losses };
     std::thread::Builder::new()
         .name("handler".into())
         .spawn(move || handler.run(socket))
@@ -39,126 +40,132 @@ pub(super) fn spawn(socket: UpcallSocket, dp: Dp, shared: Arc<Shared>) -> Result
 }
 
 struct Handler {
-    dp: Dp,
     shared: Arc<Shared>,
-    requests: Requests,
-    decision: Decision,
-    /// The places of flow installations among the requests.
-    installs: Vec<(usize, Ufid)>,
-    /// Whether LACP was heard among the upcalls.
-    heard: bool,
+    dp: Dp,
+    answers: Answers,
+    /// What was received and is not answered yet.
+    backlog: Backlog,
+    /// One of them.
+    scratch: Vec<u8>,
     losses: Place,
 }
 
 impl Handler {
     fn run(mut self, mut socket: UpcallSocket) {
         let shared = Arc::clone(&self.shared);
+        let mut behind = false;
         loop {
-            match socket.wait(IDLE) {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(error) => log::die(format_args!("upcalls cannot be received: {error}")),
+            if self.backlog.is_empty() {
+                self.backlog.release();
+                match socket.wait(IDLE) {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    Err(error) => log::die(format_args!("upcalls cannot be received: {error}")),
+                }
             }
             let began = Instant::now();
-            let mut core = shared.core();
-            let quiet = core.flows.is_empty();
-            let at = now();
-            let drained = socket.drain(BATCH, |upcall| self.answer(&mut core, at, upcall));
-            self.send(&mut core);
-            let Core { switch, flows, .. } = &mut *core;
-            flows.settle(switch);
-            let wake = quiet && !flows.is_empty();
-            drop(core);
-            if std::mem::take(&mut self.heard) {
-                shared.bundles.ring();
-            }
-            if wake {
-                shared.ring();
-            }
-            match drained {
-                Ok(drained) => {
-                    shared.counters.upcalls.add(drained.upcalls);
-                    shared.counters.overruns.add(drained.overruns);
-                    if drained.upcalls > 0 {
-                        shared.counters.handling.record(began.elapsed());
-                    }
-                    shared.counters.losses.say(&mut self.losses, socket.counters().plus(self.dp.counters()));
+            let received = match shared.reading() {
+                Some(_reading) => {
+                    let received = self.receive(&mut socket).unwrap_or_else(|error| log::die(format_args!("upcalls cannot be received: {error}")));
+                    self.say_behind(&mut behind);
+                    received
                 }
-                Err(error) => log::die(format_args!("upcalls cannot be received: {error}")),
+                // The sockets are another agent's now; what was received before is still to be answered.
+                None if self.backlog.is_empty() => {
+                    shared.wait_to_read();
+                    continue;
+                }
+                None => Received::default(),
+            };
+            let answered = received.answered + self.answer_waiting();
+            self.say_behind(&mut behind);
+            let counters = &shared.counters;
+            counters.upcalls.add(answered);
+            counters.overruns.add(received.overruns);
+            counters.dropped.add(received.dropped);
+            if answered > 0 {
+                counters.handling.record(began.elapsed());
             }
+            counters.losses.say(&mut self.losses, socket.counters().plus(self.dp.counters()));
         }
     }
 
-    fn answer(&mut self, core: &mut Core, now: Moment, upcall: &Upcall<'_>) {
-        let Core { switch, flows, .. } = core;
-        let Self { requests, decision, installs, heard, .. } = self;
-        let dp_ifindex = upcall.dp_ifindex;
-        switch.upcall(now, upcall.key, decision);
-        if decision.reason == Reason::Lacp {
-            switch.receive_lacp(now, upcall.key, upcall.packet);
-            *heard = true;
+    /// Says whether upcalls wait that were received, when that has changed.
+    fn say_behind(&self, behind: &mut bool) {
+        match (*behind, !self.backlog.is_empty()) {
+            (false, true) => drop(self.shared.behind.fetch_add(1, Ordering::Release)),
+            (true, false) => drop(self.shared.behind.fetch_sub(1, Ordering::Release)),
+            _ => {}
         }
-        // What does not fit a message is not sent: a flow that is missing costs another upcall, a packet is lost as on any wire.
-        for learned in &decision.learned {
-            flows.outdated(learned, &mut |ufid| drop(requests.delete_flow(dp_ifindex, Which::Ufid(ufid), false)));
-        }
-        let put = |ufid| Put {
-            dp_ifindex,
-            ufid: Some(ufid),
-            key: Some(upcall.key),
-            mask: Some(&decision.mask),
-            actions: Some(&decision.actions),
-            clear: false,
-            probe: false,
-        };
-        let placed = match flows.insert(now, upcall.key, decision, switch.generation()) {
-            Insert::New(ufid) => Some((requests.put_flow(&put(ufid)), ufid)),
-            Insert::Replaced(ufid) => Some((requests.set_flow(&put(ufid)), ufid)),
-            Insert::Same(_) | Insert::NotInstalled => None,
-        };
-        match placed {
-            Some((Ok(place), ufid)) => installs.push((place, ufid)),
-            Some((Err(_), ufid)) => drop(flows.remove(&ufid)),
-            None => {}
-        }
-        if !decision.is_drop() {
-            let Upcall { packet, key, mru, hash, .. } = *upcall;
-            let _ = requests.execute(&Execute { dp_ifindex, packet, key, actions: &decision.actions, mru, hash, probe: false });
-        }
-        if requests.wire_len() > WIRE_MAX {
-            self.send(core);
-        }
+        *behind = !self.backlog.is_empty();
     }
 
-    /// Sends what has been collected and forgets what the kernel refused.
-    fn send(&mut self, core: &mut Core) {
-        let Self { dp, shared, requests, installs, .. } = self;
-        if requests.is_empty() {
-            return;
+    /// Receives what is there: the first batch is answered at once when nothing waits, the rest is put by.
+    fn receive(&mut self, socket: &mut UpcallSocket) -> Result<Received, crate::dp::Error> {
+        let Self { shared, dp, answers, backlog, .. } = self;
+        let mut drained = Drained { more: true, ..Drained::default() };
+        let mut received = Received::default();
+        if backlog.is_empty() {
+            drained = in_core(shared, |core| {
+                let at = now();
+                let drained = socket.drain(BATCH, |upcall| answers.give(dp, shared, core, at, upcall));
+                answers.send(dp, shared, core);
+                drained
+            })?;
+            received.answered = drained.upcalls;
         }
-        let (mut refused, mut taken_back) = (0, false);
-        let sent = dp.fire(requests, |place, error| {
-            // A flow another handler's upcall of the same burst has installed is as good as this one.
-            if error.kind() != nl::Kind::Exists {
-                refused += 1;
-            }
-            if let Ok(found) = installs.binary_search_by_key(&place, |(place, _)| *place)
-                && let Some((_, ufid)) = installs.get(found)
-            {
-                core.flows.remove(ufid);
-                taken_back = true;
-            }
-        });
-        if let Err(error) = sent {
-            log::say(format_args!("some answers to upcalls were not sent: {error}"));
+        if drained.more {
+            let put_by = socket.collect(COLLECT, |bytes, upcall| {
+                let port = upcall.key().in_port().unwrap_or(u32::MAX);
+                received.dropped += usize::from(!backlog.push(port, bytes));
+            })?;
+            drained.overruns += put_by.overruns;
         }
-        if taken_back {
-            // Whatever is in the kernel in its place is for the revalidator to find.
-            shared.ring();
-        }
-        shared.counters.installed.add(installs.len());
-        shared.counters.refused.add(refused);
-        installs.clear();
-        requests.clear();
+        Ok(Received { overruns: drained.overruns, ..received })
     }
+
+    /// Answers a batch of what was put by; returns how many upcalls that were.
+    fn answer_waiting(&mut self) -> usize {
+        let Self { shared, dp, answers, backlog, scratch, .. } = self;
+        if backlog.is_empty() {
+            return 0;
+        }
+        in_core(shared, |core| {
+            let at = now();
+            let count = (0..BATCH).take_while(|_| {
+                let taken = backlog.pop(scratch);
+                // It was read once before it was put by.
+                if taken && let Ok(upcall) = Upcall::parse(scratch) {
+                    answers.give(dp, shared, core, at, &upcall);
+                }
+                taken
+            });
+            let count = count.count();
+            answers.send(dp, shared, core);
+            count
+        })
+    }
+}
+
+/// What became of upcalls that were received.
+#[derive(Default)]
+struct Received {
+    answered: usize,
+    dropped: usize,
+    overruns: usize,
+}
+
+/// Has `work` done with the switch in hand, and the flows and the revalidator take note of it.
+fn in_core<T>(shared: &Shared, work: impl FnOnce(&mut Core) -> T) -> T {
+    let mut core = shared.core();
+    let quiet = core.flows.is_empty();
+    let done = work(&mut core);
+    let Core { switch, flows, .. } = &mut *core;
+    flows.settle(switch);
+    let wake = quiet && !flows.is_empty();
+    drop(core);
+    if wake {
+        shared.ring();
+    }
+    done
 }

@@ -2,10 +2,10 @@
 //! memory and leases.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -14,15 +14,13 @@ use ovsdp_proto::IfName;
 use ovsdp_proto::uapi::vport::kind as vport_kind;
 use ovsdp_proto::vport::{New, Which};
 
-use super::alarm;
 use super::announcer::Announcer;
 use super::claims;
 use super::inbox::{Order, Orders};
-use super::leases::{self, Asker, Leases};
+use super::leases::Leases;
 use super::log;
 use super::shared::{Shared, now};
 use super::topology::{self, Places};
-use crate::dhcp;
 use crate::dp::{self, Datapath, Dispatch, Dp};
 use crate::error::{Error, Kind};
 use crate::host::observe::{observe, system};
@@ -30,7 +28,7 @@ use crate::host::paths::{RESOLV_CONF, Run};
 use crate::host::{clients, convert, ipv6, resolver, store};
 use crate::model::Device;
 use crate::nl;
-use crate::plan::{self, DhcpClient, ErrorKind, Executor, Journal, Lease, Memory, Observed, Step, StepError};
+use crate::plan::{self, DhcpClient, ErrorKind, Executor, Journal, Memory, Observed, Step, StepError};
 use crate::rtnl::{self, LinkChange, Mode, Rtnl};
 
 /// Where upcalls are to go.
@@ -40,6 +38,8 @@ pub(super) struct Upcalls {
     pub(super) pids: Vec<u32>,
     /// How the kernel is asked to choose among them.
     pub(super) dispatch: Dispatch,
+    /// Second descriptors of the sockets, for a successor.
+    pub(super) shared: Arc<[OwnedFd]>,
 }
 
 /// The executor of plans.
@@ -53,7 +53,7 @@ pub(super) struct Hands {
     pub(super) leases: Leases,
     pub(super) announcer: Announcer,
     pub(super) orders: Orders,
-    /// When the change that waits to be confirmed is taken back, in [`alarm::now_ms`]: no repair may keep that waiting.
+    /// When the change that waits to be confirmed is taken back, in [`super::alarm::now_ms`]: no repair may keep that waiting.
     pub(super) deadline_ms: Option<u64>,
     /// Orders that came while a lease was waited for.
     pub(super) pending: Vec<Order>,
@@ -99,9 +99,20 @@ impl From<Error> for Why {
     }
 }
 
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
 impl Why {
     pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Error::new(kind, message).into()
+    }
+
+    /// The same with what to do about it.
+    pub(super) fn advise(self, advice: &str) -> Self {
+        Self { error: self.error.advise(advice), ..self }
     }
 }
 
@@ -172,7 +183,7 @@ impl Hands {
     /// # Errors
     /// The kernel refused.
     pub(super) fn direct_upcalls(&mut self, datapath: &Datapath) -> Result<(), Error> {
-        let Upcalls { pids, dispatch } = self.upcalls.clone();
+        let Upcalls { pids, dispatch, .. } = self.upcalls.clone();
         let datapath = self.dp.set_upcall_pids(datapath, &pids, dispatch)?;
         if datapath.dispatch() == Dispatch::PerVport {
             for vport in self.dp.vports(datapath.index)? {
@@ -232,6 +243,7 @@ impl Hands {
                 Err(error) if way == Way::Lenient && error.kind() == std::io::ErrorKind::NotFound => Ok(()),
                 result => result.map_err(|error| claims::not_set(*name, *setting, &error).into()),
             },
+            Step::AwaitCarrier { devices } => self.await_carrier(devices),
             Step::ProbeAddresses { claims } => self.probe(claims),
             Step::AwaitAddresses { addresses } => self.await_addresses(addresses),
             Step::RemoveAddress { address } => {
@@ -268,12 +280,13 @@ impl Hands {
             Step::AdoptLease { bridge, ifname, lease } => self.adopt(*bridge, *ifname, lease),
             Step::ReleaseLease { bridge, ifname, lease, unless } => self.release(*bridge, *ifname, lease.as_ref(), *unless),
             Step::Remember { bridge, to, .. } => {
-                let (bridge, to) = (*bridge, (**to).clone());
+                let (bridge, to, before) = (*bridge, (**to).clone(), self.shared.memory().clone());
                 self.remember(|memory| {
                     let leases = memory.bridges.get(&bridge).map(|old| old.leases.clone());
                     let leases = leases.unwrap_or_else(|| to.leases.clone());
                     memory.bridges.insert(bridge, plan::Remembered { leases, ..to });
                 })?;
+                self.ask_as_said(&before);
                 Ok(())
             }
             Step::Forget { bridge, .. } => {
@@ -288,7 +301,7 @@ impl Hands {
         if way == Way::Lenient && self.dp.datapath(&name)?.is_some() {
             return Ok(());
         }
-        let Upcalls { pids, dispatch } = self.upcalls.clone();
+        let Upcalls { pids, dispatch, .. } = self.upcalls.clone();
         self.dp.create_datapath(&name, &pids, dispatch)?;
         Ok(self.refresh()?)
     }
@@ -399,73 +412,6 @@ impl Hands {
     fn route(&mut self, route: &plan::Route) -> Result<rtnl::Route, Why> {
         let index = convert::device_of(route).map(|device| self.index(device)).transpose()?;
         Ok(convert::to_route(route, index))
-    }
-
-    fn asker(&mut self, ifname: IfName) -> Result<Asker, Why> {
-        let link = self.rtnl.link(&ifname)?.ok_or_else(|| Why::new(Kind::Failed, "there is no such device"))?;
-        let mac = link.mac.ok_or_else(|| Why::new(Kind::Failed, "it has no Ethernet address to ask with"))?;
-        Ok(Asker { ifname, ifindex: link.index, mac })
-    }
-
-    fn obtain(&mut self, bridge: IfName, ifname: IfName, request: Option<Ipv4Addr>) -> Result<(), Why> {
-        self.announce();
-        let asker = self.asker(ifname)?;
-        self.leases.ask(asker, request);
-        let lease = loop {
-            // The client itself gives up in time; the margin only guards against one that does not.
-            let left = self.deadline_ms.map(|at| Duration::from_millis(at.saturating_sub(alarm::now_ms())));
-            match self.orders.wait(left.unwrap_or(leases::TIMEOUT * 2).min(leases::TIMEOUT * 2)) {
-                Some(Order::Lease(of, dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease))) if of == ifname => break leases::to_plan(&lease),
-                Some(Order::Lease(of, dhcp::Event::Failed(error))) if of == ifname => {
-                    self.leases.stop(ifname);
-                    let kind = match error.cause {
-                        dhcp::Cause::Silence | dhcp::Cause::Unfinished(_) => Kind::TimedOut,
-                        dhcp::Cause::NotPermitted => Kind::NotPermitted,
-                        dhcp::Cause::Refused | dhcp::Cause::Io(_) => Kind::Failed,
-                    };
-                    return Err(Error::new(kind, error.to_string()).advise(error.hint()).into());
-                }
-                Some(Order::Lease(of, dhcp::Event::Lost { .. })) if of == ifname => {}
-                Some(other) => self.pending.push(other),
-                None => {
-                    self.leases.stop(ifname);
-                    return Err(Why::new(Kind::TimedOut, "the DHCP client said nothing in its time"));
-                }
-            }
-        };
-        Ok(self.keep(bridge, ifname, Some(lease))?)
-    }
-
-    fn adopt(&mut self, bridge: IfName, ifname: IfName, lease: &Lease) -> Result<(), Why> {
-        let asker = self.asker(ifname)?;
-        self.leases.resume(asker, lease);
-        Ok(self.keep(bridge, ifname, Some(lease.clone()))?)
-    }
-
-    fn release(&mut self, bridge: IfName, ifname: IfName, lease: Option<&Lease>, unless: Option<Ipv4Addr>) -> Result<(), Why> {
-        let held = self.shared.memory().bridges.get(&bridge).and_then(|remembered| remembered.leases.get(&ifname).cloned());
-        match lease.or(held.as_ref()) {
-            Some(lease) if unless != Some(lease.address.addr()) => self.leases.release(ifname),
-            _ => self.leases.stop(ifname),
-        }
-        Ok(self.keep(bridge, ifname, None)?)
-    }
-
-    /// Puts a lease into the memory of its bridge, or takes it out.
-    ///
-    /// # Errors
-    /// It could not be written down.
-    pub(super) fn keep(&mut self, bridge: IfName, ifname: IfName, lease: Option<Lease>) -> Result<(), Error> {
-        if let Some(lease) = &lease {
-            self.leases.note(lease);
-        }
-        self.remember(|memory| {
-            let Some(remembered) = memory.bridges.get_mut(&bridge) else { return };
-            match lease {
-                Some(lease) => drop(remembered.leases.insert(ifname, lease)),
-                None => drop(remembered.leases.remove(&ifname)),
-            }
-        })
     }
 }
 

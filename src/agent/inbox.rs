@@ -1,7 +1,7 @@
 //! The way into the worker: a queue it can wait on together with the kernel's events, and the front that takes requests
 //! from the control socket.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -41,6 +41,10 @@ pub(super) enum Order {
         /// Where the answer goes.
         answer: Answer<Confirmed>,
     },
+    /// Hand the upcall sockets over to a successor.
+    HandOver(Answer<Vec<OwnedFd>>),
+    /// The successor has them: end.
+    Leave,
     /// What became of a lease.
     Lease(IfName, dhcp::Event),
 }
@@ -168,6 +172,8 @@ impl Inbox for Front {
                 Ok(())
             }
             Request::Confirm(answer) => self.order(Order::Confirm { at_ms: alarm::now_ms(), answer }),
+            Request::HandOver(answer) => self.order(Order::HandOver(answer)),
+            Request::Leave => self.order(Order::Leave),
             Request::Change { change, terms, dir, lines } => {
                 let (place, ahead) = Place::join(&self.shared, Who::text(terms.who.as_ref()));
                 if let Some(ahead) = ahead {

@@ -12,9 +12,10 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::inbox::{Order, Queue};
 use crate::dhcp::{self, Ask, Client};
 use crate::host::machine;
+use crate::model::{Asking, ClientId, HostName};
 use crate::plan;
 
-/// How long a first lease may take. dhclient's own patience is 60 s; a server that is there answers within two tries.
+/// How long a first lease may take when the file does not say. dhclient's own patience is 60 s; a server that is there answers within two tries.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Every lease client of the agent.
@@ -27,12 +28,35 @@ pub(super) struct Leases {
     ends: BTreeMap<Ipv4Addr, u64>,
 }
 
-/// Who asks for a lease.
-#[derive(Debug, Clone, Copy)]
+/// Who asks for a lease, and how.
+#[derive(Debug, Clone)]
 pub(super) struct Asker {
     pub(super) ifname: IfName,
     pub(super) ifindex: u32,
     pub(super) mac: Mac,
+    pub(super) asking: Asking,
+}
+
+impl Asker {
+    /// How long the first lease is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.asking.timeout_secs.map_or(TIMEOUT, |secs| Duration::from_secs(secs.into()))
+    }
+
+    fn identity(&self) -> dhcp::Identity {
+        let (hostname, fqdn) = match &self.asking.name {
+            HostName::System => (dhcp::host_name(&machine::host_name()), None),
+            HostName::Silent => (None, None),
+            HostName::Host(name) => (Some(name.clone()), None),
+            HostName::Full(name) => (None, Some(name.clone())),
+        };
+        let client_id = self.asking.client_id.as_ref().map(|id| match id {
+            // The number stands for Ethernet, as in a frame of ARP.
+            ClientId::Mac => std::iter::once(1).chain(self.mac.0).collect(),
+            ClientId::Bytes(bytes) => bytes.clone(),
+        });
+        dhcp::Identity { hostname, fqdn, client_id, vendor_class: self.asking.vendor_class.clone() }
+    }
 }
 
 impl Leases {
@@ -60,10 +84,11 @@ impl Leases {
         self.start(asker, Some(lease.address.addr()), Some(to_dhcp(lease)));
     }
 
-    fn start(&mut self, Asker { ifname, ifindex, mac }: Asker, request: Option<Ipv4Addr>, resume: Option<dhcp::Lease>) {
+    fn start(&mut self, asker: Asker, request: Option<Ipv4Addr>, resume: Option<dhcp::Lease>) {
+        let (identity, timeout) = (asker.identity(), (!asker.asking.persistent).then(|| asker.patience()));
+        let Asker { ifname, ifindex, mac, .. } = asker;
         self.stop(ifname);
-        let hostname = dhcp::host_name(&machine::host_name());
-        let ask = Ask { ifname, ifindex, mac, hostname, request, resume, timeout: TIMEOUT };
+        let ask = Ask { ifname, ifindex, mac, identity, request, resume, timeout };
         self.clients.insert(ifname, dhcp::start(ask, &self.runtime, self.events.clone()));
     }
 
@@ -77,6 +102,18 @@ impl Leases {
         let end = *self.ends.get(&address)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         Some(u32::try_from(end.saturating_sub(now)).unwrap_or(u32::MAX))
+    }
+
+    /// The interfaces that have a client, whether it has a lease or looks for one.
+    pub(super) fn asking(&self) -> Vec<IfName> {
+        self.clients.keys().copied().collect()
+    }
+
+    /// Tells the server that somebody else has the address of the lease of `ifname`; another one is looked for.
+    pub(super) fn decline(&self, ifname: IfName) {
+        if let Some(client) = self.clients.get(&ifname) {
+            client.decline();
+        }
     }
 
     /// Stops keeping the lease of `ifname`, and keeps it.
@@ -102,6 +139,7 @@ pub(super) fn to_plan(lease: &dhcp::Lease) -> plan::Lease {
         classless: lease.routes.iter().map(|(dst, via)| plan::ClasslessRoute { dst: *dst, via: *via }).collect(),
         dns: lease.dns.clone(),
         domain: lease.domain.clone(),
+        search: lease.search.clone(),
         mtu: lease.mtu,
         server: lease.server,
         lease_secs: lease.lease_secs,
@@ -120,7 +158,7 @@ fn to_dhcp(lease: &plan::Lease) -> dhcp::Lease {
         routes: lease.classless.iter().map(|route| (route.dst, route.via)).collect(),
         dns: lease.dns.clone(),
         domain: lease.domain.clone(),
-        search: Vec::new(),
+        search: lease.search.clone(),
         mtu: lease.mtu,
         server: lease.server,
         obtained: lease.obtained,

@@ -7,16 +7,21 @@
 mod adopt;
 mod alarm;
 mod announcer;
+mod answers;
 mod appctl;
+mod backlog;
 mod bundles;
 mod claims;
 mod confirm;
 mod counters;
 mod daemon;
+mod devices;
 mod handler;
+mod handover;
 mod hands;
 mod inbox;
 mod leases;
+mod leasing;
 mod line;
 mod log;
 mod restart;
@@ -49,6 +54,8 @@ pub struct Options {
     pub background: bool,
     /// Have the kernel send upcalls to a socket a vport, as kernels before 5.15 do.
     pub per_vport: bool,
+    /// Take the place of the agent that is running.
+    pub replace: bool,
 }
 
 /// Runs the agent until it is told to stop.
@@ -65,24 +72,29 @@ pub fn run(options: &Options) -> Result<(), Error> {
 
 fn start(options: &Options) -> Result<(), Error> {
     let run = Run::from_env();
-    let _only = daemon::only(&run)?;
-    let families = dp::family::resolve()?;
-    let mut kernel = Dp::new(families)?;
-    refuse_other_switch(&mut kernel)?;
-    if options.background {
-        daemon::detach(&run)?;
-    }
-
-    let count = std::thread::available_parallelism().map_or(1, usize::from).min(HANDLERS);
-    let sockets = (0..count).map(|_| UpcallSocket::open(families)).collect::<Result<Vec<_>, _>>()?;
-    let dispatch = if options.per_vport { Dispatch::PerVport } else { Dispatch::PerCpu };
-    let upcalls = hands::Upcalls { pids: sockets.iter().map(UpcallSocket::portid).collect(), dispatch };
-    let shared = Arc::new(Shared::new(count)?);
-
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::new(Kind::Failed, format!("cannot start the runtime: {error}")))?;
+    let families = dp::family::resolve()?;
+    let mut kernel = Dp::new(families)?;
+    let (_only, handed) = if options.replace { runtime.block_on(handover::take(&run))? } else { (daemon::only(&run)?, Vec::new()) };
+    let sockets = handed.into_iter().map(|fd| UpcallSocket::adopt(families, fd)).collect::<Result<Vec<_>, _>>()?;
+    let has_predecessor = !sockets.is_empty();
+    let sockets = if has_predecessor { sockets } else { open_sockets(families)? };
+    let pids: Vec<u32> = sockets.iter().map(UpcallSocket::portid).collect();
+    refuse_other_switch(&mut kernel, &pids)?;
+    if options.background {
+        daemon::detach(&run)?;
+    }
+
+    let count = sockets.len();
+    let dispatch = if options.per_vport { Dispatch::PerVport } else { Dispatch::PerCpu };
+    let upcalls = hands::Upcalls { pids, dispatch, shared: sockets.iter().map(UpcallSocket::share).collect::<Result<_, _>>()? };
+    let shared = Arc::new(Shared::new(count)?);
+    // What waits in a predecessor's sockets must find flows and topology known.
+    let gate = has_predecessor.then(|| shared.shut());
+
     let (queue, orders) = inbox::queue()?;
     let leases = leases::Leases::new(runtime.handle().clone(), queue.clone());
     let announcer = announcer::Announcer::new(runtime.handle().clone());
@@ -105,19 +117,21 @@ fn start(options: &Options) -> Result<(), Error> {
         thread.map_err(|error| Error::new(Kind::Failed, format!("cannot start a thread: {error}")))?;
         adopted.await.map_err(|_| Error::new(Kind::Failed, "the worker ended before it began"))?
     })?;
+    drop(gate);
     bundles::spawn(run.clone(), Dp::new(families)?, Arc::clone(&shared))?;
     revalidator::spawn(run.clone(), Dp::new(families)?, Dp::new(families)?, Arc::clone(&shared))?;
-    let result = runtime.block_on(serve(&run, Box::new(inbox::Front::new(queue, Arc::clone(&shared))), options.background));
+    let result = runtime.block_on(serve(&run, queue, &shared, options.background));
     revalidator::save(&run, &shared);
     bundles::save(&run, &shared);
     result
 }
 
 /// Serves the control socket until the process is told to stop.
-async fn serve(run: &Run, inbox: Box<dyn crate::ctl::service::Inbox>, background: bool) -> Result<(), Error> {
+async fn serve(run: &Run, queue: inbox::Queue, shared: &Arc<Shared>, background: bool) -> Result<(), Error> {
     use tokio::signal::unix::{SignalKind, signal};
     let fail = |error: std::io::Error| Error::new(Kind::Failed, format!("cannot listen for signals: {error}"));
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate()).map_err(fail)?, signal(SignalKind::interrupt()).map_err(fail)?);
+    let inbox = Box::new(inbox::Front::new(queue, Arc::clone(shared)));
     let listener = crate::ctl::service::bind(&run.socket())?;
     daemon::ready(background);
     log::say("ready");
@@ -125,11 +139,18 @@ async fn serve(run: &Run, inbox: Box<dyn crate::ctl::service::Inbox>, background
         result = crate::ctl::service::serve(listener, inbox) => result,
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
+        () = shared.leave.notified() => Ok(()),
     }
 }
 
-/// One datapath, one switch: refuses when another program answers for it.
-fn refuse_other_switch(kernel: &mut Dp) -> Result<(), Error> {
+/// One socket a handler.
+fn open_sockets(families: dp::Families) -> Result<Vec<UpcallSocket>, Error> {
+    let count = std::thread::available_parallelism().map_or(1, usize::from).min(HANDLERS);
+    Ok((0..count).map(|_| UpcallSocket::open(families)).collect::<Result<_, _>>()?)
+}
+
+/// One datapath, one switch: refuses when another program answers for it, with other sockets than `ours`.
+fn refuse_other_switch(kernel: &mut Dp, ours: &[u32]) -> Result<(), Error> {
     let refuse = |who: String| {
         Error::new(Kind::OtherSwitch, format!("{who} owns the datapath {}", dp::SYSTEM))
             .advise("stop it first (`systemctl disable --now openvswitch` or `ovs-ctl stop`): two switches would undo each other's flows")
@@ -139,7 +160,7 @@ fn refuse_other_switch(kernel: &mut Dp) -> Result<(), Error> {
     }
     let Some(datapath) = kernel.datapath(&system()?)? else { return Ok(()) };
     let vports = kernel.vports(datapath.index)?;
-    let owner = dp::owner::owner(&datapath, &vports, &[])
+    let owner = dp::owner::owner(&datapath, &vports, ours)
         .map_err(|error| Error::new(Kind::Failed, format!("cannot tell who owns the datapath {}: {error}", dp::SYSTEM)))?;
     match owner {
         dp::owner::Owner::Other { process: Some(process), .. } => Err(refuse(process.to_string())),

@@ -1,6 +1,8 @@
 //! Everything that comes up by itself, each bridge on its own: one that fails does not keep the others down, and its failure is
 //! told at the end.
 
+use std::time::Instant;
+
 use super::worker::{Worker, changed, outcome};
 use crate::ctl::api::{Progress, Stage};
 use crate::ctl::service::Lines;
@@ -12,8 +14,13 @@ impl Worker {
     /// Brings up all bridges of `intent`, those apart that have nothing to do with each other; returns how many steps changed something.
     pub(super) fn each(&mut self, intent: &Intent, lines: &Lines) -> Result<u32, Error> {
         let groups = plan::apart(intent, &self.hands.shared.memory());
+        let begun = Instant::now();
         let (mut steps, mut well, mut failed) = (0_u32, 0, Vec::new());
         for names in groups {
+            if let Err(error) = self.hands.await_devices(intent, &names, begun, lines) {
+                failed.push((names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), error));
+                continue;
+            }
             let report = self.apply(&Target::Up { intent, names: &names }, None, Some(lines));
             let ok = if report.outcome == Outcome::Unchanged { Stage::Unchanged } else { Stage::Up };
             let result = outcome(report.outcome);

@@ -17,10 +17,13 @@ use crate::switch::{Counters, Decision, Moment, Ufid, Verdict};
 
 /// How often flows are looked at (`max-revalidator`).
 const PERIOD: Duration = Duration::from_millis(500);
-/// How many flows are judged under one hold of the lock.
-const BATCH: usize = 64;
+/// How many flows are judged under one hold of the lock: some hundred microseconds' worth. While handlers have all they can do each hold is
+/// waited for as long as one of their batches takes, and a pass that takes long lowers the number of flows there may be.
+const BATCH: usize = 512;
 /// The MAC tables are written down at most this often.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// And so that no more than one part in this many of the time goes into it, however large they are and however fast they change.
+const SAVE_SHARE: u32 = 20;
 
 /// A dumped flow, as far as it is judged by. The kernel names one that was installed without a name by its key.
 enum Entry {
@@ -50,7 +53,7 @@ struct Revalidator {
     shared: Arc<Shared>,
     requests: Requests,
     decision: Decision,
-    /// When the MAC tables were last written down, and what their counters were then.
+    /// When the MAC tables may be written down next, and what their counters were the last time.
     saved: Option<(Instant, u64)>,
     losses: Place,
 }
@@ -128,12 +131,13 @@ impl Revalidator {
 
     /// Writes the MAC tables down when they changed, but not too often; at once after a change that a person made.
     fn save_if_due(&mut self, at_once: bool) {
-        if !at_once && (self.is_saved() || self.saved.is_some_and(|(when, _)| when.elapsed() < SAVE_EVERY)) {
+        if !at_once && (self.is_saved() || self.saved.is_some_and(|(next, _)| Instant::now() < next)) {
             return;
         }
-        let version = self.version();
+        let (version, began) = (self.version(), Instant::now());
         save(&self.run, &self.shared);
-        self.saved = Some((Instant::now(), version));
+        let took = began.elapsed();
+        self.saved = Some((began + took + SAVE_EVERY.max(took * SAVE_SHARE), version));
     }
 }
 

@@ -5,9 +5,9 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -55,6 +55,12 @@ pub(super) struct Shared {
     unconfirmed: Mutex<Option<Unconfirmed>>,
     pub(super) counters: Counters,
     pub(super) handlers: usize,
+    /// Held for reading by who receives upcalls; shut (held for writing) while another agent has the sockets.
+    gate: RwLock<()>,
+    /// How many handlers have received upcalls that they have not answered.
+    pub(super) behind: AtomicUsize,
+    /// Rung when the agent is to end because a successor has taken over.
+    pub(super) leave: tokio::sync::Notify,
 }
 
 /// A poisoned lock is one whose holder panicked, which a release build does not survive; in others its data are still the
@@ -83,6 +89,9 @@ impl Shared {
             unconfirmed: Mutex::default(),
             counters: Counters::default(),
             handlers,
+            gate: RwLock::default(),
+            behind: AtomicUsize::new(0),
+            leave: tokio::sync::Notify::new(),
         })
     }
 
@@ -115,6 +124,37 @@ impl Shared {
     /// Where upcalls go.
     pub(super) fn dispatch(&self) -> Dispatch {
         if self.per_vport.load(Ordering::Relaxed) { Dispatch::PerVport } else { Dispatch::PerCpu }
+    }
+
+    /// Leave to receive upcalls, for as long as the guard lives; `None` while the gate is shut or about to be.
+    pub(super) fn reading(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        match self.gate.try_read() {
+            Ok(reading) => Some(reading),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Waits until the gate is open.
+    pub(super) fn wait_to_read(&self) {
+        drop(self.gate.read().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Shuts the gate: nobody receives upcalls for as long as the guard lives.
+    pub(super) fn shut(&self) -> RwLockWriteGuard<'_, ()> {
+        self.gate.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until every upcall that was received is answered; says whether that was so within `patience`. The gate is shut.
+    pub(super) fn caught_up(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while self.behind.load(Ordering::Acquire) > 0 {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
     }
 
     /// Wakes the revalidator: there are flows to look after, or to look at again.

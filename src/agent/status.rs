@@ -7,6 +7,7 @@ use super::shared::{Core, Shared};
 use crate::ctl::api::{AgentStatus, BridgeStatus, LeaseStatus, UnconfirmedStatus};
 use crate::ctl::metrics::{AgentMetrics, Losses};
 use crate::dp::Dispatch;
+use crate::model::Addressing;
 use crate::nl;
 use crate::plan::Remembered;
 
@@ -26,9 +27,11 @@ pub(super) fn agent(shared: &Shared) -> AgentStatus {
         handlers: u32::try_from(shared.handlers).unwrap_or(u32::MAX),
         upcalls: shared.counters.upcalls.get(),
         overruns: shared.counters.overruns.get(),
+        dropped: shared.counters.dropped.get(),
         installed: shared.counters.installed.get(),
         refused: shared.counters.refused.get(),
         flows: core.flows.len(),
+        flow_limit: core.flows.limit(),
         unconfirmed: unconfirmed.map(|change| UnconfirmedStatus { left: seconds_left(&change), seconds: change.seconds, by: change.by }),
         bridges: memory.bridges.iter().map(|(name, remembered)| bridge(&core, name.as_str(), remembered)).collect(),
     }
@@ -43,6 +46,8 @@ fn bridge(core: &Core, name: &str, remembered: &Remembered) -> BridgeStatus {
         server: lease.server.to_string(),
         remaining: lease.obtained.saturating_add(lease.lease_secs.into()).saturating_sub(unix),
     });
+    let wanting = remembered.intent.interfaces().filter(|interface| matches!(interface.addressing, Addressing::Dhcp(_)));
+    let asking = wanting.map(|interface| interface.name).filter(|name| !remembered.leases.contains_key(name));
     BridgeStatus {
         name: name.to_owned(),
         macs: stats.current,
@@ -52,6 +57,7 @@ fn bridge(core: &Core, name: &str, remembered: &Remembered) -> BridgeStatus {
         evicted: stats.evicted,
         moved: stats.moved,
         leases: leases.collect(),
+        asking: asking.map(|name| name.to_string()).collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ovsdp_proto::IfName;
@@ -15,7 +15,7 @@ use super::announcer::Announcer;
 use super::counters::Place;
 use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
-use super::leases::{self, Asker, Leases};
+use super::leases::{self, Leases};
 use super::shared::Shared;
 use super::{adopt, alarm, bundles, log, topology};
 use crate::ctl::api::{Progress, Stage, Who};
@@ -113,21 +113,9 @@ impl Worker {
             }
         }
         self.mtus = self.hands.rtnl.links().map_err(Error::from)?.into_iter().map(|link| (link.name, link.mtu)).collect();
-        self.resume_leases();
+        self.hands.resume_leases();
+        self.hands.tend_clients();
         Ok(())
-    }
-
-    fn resume_leases(&mut self) {
-        let memory = self.hands.shared.memory().clone();
-        for (ifname, lease) in memory.bridges.values().flat_map(|bridge| &bridge.leases) {
-            match self.hands.rtnl.link(ifname) {
-                Ok(Some(rtnl::Link { index, mac: Some(mac), .. })) => {
-                    self.hands.leases.resume(Asker { ifname: *ifname, ifindex: index, mac }, lease);
-                }
-                Ok(_) => log::say(format_args!("the lease of {} is not renewed: {ifname} is gone", lease.address)),
-                Err(error) => log::say(format_args!("the lease of {} is not renewed: {error}", lease.address)),
-            }
-        }
     }
 
     /// Works until the process ends.
@@ -172,6 +160,9 @@ impl Worker {
                 let _ = lines.send(result.map(|(changed, confirm_within)| Progress::done(changed, confirm_within)));
             }
             Order::Confirm { at_ms, answer } => drop(answer.send(self.confirm(at_ms))),
+            Order::HandOver(answer) => self.hand_over(answer),
+            // Nobody was handed anything.
+            Order::Leave => {}
             Order::Lease(ifname, event) => self.lease(ifname, event),
         }
     }
@@ -214,6 +205,7 @@ impl Worker {
                 if *change == Change::Restart && confirm.is_none() {
                     return self.each(&config.intent, lines).map(|steps| (steps, None));
                 }
+                self.hands.await_devices(&config.intent, &names, Instant::now(), lines)?;
                 self.apply(&Target::Up { intent: &config.intent, names: &names }, confirm, Some(lines))
             }
             Change::Down(names) => {
@@ -256,6 +248,7 @@ impl Worker {
         if let Err(error) = self.hands.place_remembered() {
             log::say(format_args!("cannot see the datapath: {error}"));
         }
+        self.hands.tend_clients();
         report
     }
 
@@ -277,6 +270,11 @@ impl Worker {
                 let lease = leases::to_plan(&lease);
                 if memory.bridges.get(&bridge).and_then(|remembered| remembered.leases.get(&ifname)) == Some(&lease) {
                     return;
+                }
+                match self.hands.declined(ifname, &lease) {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(why) => log::say(format_args!("{ifname}: {why}")),
                 }
                 log::say(format_args!("{ifname} has {} from {} for {} s", lease.address, lease.server, lease.lease_secs));
                 if let Err(error) = self.hands.keep(bridge, ifname, Some(lease)) {

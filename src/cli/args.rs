@@ -192,11 +192,16 @@ pub(super) enum Command {
     #[command(long_about = "Run the agent: the switch itself.\n\n\
         It answers the kernel's upcalls, learns addresses, installs and ages flows, keeps leases, and serves the other commands over \
         a varlink socket. `ovsdp up` starts one when none is running; a service manager starts it with this command. When it is killed \
-        established flows go on in the kernel, and the next agent adopts them.")]
+        established flows go on in the kernel, and the next agent adopts them.\n\n\
+        With --replace it takes the place of the agent that is running, of another version maybe: it is given the sockets the kernel \
+        sends new flows' packets to, which wait there meanwhile, so that none is lost.")]
     Agent {
         /// Detach from the terminal and log to the run directory
         #[arg(long)]
         background: bool,
+        /// Take the place of the agent that is running, without losing a packet
+        #[arg(long)]
+        replace: bool,
         /// How the kernel is to hand over packets
         #[arg(long, value_enum, default_value_t = Dispatch::Auto)]
         dispatch: Dispatch,

@@ -31,7 +31,7 @@ pub(super) fn restart(run: &Run, hooks: bool, confirm: Option<u32>, common: Comm
 fn bring(run: &Run, change: &Change, hooks: bool, confirm: Option<u32>, common: Common) -> Result<(), Error> {
     let names: &[String] = if let Change::Up(names) = change { names } else { &[] };
     let dir = absolute(config_dir(common.dir))?;
-    let hooks = if hooks { Some(Hooks::up(&dir, names)?) } else { None };
+    let hooks = if hooks { Some(Hooks::up(&dir, names, &memory(run))?) } else { None };
     let mut client = match launch::running(run)? {
         Some(client) => client,
         None => {
@@ -49,7 +49,7 @@ fn bring(run: &Run, change: &Change, hooks: bool, confirm: Option<u32>, common: 
 }
 
 pub(super) fn down(run: &Run, names: Vec<String>, hooks: bool, with_foreign_ports: bool, common: Common) -> Result<(), Error> {
-    let memory: Memory = store::load(&run.memory()).ok().flatten().unwrap_or_default();
+    let memory = memory(run);
     let dir = absolute(config_dir(common.dir))?;
     let mut up = Vec::new();
     let mut strangers = Vec::new();
@@ -72,6 +72,11 @@ pub(super) fn down(run: &Run, names: Vec<String>, hooks: bool, with_foreign_port
     let mut client = launch::agent(run)?;
     let terms = Terms { with_foreign_ports, who: Some(who()), ..Terms::default() };
     between(hooks.as_ref(), || finish(&mut client, &change, &terms, &dir, common.json))
+}
+
+/// What the agent remembers. One that cannot be read is the agent's to complain of.
+fn memory(run: &Run) -> Memory {
+    store::load(&run.memory()).ok().flatten().unwrap_or_default()
 }
 
 /// A change between the hooks before it and, when it was done, those after it.

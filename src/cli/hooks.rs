@@ -18,7 +18,7 @@ use ovsdp_proto::IfName;
 
 use crate::error::Error;
 use crate::host::config;
-use crate::model::Intent;
+use crate::model::{Bridge, Intent};
 use crate::plan::{self, Memory};
 
 /// How long one hook may take; then it is killed, and the children it kept in its process group with it.
@@ -60,10 +60,10 @@ impl Hooks {
     ///
     /// # Errors
     /// The files cannot be read, or do not know a name.
-    pub(super) fn up(folder: &Path, names: &[String]) -> Result<Self, Error> {
+    pub(super) fn up(folder: &Path, names: &[String], memory: &Memory) -> Result<Self, Error> {
         let config = config::read(folder)?;
         let given = config.names(names)?;
-        let devices = brought_up(&config.intent, &given)?.into_iter().map(|name| Device { name, file: config.file_of(name) });
+        let devices = brought_up(&config.intent, &given, memory)?.into_iter().map(|name| Device { name, file: config.file_of(name) });
         Ok(Self { devices: devices.collect(), ..Self::none(Way::Up, folder) })
     }
 
@@ -138,15 +138,10 @@ impl Hooks {
 }
 
 /// The interfaces that bringing up `names` is about.
-fn brought_up(intent: &Intent, names: &[IfName]) -> Result<Vec<IfName>, Error> {
-    let bridges = plan::bridges_of(intent, names)?;
-    let bridges = bridges.iter().filter_map(|name| intent.bridges.get(name));
-    Ok(bridges
-        .flat_map(|bridge| {
-            let ports = bridge.ports.iter().filter(|(name, port)| port.onboot || names.contains(name));
-            ports.flat_map(|(_, port)| &port.interfaces).map(|interface| interface.name).chain([bridge.name()])
-        })
-        .collect())
+fn brought_up(intent: &Intent, names: &[IfName], memory: &Memory) -> Result<Vec<IfName>, Error> {
+    let bridges = plan::brought_up(intent, names, memory)?;
+    let ports_first = |bridge: &Bridge| bridge.interfaces().skip(1).map(|port| port.name).chain([bridge.name()]).collect::<Vec<_>>();
+    Ok(bridges.iter().flat_map(ports_first).collect())
 }
 
 #[cfg(test)]
@@ -154,7 +149,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::model::{Bridge, Interface, Kind, Port};
+    use crate::model::{Addressing, Dhcp, Interface, Kind, Port};
 
     fn name(text: &str) -> IfName {
         IfName::new(text).unwrap()
@@ -222,7 +217,13 @@ mod tests {
         bridge.ports.insert(name("eth0"), Port::new(Interface::new(name("eth0"), Kind::System)));
         bridge.ports.insert(name("eth1"), Port { onboot: false, ..Port::new(Interface::new(name("eth1"), Kind::System)) });
         let intent = Intent { bridges: [(name("br0"), bridge)].into() };
-        assert_eq!(brought_up(&intent, &[]).unwrap(), [name("eth0"), name("br0")]);
-        assert_eq!(brought_up(&intent, &[name("eth1")]).unwrap(), [name("eth0"), name("eth1"), name("br0")]);
+        let up = |intent: &Intent, names: &[IfName]| brought_up(intent, names, &Memory::default()).unwrap();
+        assert_eq!(up(&intent, &[]), [name("eth0"), name("br0")]);
+        assert_eq!(up(&intent, &[name("eth1")]), [name("eth0"), name("eth1"), name("br0")]);
+        // The lease comes through it: the plan attaches it, so its hooks are run.
+        let mut leased = intent.clone();
+        let through = vec![name("eth1")];
+        leased.bridges.get_mut(&name("br0")).unwrap().local.addressing = Addressing::Dhcp(Dhcp { through, ..Dhcp::default() });
+        assert_eq!(up(&leased, &[]), [name("eth0"), name("eth1"), name("br0")]);
     }
 }

@@ -45,6 +45,8 @@ pub struct AgentArgs {
     pub background: bool,
     /// Use a socket a vport whatever the kernel can do.
     pub per_vport: bool,
+    /// Take the place of the agent that is running.
+    pub replace: bool,
 }
 
 /// Runs the process's command line. `agent` is the call behind `ovsdp agent`, handed in because nothing here knows it.
@@ -89,7 +91,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Appctl { words, json } => appctl::run(&run, &words, json),
         Command::Flow { command } => flow::run(command),
         Command::Ifcfg { command } => ifcfg::run(command),
-        Command::Agent { background, dispatch } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport }),
+        Command::Agent { background, dispatch, replace } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport, replace }),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -125,9 +125,12 @@ fn text(Status { agent, bridges }: &Status) -> String {
             let _ = writeln!(out, "    {}: {number}, {state}, {} received, {} sent", port.name, port.received, port.sent);
         }
         if let Some(switch) = &bridge.switch {
-            let BridgeStatus { macs, macs_max, learned, moved, expired, evicted, leases, .. } = switch;
+            let BridgeStatus { macs, macs_max, learned, moved, expired, evicted, leases, asking, .. } = switch;
             for lease in leases {
                 let _ = writeln!(out, "    lease {} on {} from {}, {} s left", lease.address, lease.interface, lease.server, lease.remaining);
+            }
+            for interface in asking {
+                let _ = writeln!(out, "    no lease on {interface}: asking for one");
             }
             let _ = writeln!(out, "    macs {macs} of {macs_max}: {learned} learned, {moved} moved, {expired} expired, {evicted} evicted");
         }
@@ -137,11 +140,11 @@ fn text(Status { agent, bridges }: &Status) -> String {
             if let Some(UnconfirmedStatus { by, seconds, left }) = &agent.unconfirmed {
                 let _ = writeln!(out, "unconfirmed: the change of {by} goes back in {left} s of {seconds} s unless `ovsdp confirm` is said");
             }
-            let AgentStatus { version, pid, dispatch, handlers, upcalls, overruns, installed, refused, flows, .. } = agent;
+            let AgentStatus { version, pid, dispatch, handlers, upcalls, overruns, dropped, installed, refused, flows, flow_limit, .. } = agent;
             let _ = writeln!(
                 out,
-                "agent {version}: process {pid}, {handlers} handlers, {dispatch} upcalls: {upcalls} answered, {overruns} overruns; \
-                 {flows} flows, {installed} installed, {refused} refused"
+                "agent {version}: process {pid}, {handlers} handlers, {dispatch} upcalls: {upcalls} answered, {overruns} overruns, {dropped} dropped; \
+                 {flows} flows of {flow_limit}, {installed} installed, {refused} refused"
             );
         }
         None => out.push_str("agent: not running, or not yours to ask\n"),

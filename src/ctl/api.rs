@@ -136,6 +136,9 @@ pub struct BridgeStatus {
     pub moved: u64,
     /// The leases held for its interfaces.
     pub leases: Vec<LeaseStatus>,
+    /// The interfaces that are to have a lease and have none: a server is looked for.
+    #[serde(default)]
+    pub asking: Vec<String>,
 }
 
 /// What the agent knows of itself.
@@ -153,16 +156,29 @@ pub struct AgentStatus {
     pub upcalls: u64,
     /// Times the kernel reported that it dropped upcalls because a socket was full.
     pub overruns: u64,
+    /// Upcalls thrown away because too many of the same port waited.
+    #[serde(default)]
+    pub dropped: u64,
     /// Flows installed.
     pub installed: u64,
     /// Flows the kernel refused.
     pub refused: u64,
     /// Flows the agent keeps book of now.
     pub flows: u32,
+    /// Flows there may be now; packets beyond are forwarded without installing one.
+    #[serde(default)]
+    pub flow_limit: u32,
     /// The change that waits to be confirmed.
     pub unconfirmed: Option<UnconfirmedStatus>,
     /// Its bridges.
     pub bridges: Vec<BridgeStatus>,
+}
+
+/// What comes with an answer that hands the upcall sockets over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, CustomType)]
+pub struct HandedOver {
+    /// How many descriptors there are.
+    pub sockets: u32,
 }
 
 /// One entry of a MAC table.

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod client;
+pub mod handover;
 pub mod metrics;
 pub mod service;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::Permissions;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -115,6 +116,10 @@ pub enum Request {
     Trace(TraceOf, Answer<Trace>),
     /// Carry out a command of `ovs-appctl`; answered with what it prints.
     Appctl(Vec<String>, Answer<String>),
+    /// Hand over the upcall sockets, and receive no more upcalls until the successor leaves or takes too long.
+    HandOver(Answer<Vec<OwnedFd>>),
+    /// End: the successor has the upcall sockets.
+    Leave,
     /// Say what the agent measures of itself.
     Metrics(oneshot::Sender<AgentMetrics>),
 }
@@ -132,6 +137,8 @@ impl fmt::Debug for Request {
             Self::FdbStats(bridge, _) => f.debug_tuple("FdbStats").field(bridge).finish(),
             Self::Trace(of, _) => f.debug_tuple("Trace").field(of).finish(),
             Self::Appctl(words, _) => f.debug_tuple("Appctl").field(words).finish(),
+            Self::HandOver(_) => f.write_str("HandOver"),
+            Self::Leave => f.write_str("Leave"),
             Self::Metrics(_) => f.write_str("Metrics"),
         }
     }
@@ -205,13 +212,15 @@ impl Service {
 mod interface {
     #![allow(missing_docs, reason = "zlink::service generates undocumented public helper types")]
 
+    use std::os::fd::OwnedFd;
+
     use futures_util::Stream;
     use tokio::sync::oneshot;
     use zlink::Reply;
 
     use super::super::api::{
-        AgentStatus, ApiError, BridgeStatus, Confirmed, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, LeaseStatus, Printed, Progress, Stage, Trace,
-        TraceStep, UnconfirmedStatus, Who,
+        AgentStatus, ApiError, BridgeStatus, Confirmed, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, HandedOver, LeaseStatus, Printed, Progress,
+        Stage, Trace, TraceStep, UnconfirmedStatus, Who,
     };
     use super::super::metrics::{AgentMetrics, Losses, Timing};
     use super::{Change, FdbChange, Request, Service, Terms, TraceOf, gone};
@@ -223,7 +232,7 @@ mod interface {
         version = env!("CARGO_PKG_VERSION"),
         url = env!("CARGO_PKG_REPOSITORY"),
         types = [
-            Progress, Who, Confirmed, UnconfirmedStatus, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Printed, Stage, Timing,
+            Progress, Who, Confirmed, UnconfirmedStatus, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Printed, Stage, HandedOver, Timing,
             Losses, AgentMetrics
         ]
     )]
@@ -334,6 +343,21 @@ mod interface {
         /// Carry out a command of `ovs-appctl` about bonds or LACP, `words` its name and arguments; answered with what it prints.
         async fn appctl(&self, words: Vec<String>) -> Result<Printed, ApiError> {
             self.ask(|answer| Request::Appctl(words, answer)).await.map(|text| Printed { text })
+        }
+
+        /// Hand the upcall sockets over to an agent that is to take this one's place: as many descriptors as `sockets` says come with the
+        /// answer. No upcall is received any more, unless Leave is not called within five seconds.
+        #[zlink(return_fds)]
+        async fn hand_over(&self) -> (Result<HandedOver, ApiError>, Vec<OwnedFd>) {
+            match self.ask(Request::HandOver).await {
+                Ok(sockets) => (Ok(HandedOver { sockets: u32::try_from(sockets.len()).unwrap_or(u32::MAX) }), sockets),
+                Err(error) => (Err(error), Vec::new()),
+            }
+        }
+
+        /// End, after the upcall sockets were handed over.
+        async fn leave(&self) -> Result<(), ApiError> {
+            Ok(self.inbox.put(Request::Leave)?)
         }
 
         /// How long the agent's work took, and what its netlink sockets lost.

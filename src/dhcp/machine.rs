@@ -22,6 +22,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(64);
 /// The shortest pause between two questions with a lease, unless the lease's own times come first.
 const LEASE_PAUSE: Duration = Duration::from_secs(60);
 
+/// The pause after an address that somebody else had (RFC 2131, 3.1.5).
+const DECLINE_PAUSE: Duration = Duration::from_secs(10);
+
 /// The time, twice: `boot` runs on while the machine sleeps and never jumps, `unix` is the calendar's.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
@@ -85,7 +88,7 @@ impl Machine {
     /// A client at its beginning; `seed` makes its exchanges' numbers hard to guess.
     pub(super) fn new(ask: Ask, now: Now, seed: u64) -> Self {
         let wanted = ask.resume.as_ref().map(|lease| lease.address.addr()).or(ask.request);
-        let give_up = now.boot.checked_add(ask.timeout);
+        let give_up = ask.timeout.and_then(|timeout| now.boot.checked_add(timeout));
         let phase = if wanted.is_some() { Phase::Rebooting } else { Phase::Discovering };
         let mut new = Self {
             phase,
@@ -195,6 +198,16 @@ impl Machine {
         let (source, server) = (lease.address.addr(), lease.server);
         let message = self.request(Kind::Release, now, source, None, Some(server));
         vec![Out::Unicast { source, server, message }]
+    }
+
+    /// Refuses the lease, because somebody else has its address, and looks for another after a pause. Nothing without a lease.
+    pub(super) fn decline(&mut self, now: Now) -> Vec<Out> {
+        let Some((lease, _)) = self.lease.take() else { return Vec::new() };
+        self.wanted = None;
+        self.enter(Phase::Discovering, now, now.boot + DECLINE_PAUSE);
+        let nobody = Ipv4Addr::UNSPECIFIED;
+        let message = self.request(Kind::Decline, now, nobody, Some(lease.address.addr()), Some(lease.server));
+        vec![Out::Broadcast { source: nobody, message }]
     }
 
     /// Takes a message from the link.
@@ -323,8 +336,7 @@ impl Machine {
 
     fn request(&self, kind: Kind, now: Now, client: Ipv4Addr, requested: Option<Ipv4Addr>, server: Option<Ipv4Addr>) -> Vec<u8> {
         let secs = u16::try_from(now.boot.saturating_sub(self.begun.boot).as_secs()).unwrap_or(u16::MAX);
-        let hostname = self.ask.hostname.as_deref();
-        Request { kind, xid: self.xid, secs, mac: self.ask.mac, client, requested, server, hostname }.encode()
+        Request { kind, xid: self.xid, secs, mac: self.ask.mac, client, requested, server, identity: &self.ask.identity }.encode()
     }
 
     /// Begins a phase, with a new exchange, at `at`.
@@ -350,7 +362,7 @@ impl Machine {
     }
 
     fn fail(&mut self, cause: Cause) -> Vec<Out> {
-        let error = Error { ifname: self.ask.ifname, secs: self.ask.timeout.as_secs(), cause };
+        let error = Error { ifname: self.ask.ifname, secs: self.ask.timeout.unwrap_or_default().as_secs(), cause };
         (self.phase, self.next, self.give_up) = (Phase::Finished, None, None);
         vec![Out::Tell(Event::Failed(error))]
     }

@@ -24,13 +24,14 @@
 //! `wire` does in a page. The server in the tests is dnsmasq, so the bytes are still judged by somebody else's code.
 //!
 //! # Not done
-//! No ARP probe before use and so no DECLINE: the address is as a rule the one the machine has already. No client
-//! identifier option, no user's own options, no rapid commit, no DHCPv6.
+//! No user's own options, no rapid commit, no DHCPv6. Whether somebody else has an address is asked by whoever started the client,
+//! who knows which addresses are the machine's already, and tells with [`Client::decline`].
 
 mod error;
 mod frame;
 mod grant;
 mod hostname;
+mod identity;
 mod lease;
 mod machine;
 mod run;
@@ -46,6 +47,7 @@ use ovsdp_proto::{IfName, Mac};
 
 pub use error::{Cause, Error};
 pub use hostname::host_name;
+pub use identity::Identity;
 pub use lease::Lease;
 pub use run::{Client, start};
 
@@ -58,16 +60,16 @@ pub struct Ask {
     pub ifindex: u32,
     /// The interface's Ethernet address: who the client is to the server.
     pub mac: Mac,
-    /// The host name to send; see [`host_name`].
-    pub hostname: Option<String>,
+    /// Who the client says to be besides.
+    pub identity: Identity,
     /// An address from before. It is asked for by itself first (INIT-REBOOT), which a server that knows it grants without
     /// probing for a host that has it, and then with the discover.
     pub request: Option<Ipv4Addr>,
     /// A lease from before a restart of the agent, to go on with: as it is while it holds, else as `request`.
     pub resume: Option<Lease>,
-    /// How long to try for the first lease; 5 s at least leaves time for a lost message or two. Later leases are tried for
-    /// until the client is stopped.
-    pub timeout: Duration,
+    /// How long to try for the first lease; 5 s at least leaves time for a lost message or two. `None`, as for later leases: until the
+    /// client is stopped.
+    pub timeout: Option<Duration>,
 }
 
 /// What became of the lease.

@@ -33,6 +33,7 @@ pub struct Client {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Renew,
+    Decline,
     Release,
 }
 
@@ -51,6 +52,12 @@ impl Client {
     pub fn renew(&self) {
         // A client that has ended has told so by an event.
         let _ = self.commands.send(Command::Renew);
+    }
+
+    /// Tells the server that somebody else has the lease's address (RFC 2131 4.4.1), and looks for another lease, 10 s later at the
+    /// earliest. Nothing happens without a lease. The address must not be in use here.
+    pub fn decline(&self) {
+        let _ = self.commands.send(Command::Decline);
     }
 
     /// Gives the lease back and ends; done when the message has been handed to the kernel, 2 s at the latest. To be
@@ -119,6 +126,7 @@ async fn run(ask: Ask, events: UnboundedSender<(IfName, Event)>, mut orders: Unb
             Woken::Due => machine.poll(now()),
             Woken::Heard(message) => machine.receive(now(), &message),
             Woken::Told(Some(Command::Renew)) => machine.renew(now()),
+            Woken::Told(Some(Command::Decline)) => machine.decline(now()),
             Woken::Told(Some(Command::Release)) => machine.release(now()),
             Woken::Told(None) => return,
         };

@@ -7,7 +7,7 @@ use ovsdp_proto::{IfName, Mac};
 use proptest::prelude::*;
 
 use super::machine::{Machine, Now, Out};
-use super::{Ask, Cause, Event, Lease, Loss, frame};
+use super::{Ask, Cause, Event, Identity, Lease, Loss, frame};
 
 const MAC: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 const HERE: Ipv4Addr = Ipv4Addr::new(172, 16, 3, 140);
@@ -88,10 +88,10 @@ fn ask() -> Ask {
         ifname: IfName::new("ovsbr0").unwrap(),
         ifindex: 7,
         mac: MAC,
-        hostname: Some("web1".to_owned()),
+        identity: Identity { hostname: Some("web1".to_owned()), ..Identity::default() },
         request: None,
         resume: None,
-        timeout: Duration::from_secs(30),
+        timeout: Some(Duration::from_secs(30)),
     }
 }
 
@@ -303,6 +303,28 @@ fn failure(server: impl Fn(u8, [u8; 4]) -> Option<Vec<u8>>) -> (Cause, usize) {
             return (error.cause.clone(), messages);
         }
     }
+}
+
+#[test]
+fn a_declined_address_is_not_asked_for_again() {
+    let mut client = Client::bound(&times(120, 60, 105));
+    client.out = client.machine.decline(client.now);
+    let told = said(client.sent());
+    assert_eq!((told.kind, told.requested, told.server), (4, Some(HERE), Some(SERVER)));
+    assert!(client.next() >= Duration::from_secs(10), "at once");
+    let told = said(client.sent());
+    assert_eq!((told.kind, told.requested), (DISCOVER, None));
+    assert_eq!(client.machine.decline(client.now), [], "without a lease");
+}
+
+#[test]
+fn without_a_limit_it_never_gives_up() {
+    let mut client = Client::new(Ask { timeout: None, ..ask() });
+    for _ in 0..100 {
+        client.next();
+        assert_eq!(said(client.sent()).kind, DISCOVER);
+    }
+    assert!(!client.machine.finished());
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::net::Ipv4Addr;
 
 use ovsdp_proto::Mac;
 
+use super::identity::{Identity, fqdn};
+
 /// Option codes the client speaks of.
 pub(super) mod code {
     pub(in crate::dhcp) const MASK: u8 = 1;
@@ -24,6 +26,9 @@ pub(super) mod code {
     pub(in crate::dhcp) const SERVER: u8 = 54;
     pub(in crate::dhcp) const PARAMETERS: u8 = 55;
     pub(in crate::dhcp) const MAX_SIZE: u8 = 57;
+    pub(in crate::dhcp) const VENDOR_CLASS: u8 = 60;
+    pub(in crate::dhcp) const CLIENT_ID: u8 = 61;
+    pub(in crate::dhcp) const FQDN: u8 = 81;
     pub(in crate::dhcp) const RENEWAL: u8 = 58;
     pub(in crate::dhcp) const REBINDING: u8 = 59;
     pub(in crate::dhcp) const SEARCH: u8 = 119;
@@ -61,13 +66,14 @@ pub(super) enum Kind {
     Discover = 1,
     Offer = 2,
     Request = 3,
+    Decline = 4,
     Ack = 5,
     Nak = 6,
     Release = 7,
 }
 
-/// A message to a server. There is no client identifier among the options: dhclient sends none on Ethernet, and a
-/// server that knew the port by its address alone must know the bridge as the same client.
+/// A message to a server. There is no client identifier among the options unless the identity has one: dhclient sends none on
+/// Ethernet, and a server that knew the port by its address alone must know the bridge as the same client.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) kind: Kind,
@@ -79,7 +85,7 @@ pub(super) struct Request<'a> {
     pub(super) client: Ipv4Addr,
     pub(super) requested: Option<Ipv4Addr>,
     pub(super) server: Option<Ipv4Addr>,
-    pub(super) hostname: Option<&'a str>,
+    pub(super) identity: &'a Identity,
 }
 
 impl Request<'_> {
@@ -103,9 +109,18 @@ impl Request<'_> {
         if let Some(requested) = self.requested {
             put(&mut out, code::REQUESTED, &requested.octets());
         }
-        if self.kind != Kind::Release {
-            if let Some(name) = self.hostname {
-                put(&mut out, code::HOST_NAME, name.as_bytes());
+        // Whoever had itself known by it must be known by it in every message (RFC 2131, 2).
+        if let Some(id) = &self.identity.client_id {
+            put(&mut out, code::CLIENT_ID, id);
+        }
+        if !matches!(self.kind, Kind::Release | Kind::Decline) {
+            match (&self.identity.fqdn, &self.identity.hostname) {
+                (Some(name), _) => put(&mut out, code::FQDN, &fqdn(name)),
+                (None, Some(name)) => put(&mut out, code::HOST_NAME, name.as_bytes()),
+                (None, None) => {}
+            }
+            if let Some(class) = &self.identity.vendor_class {
+                put(&mut out, code::VENDOR_CLASS, class.as_bytes());
             }
             put(&mut out, code::MAX_SIZE, &MAX_SIZE.to_be_bytes());
             put(&mut out, code::PARAMETERS, &WANTED);
@@ -116,7 +131,7 @@ impl Request<'_> {
     }
 }
 
-/// One option; a value too long for its length byte is left out (only a host name could be).
+/// One option; a value too long for its length byte is left out.
 fn put(out: &mut Vec<u8>, code: u8, value: &[u8]) {
     if let (Ok(len), false) = (u8::try_from(value.len()), value.is_empty()) {
         out.extend_from_slice(&[code, len]);
@@ -215,7 +230,7 @@ mod tests {
             client: Ipv4Addr::UNSPECIFIED,
             requested: Some(Ipv4Addr::new(172, 16, 3, 140)),
             server: None,
-            hostname: Some("web1"),
+            identity: &Identity { hostname: Some("web1".to_owned()), ..Identity::default() },
         };
         let bytes = ask.encode();
         assert_eq!(bytes.len(), 300);
@@ -229,6 +244,29 @@ mod tests {
     }
 
     #[test]
+    fn the_identity_goes_with_every_message() {
+        let identity = Identity {
+            hostname: Some("web1".to_owned()),
+            fqdn: Some("web1.example.org".to_owned()),
+            client_id: Some(vec![0, b'i', b'd']),
+            vendor_class: Some("rack".to_owned()),
+        };
+        let options = |kind| {
+            let nobody = Ipv4Addr::UNSPECIFIED;
+            let request = Request { kind, xid: 1, secs: 0, mac: Mac::ZERO, client: nobody, requested: None, server: None, identity: &identity };
+            let mut options = BTreeMap::new();
+            collect(&request.encode()[240..], &mut options);
+            options
+        };
+        for kind in [Kind::Discover, Kind::Request] {
+            let options = options(kind);
+            assert_eq!(options.keys().copied().collect::<Vec<_>>(), [53, 55, 57, 60, 61, 81], "no host name beside the full one");
+            assert_eq!((&options[&60][..], &options[&61][..]), (&b"rack"[..], &b"\0id"[..]));
+        }
+        assert_eq!(options(Kind::Release).keys().copied().collect::<Vec<_>>(), [53, 61]);
+    }
+
+    #[test]
     fn a_release_says_only_who_and_to_whom() {
         let at = Ipv4Addr::new(10, 0, 0, 2);
         let bytes = Request {
@@ -239,7 +277,7 @@ mod tests {
             client: at,
             requested: None,
             server: Some(Ipv4Addr::new(10, 0, 0, 1)),
-            hostname: Some("x"),
+            identity: &Identity { hostname: Some("x".to_owned()), vendor_class: Some("y".to_owned()), ..Identity::default() },
         }
         .encode();
         let mut options = BTreeMap::new();

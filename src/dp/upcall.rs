@@ -1,6 +1,6 @@
 //! Where the kernel sends packets that no flow matches.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use ovsdp_proto::nlmsg::Messages;
@@ -37,6 +37,23 @@ impl UpcallSocket {
         Ok(Self { receiver, packet: families.packet })
     }
 
+    /// Takes a socket over that the agent before has opened, with the upcalls that wait in it.
+    ///
+    /// # Errors
+    /// When it is no netlink socket.
+    pub fn adopt(families: Families, fd: OwnedFd) -> Result<Self, Error> {
+        let receiver = Receiver::adopt(fd).map_err(|error| error.on("take over", "an upcall socket"))?;
+        Ok(Self { receiver, packet: families.packet })
+    }
+
+    /// A second descriptor of the socket, for the next agent.
+    ///
+    /// # Errors
+    /// When there is no room for a descriptor.
+    pub fn share(&self) -> Result<OwnedFd, Error> {
+        self.receiver.share().map_err(|error| error.on("share", "an upcall socket").into())
+    }
+
     /// The port id to direct upcalls to.
     pub const fn portid(&self) -> u32 {
         self.receiver.portid()
@@ -48,6 +65,14 @@ impl UpcallSocket {
     /// # Errors
     /// When the socket is broken.
     pub fn drain(&mut self, limit: usize, mut visit: impl FnMut(&Upcall<'_>)) -> Result<Drained, Error> {
+        self.collect(limit, |_, upcall| visit(upcall))
+    }
+
+    /// As [`UpcallSocket::drain`], with the bytes that [`Upcall::parse`] reads, for upcalls that are put by.
+    ///
+    /// # Errors
+    /// When the socket is broken.
+    pub fn collect(&mut self, limit: usize, mut visit: impl FnMut(&[u8], &Upcall<'_>)) -> Result<Drained, Error> {
         let mut drained = Drained::default();
         // A datagram has one upcall; those without one must not make this go on for ever.
         for _ in 0..limit {
@@ -62,12 +87,12 @@ impl UpcallSocket {
             };
             let mut unreadable = 0;
             for message in Messages::new(datagram) {
-                match message.map(|message| (message.kind == self.packet).then(|| Upcall::parse(message.payload))) {
-                    Ok(Some(Ok(upcall))) => {
+                match message.map(|message| (message.kind == self.packet).then(|| (message.payload, Upcall::parse(message.payload)))) {
+                    Ok(Some((payload, Ok(upcall)))) => {
                         drained.upcalls += 1;
-                        visit(&upcall);
+                        visit(payload, &upcall);
                     }
-                    Ok(None | Some(Err(_))) | Err(_) => unreadable += 1,
+                    Ok(None | Some((_, Err(_)))) | Err(_) => unreadable += 1,
                 }
             }
             self.receiver.count_unreadable(unreadable);

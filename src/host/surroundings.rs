@@ -10,7 +10,8 @@ use std::path::PathBuf;
 
 use ovsdp_proto::IfName;
 
-use super::{observe, paths, udev};
+use super::paths::Run;
+use super::{observe, paths, store, udev};
 use crate::dp::{self, Dp};
 use crate::error::Error;
 use crate::ifcfg::{self, Access, Device, NETWORK, Obstacle, STATIC_ROUTES, Sources, Surroundings};
@@ -34,7 +35,7 @@ pub struct Gathered {
 /// are put into `sources`.
 pub fn gather(sources: &mut Sources, intent: &Intent) -> Gathered {
     let mut gathered = Gathered::default();
-    match observed() {
+    match observed(memory(&mut gathered)) {
         Ok(observed) => devices(&observed, intent, &mut gathered.around),
         Err(error) => gathered.failed.push(format!("the kernel's devices are not compared: {error}")),
     }
@@ -43,18 +44,33 @@ pub fn gather(sources: &mut Sources, intent: &Intent) -> Gathered {
     gathered
 }
 
-fn observed() -> Result<Observed, Error> {
+/// What the agent remembers of ports: what it gave them, and what they had before.
+fn memory(gathered: &mut Gathered) -> Memory {
+    let path = Run::from_env().memory();
+    store::load(&path).map(Option::unwrap_or_default).unwrap_or_else(|error| {
+        gathered.failed.push(format!("what the agent remembers is not compared: cannot read {}: {error}", path.display()));
+        Memory::default()
+    })
+}
+
+fn observed(memory: Memory) -> Result<Observed, Error> {
     let mut dp = match Dp::open() {
         Ok(dp) => Some(dp),
         Err(dp::Error::NoFamily(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    observe::observe(&mut Rtnl::open()?, dp.as_mut(), Memory::default())
+    observe::observe(&mut Rtnl::open()?, dp.as_mut(), memory)
 }
 
 fn devices(observed: &Observed, intent: &Intent, around: &mut Surroundings) {
     let internal = |name: &IfName| observed.vports.get(name).is_some_and(|vport| vport.kind == Kind::Internal);
-    let device = |(name, link): (&IfName, &plan::Link)| Device { name: *name, mac: link.mac, mtu: link.mtu, internal: internal(name) };
+    let device = |(name, link): (&IfName, &plan::Link)| Device {
+        name: *name,
+        mac: link.mac,
+        known_by: plan::known_by(observed, *name),
+        mtu: link.mtu,
+        internal: internal(name),
+    };
     around.devices = observed.links.iter().map(device).collect();
     let obstacle = |(device, error): (IfName, plan::PlanError)| Obstacle { device, message: error.to_string(), help: error.advice() };
     around.obstacles = plan::obstacles(intent, observed).into_iter().map(obstacle).collect();

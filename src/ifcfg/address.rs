@@ -10,9 +10,9 @@ use ovsdp_proto::IfName;
 use super::assign::Var;
 use super::code::Code;
 use super::diag::shown;
-use super::keys::is_false;
 use super::settings::{Named, Reader, Role};
 use super::span::Span;
+use super::{lease, resolver};
 use crate::model::{Dhcp, Static};
 
 /// How an interface is to get its addresses.
@@ -118,6 +118,7 @@ fn on_port(reader: &mut Reader<'_>, boot: Option<(Proto, &Var)>, address: Option
             reader.warning(Code::NoEffect, var, format!("`{key}` has no effect on a port"), "write it in the bridge's file");
         }
     }
+    lease::without(reader, "write it in the bridge's file, or remove it");
     if let Some(var) = address {
         return Ask::OnPort { at: reader.span(var) };
     }
@@ -150,49 +151,62 @@ fn leased(reader: &mut Reader<'_>, at: &Var, device: Option<IfName>) -> Ask {
             }
         }
     }
-    let default_route = may_have_default(reader, device);
-    let peer_dns = !peer_dns_unwanted(reader);
+    // Both asked, so that a word that is neither yes nor no is reported.
+    let (default_route, takes_gateway) = (may_have_default(reader, device), lease::takes_gateway(reader));
+    let default_route = default_route && takes_gateway;
+    let peer_dns = !resolver::is_unwanted(reader);
     let metric = metric(reader);
     if let Some((_, var)) = reader.text("SRCADDR") {
         let message = "`SRCADDR` cannot be had beside DHCP: the lease decides which address there is";
         reader.error(Code::Unsupported, var, message, "remove it; the kernel prefers the lease's address anyway");
     }
-    let lease = Dhcp { default_route, metric, peer_dns, dns: name_servers(reader), ..Dhcp::default() };
+    let (peer_routes, asking) = (lease::takes_routes(reader), lease::asking(reader));
+    let lease = Dhcp {
+        default_route,
+        peer_routes,
+        metric,
+        peer_dns,
+        dns: resolver::servers(reader),
+        search: resolver::search(reader),
+        asking,
+        ..Dhcp::default()
+    };
     Ask::Dhcp { through, at: reader.span(at), lease }
 }
 
 fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>, ipv6: bool) -> Ask {
+    lease::without(reader, "add `OVSBOOTPROTO=dhcp`, or remove it");
     if let Some((_, var)) = reader.text("OVSDHCPINTERFACES") {
         reader.warning(Code::DhcpInterfaces, var, "`OVSDHCPINTERFACES` has no effect without DHCP", "add `OVSBOOTPROTO=dhcp`, or remove it");
     }
     let addresses = addresses(reader);
     if first.is_none() {
         // A resolver can be asked over IPv6 alone.
-        let others = if ipv6 { None } else { Some("DNS1") };
-        for key in ["GATEWAY", "PREFIX", "NETMASK", "METRIC", "SRCADDR"].into_iter().chain(others) {
+        let others: &[&str] = if ipv6 { &[] } else { &["DNS1", "DOMAIN", "SEARCH"] };
+        for key in ["GATEWAY", "PREFIX", "NETMASK", "METRIC", "IPV4_ROUTE_METRIC", "SRCADDR"].iter().chain(others) {
             if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
                 reader.warning(Code::NoEffect, var, format!("`{key}` has no effect without an address"), "add `IPADDR=`, or remove it");
             }
         }
-        let dns = if ipv6 { name_servers(reader) } else { Vec::new() };
-        return if dns.is_empty() { Ask::None } else { Ask::Static(Static { dns, ..Static::default() }) };
+        let (dns, search) = if ipv6 { (resolver::servers(reader), resolver::search(reader)) } else { (Vec::new(), Vec::new()) };
+        return if dns.is_empty() && search.is_empty() { Ask::None } else { Ask::Static(Static { dns, search, ..Static::default() }) };
     }
     let gateway = gateway(reader, &addresses, device);
     let (metric, source) = (metric(reader), source(reader, &addresses));
     if gateway.is_none() {
-        for key in ["METRIC", "SRCADDR"] {
+        for key in ["METRIC", "IPV4_ROUTE_METRIC", "SRCADDR"] {
             if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
                 let message = format!("`{key}` has no effect: there is no default route here that it could belong to");
                 reader.warning(Code::NoEffect, var, message, "add `GATEWAY=`, or remove it");
             }
         }
     }
-    let dns = name_servers(reader);
-    Ask::Static(Static { addresses: addresses.into_iter().map(IpNet::V4).collect(), gateway, metric, source, dns })
+    let (dns, search) = (resolver::servers(reader), resolver::search(reader));
+    Ask::Static(Static { addresses: addresses.into_iter().map(IpNet::V4).collect(), gateway, metric, source, dns, search })
 }
 
 /// The largest number that stands behind `key` in a variable's name.
-fn last(reader: &Reader<'_>, key: &str) -> Option<u8> {
+pub(super) fn last(reader: &Reader<'_>, key: &str) -> Option<u8> {
     reader.vars.iter().filter_map(|(name, _)| name.strip_prefix(key)?.parse().ok()).max()
 }
 
@@ -338,15 +352,28 @@ fn gateway(reader: &mut Reader<'_>, addresses: &[Ipv4Net], device: Option<IfName
     Some(gateway)
 }
 
-/// `METRIC`: of several default routes the lowest wins.
+/// `METRIC`, else NetworkManager's key for the same: of several default routes the lowest wins.
 fn metric(reader: &mut Reader<'_>) -> Option<u32> {
-    let (text, var) = reader.text("METRIC")?;
+    let own = number(reader, "METRIC");
+    // -1 is that program's word for its own choice.
+    let unset = reader.text("IPV4_ROUTE_METRIC").is_none_or(|(text, _)| text == "-1");
+    let other = if unset { None } else { number(reader, "IPV4_ROUTE_METRIC") };
+    if let (Some(own), Some(other), Some((_, var))) = (own, other, reader.text("IPV4_ROUTE_METRIC"))
+        && own != other
+    {
+        reader.warning(Code::BadValue, var, format!("`METRIC={own}` counts, not this"), "remove one of them");
+    }
+    own.or(other).filter(|number| *number > 0)
+}
+
+fn number(reader: &mut Reader<'_>, key: &str) -> Option<u32> {
+    let (text, var) = reader.text(key)?;
     let number = text.parse::<u32>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
     if number.is_none() {
         let message = format!("`{}` is no metric: a number from 0 to {}", shown(text.as_bytes()), u32::MAX);
-        reader.error(Code::BadValue, var, message, "write a number such as `METRIC=100`");
+        reader.error(Code::BadValue, var, message, format!("write a number such as `{key}=100`"));
     }
-    number.filter(|number| *number > 0)
+    number
 }
 
 /// `SRCADDR`: which of the interface's addresses the default route prefers. The kernel refuses one the host has not got.
@@ -368,37 +395,4 @@ fn source(reader: &mut Reader<'_>, addresses: &[Ipv4Net]) -> Option<Ipv4Addr> {
 fn may_have_default(reader: &mut Reader<'_>, device: Option<IfName>) -> bool {
     let elsewhere = reader.text("GATEWAYDEV").is_some_and(|(dev, _)| device.is_none_or(|device| *device != *dev));
     reader.flag("DEFROUTE") != Some(false) && !elsewhere
-}
-
-/// Whether `PEERDNS` says that the resolver is to be left alone.
-fn peer_dns_unwanted(reader: &mut Reader<'_>) -> bool {
-    reader.text("PEERDNS").is_some_and(|(text, _)| is_false(text))
-}
-
-fn name_servers(reader: &mut Reader<'_>) -> Vec<IpAddr> {
-    const MOST: usize = 3;
-    let unwanted = peer_dns_unwanted(reader);
-    let mut list: Vec<IpAddr> = Vec::new();
-    for n in 1..=last(reader, "DNS").unwrap_or(0) {
-        let Some((text, var)) = reader.text(&format!("DNS{n}")) else { continue };
-        let Ok(address) = text.parse::<IpAddr>() else {
-            let help = if text.contains([',', ' ']) {
-                "write one server in each of `DNS1`, `DNS2` and `DNS3`"
-            } else {
-                "write an address such as 192.0.2.53"
-            };
-            reader.error(Code::BadValue, var, format!("`{}` is no address", shown(text.as_bytes())), help);
-            continue;
-        };
-        if unwanted {
-            reader.warning(Code::NoEffect, var, format!("`DNS{n}` has no effect beside `PEERDNS=no`"), "remove one of them");
-        } else if list.contains(&address) {
-            reader.warning(Code::BadValue, var, format!("`{address}` is written twice"), "remove one of them");
-        } else if list.len() == MOST {
-            reader.warning(Code::NoEffect, var, format!("`DNS{n}` has no effect: a resolver asks {MOST} servers"), "remove it");
-        } else {
-            list.push(address);
-        }
-    }
-    list
 }

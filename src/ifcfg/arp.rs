@@ -30,6 +30,7 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>) -> Arp {
         ..ours
     };
     let check = reader.flag("ARPCHECK").unwrap_or(true);
+    arp.check = check;
     arp.announce = reader.flag("ARPUPDATE").unwrap_or(true);
     let suffixes: Vec<String> = reader.vars.iter().filter_map(|(name, _)| name.strip_prefix("IPADDR")).map(str::to_owned).collect();
     for suffix in suffixes {

@@ -63,6 +63,7 @@ pub(super) fn interfaces(settings: &Settings, members: &[Named], others: &[Other
             mac: asked.and_then(|asked| asked.mac),
             mtu: asked.and_then(|asked| asked.mtu).or(mtu),
             lacp: asked.map(|asked| asked.lacp).unwrap_or_default(),
+            patience: settings.patience,
             external_ids: asked.map(|asked| asked.external_ids.clone()).unwrap_or_default(),
             ..Interface::new(member.name, Kind::System)
         }

@@ -12,7 +12,7 @@ use super::code::Code;
 use super::diag::Diagnostic;
 use super::settings::{Named, Placed, Role, Settings};
 use super::span::Span;
-use super::{bond, fake, joined, suggest};
+use super::{bond, fake, joined, requires, suggest};
 use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port, Vlans};
 
 /// A file that is not read as settings, as far as it tells who it is.
@@ -73,6 +73,13 @@ pub(super) fn build(list: &[Settings], others: &[Other], found: &mut Vec<Diagnos
     for settings in unique.iter().filter(|settings| settings.role == Role::Bridge).chain(&members) {
         folder.lease(settings, &unique, &mut intent);
     }
+    let mut required = requires::resolve(&unique, folder.found);
+    for bridge in intent.bridges.values_mut() {
+        let local = std::iter::once((bridge.local.name, &mut bridge.local));
+        // What a bond waits for, its first member does.
+        let ports = bridge.ports.iter_mut().filter_map(|(name, port)| Some((*name, port.interfaces.first_mut()?)));
+        local.chain(ports).for_each(|(name, one)| one.requires = required.remove(&name).unwrap_or_default());
+    }
     for settings in &unique {
         if settings.role == Role::Bridge && intent.bridges.get(&settings.device.name).is_some_and(|bridge| bridge.ports.is_empty()) {
             folder.empty_bridge(settings);
@@ -131,13 +138,13 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
         return plain;
     }
     let (ipv6, arp) = (settings.ipv6.clone(), settings.arp.clone());
-    // What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts before the device's own address.
-    let mac = asked.mac.or(settings.mac);
+    let mac = settings.asked_mac();
     let mtu = asked.mtu.or(settings.mtu.map(|mtu| mtu.value));
     let routes = settings.routes.iter().map(|route| route.value.clone()).collect();
     let rules = settings.rules.iter().map(|rule| rule.value.clone()).collect();
     let aliases = settings.aliases.iter().map(|alias| alias.value.clone()).collect();
-    Interface { mac, aliases, routes, rules, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, ..plain }
+    let patience = settings.patience;
+    Interface { mac, aliases, routes, rules, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, patience, ..plain }
 }
 
 struct Folder<'a> {

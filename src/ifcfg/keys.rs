@@ -23,7 +23,7 @@ enum When {
 /// What is done with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
-    /// Read by `settings`, `address`, `arp` or `ipv6`, or true of every host this runs on.
+    /// Read by `settings` or one of those it asks, or true of every host this runs on.
     Acted,
     /// Reported as without effect, because of the reason.
     Inert(When, &'static str),
@@ -38,7 +38,6 @@ use When::{No, Set, Yes};
 
 const SHELL: &str = "only network-scripts' own programs read it";
 const NM: &str = "only NetworkManager reads it";
-const DHCP: &str = "the built-in DHCP client does not take it yet";
 const MEMBER: &str = "a device cannot belong to an Open vSwitch bridge and to this at the same time";
 const ROUTE: &str = "the default route would be made without it";
 const LATER: &str = "this version does not act on it yet; nothing waits for it";
@@ -65,19 +64,19 @@ const KEYS: &[(&str, Rule)] = &[
     ("DELAY", Inert(Set, "it belongs to the kernel's own bridges")),
     ("DEVICE", Acted),
     ("DEVICETYPE", Acted),
-    ("DEVTIMEOUT", Inert(Set, LATER)),
+    ("DEVTIMEOUT", Acted),
     ("DHCLIENTARGS", Refused(Set, "there is no dhclient here that could take them")),
-    ("DHCLIENT_IGNORE_GATEWAY", Refused(Yes, "the lease's default route would be set all the same")),
-    ("DHCPRELEASE", Inert(Yes, DHCP)),
+    ("DHCLIENT_IGNORE_GATEWAY", Acted),
+    ("DHCPRELEASE", Acted),
     ("DHCPV6C", Refused(Yes, "DHCPv6 is not spoken yet: the interface would be without the address it brings")),
     ("DHCPV6C_OPTIONS", Inert(Set, "DHCPv6 is not spoken yet")),
-    ("DHCP_CLIENT_ID", Inert(Set, DHCP)),
-    ("DHCP_FQDN", Inert(Set, DHCP)),
-    ("DHCP_HOSTNAME", Inert(Set, DHCP)),
+    ("DHCP_CLIENT_ID", Acted),
+    ("DHCP_FQDN", Acted),
+    ("DHCP_HOSTNAME", Acted),
     ("DHCP_IAID", Inert(Set, NM)),
-    ("DHCP_SEND_HOSTNAME", Inert(Set, DHCP)),
-    ("DHCP_VENDOR_CLASS_IDENTIFIER", Inert(Set, DHCP)),
-    ("DOMAIN", Inert(Set, "the resolver's search list is not written yet")),
+    ("DHCP_SEND_HOSTNAME", Acted),
+    ("DHCP_VENDOR_CLASS_IDENTIFIER", Acted),
+    ("DOMAIN", Acted),
     ("ETHTOOL_DELAY", Inert(Set, LATER)),
     ("ETHTOOL_OPTS", Refused(Set, "the device's offloads, rings and speed would stay as they are")),
     ("EXTRA_ROUTE_OPTS", Refused(Set, ROUTE)),
@@ -86,9 +85,9 @@ const KEYS: &[(&str, Rule)] = &[
     ("GVRP", Inert(Yes, "it belongs to the kernel's own VLAN devices")),
     ("HOTPLUG", Acted),
     ("HWADDR", Acted),
-    ("IPV4_DHCP_TIMEOUT", Inert(Set, NM)),
+    ("IPV4_DHCP_TIMEOUT", Acted),
     ("IPV4_FAILURE_FATAL", Inert(Set, "a failure is always one here")),
-    ("IPV4_ROUTE_METRIC", Inert(Set, NM)),
+    ("IPV4_ROUTE_METRIC", Acted),
     ("IPV4_ROUTE_TABLE", Inert(Set, NM)),
     ("IPV6ADDR", Acted),
     ("IPV6ADDR_SECONDARIES", Acted),
@@ -107,7 +106,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("IPV6_PRIVACY", Acted),
     ("IPV6_ROUTER", Acted),
     ("IPV6_SET_SYSCTLS", Acted),
-    ("LINKDELAY", Inert(Set, LATER)),
+    ("LINKDELAY", Acted),
     ("LINKSTATUS", Acted),
     ("MACADDR", Acted),
     ("MASTER", Refused(Set, MEMBER)),
@@ -124,7 +123,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("ONPARENT", Inert(Set, "it belongs into alias files")),
     ("OVSBOOTPROTO", Acted),
     ("OVSDHCPINTERFACES", Acted),
-    ("OVSREQUIRES", Inert(Set, "the interfaces a bridge needs follow from the files")),
+    ("OVSREQUIRES", Acted),
     ("OVS_BRIDGE", Acted),
     ("OVS_EXTRA", Acted),
     ("OVS_OPTIONS", Acted),
@@ -134,8 +133,8 @@ const KEYS: &[(&str, Rule)] = &[
     ("OVS_TUNNEL_OPTIONS", Acted),
     ("OVS_TUNNEL_TYPE", Acted),
     ("PEERDNS", Acted),
-    ("PEERROUTES", Inert(Set, NM)),
-    ("PERSISTENT_DHCLIENT", Inert(Set, DHCP)),
+    ("PEERROUTES", Acted),
+    ("PERSISTENT_DHCLIENT", Acted),
     ("PERSISTENT_DHCLIENT_IPV6", Inert(Set, "DHCPv6 is not spoken yet")),
     ("PHYSDEV", Coded(Code::KernelVlan, true, Set, "it makes a kernel VLAN device; an Open vSwitch port has a tag instead")),
     ("PROMISC", Coded(Code::Obsolete, false, Set, "nothing has read it for years")),
@@ -145,7 +144,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("RESOLV_MODS", Inert(Set, LATER)),
     ("RES_OPTIONS", Inert(Set, "the resolver's options are not written yet")),
     ("SCOPE", Refused(Set, "the address would get another scope")),
-    ("SEARCH", Inert(Set, "the resolver's search list is not written yet")),
+    ("SEARCH", Acted),
     ("SLAVE", Refused(Yes, MEMBER)),
     ("SRCADDR", Acted),
     ("STP", Refused(Yes, "there is no spanning tree yet: a loop it was to break would stay")),

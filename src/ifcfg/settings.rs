@@ -11,8 +11,8 @@ use super::companion::Written;
 use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
-use super::{arp, bond, extra, fake, ipv6, suggest, tunnel};
-use crate::model::{Alias, Arp, Ipv6, PolicyRule, Route, Tunnel, Vid};
+use super::{arp, bond, extra, fake, ipv6, patience, requires, suggest, tunnel};
+use crate::model::{Alias, Arp, Ipv6, Patience, PolicyRule, Route, Tunnel, Vid};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +81,9 @@ pub(super) struct Settings {
     pub(super) ask: Ask,
     pub(super) ipv6: Ipv6,
     pub(super) arp: Arp,
+    pub(super) patience: Patience,
+    /// What `OVSREQUIRES` names.
+    pub(super) requires: Vec<Named>,
     pub(super) extra: extra::Extra,
     /// The routes of the files beside this one; none until those are read.
     pub(super) routes: Vec<Written<Route>>,
@@ -88,6 +91,14 @@ pub(super) struct Settings {
     pub(super) aliases: Vec<Written<Alias>>,
     /// The rules of the files beside this one, likewise.
     pub(super) rules: Vec<Written<PolicyRule>>,
+}
+
+impl Settings {
+    /// The Ethernet address the interface is to have. What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts
+    /// before the device's own address.
+    pub(super) fn asked_mac(&self) -> Option<Mac> {
+        self.extra.member(self.device.name).and_then(|own| own.mac).or(self.mac)
+    }
 }
 
 /// The types this version builds.
@@ -207,6 +218,8 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
     let name = device.as_ref().map(|device| device.name);
     let ipv6 = ipv6::read(&mut reader, role.as_ref(), name, mtu);
     let arp = arp::read(&mut reader, role.as_ref());
+    let patience = role.as_ref().map(|role| patience::read(&mut reader, role)).unwrap_or_default();
+    let requires = requires::read(&mut reader);
     let extra = extra::read(&mut reader, role.as_ref(), name);
     let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty());
     if reader.sink.has_errors() {
@@ -223,6 +236,8 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
         ask,
         ipv6,
         arp,
+        patience,
+        requires,
         extra: extra?,
         aliases: Vec::new(),
         routes: Vec::new(),

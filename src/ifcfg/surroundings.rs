@@ -32,6 +32,9 @@ pub struct Device {
     pub name: IfName,
     /// Its Ethernet address, when it has one.
     pub mac: Option<Mac>,
+    /// The addresses it may be known by: its own, the one it was made with, the one it had before a port's file gave it another.
+    #[serde(default)]
+    pub known_by: Vec<Mac>,
     /// Largest packet in bytes.
     pub mtu: u32,
     /// Whether a datapath made it: such a device may have a port's address.
@@ -84,7 +87,8 @@ pub(super) fn compare(list: &[Settings], around: &Surroundings, sources: &Source
         let onboot = settings.onboot && bridge(list, settings).is_none_or(|bridge| bridge.onboot);
         for obstacle in around.obstacles.iter().filter(|obstacle| obstacle.device == settings.device.name) {
             let mut diagnostic = Diagnostic::error(Code::Obstacle, &settings.file, &*obstacle.message);
-            if !onboot {
+            let awaited = settings.patience.device_secs > 0 && !around.devices.iter().any(|device| device.name == settings.device.name);
+            if !onboot || awaited {
                 // The device may be there by the time somebody asks for it.
                 diagnostic.severity = Severity::Warning;
             }
@@ -110,7 +114,8 @@ fn hardware(settings: &Settings, devices: &[Device]) -> Option<Diagnostic> {
     let device = devices.iter().find(|device| device.name == name);
     let message = match device {
         // A port may have been given another address by its own file.
-        Some(device) if device.mac == Some(wanted) || (settings.mac.is_some() && device.mac == settings.mac) => return None,
+        Some(device) if device.mac == Some(wanted) || device.known_by.contains(&wanted) => return None,
+        Some(device) if settings.asked_mac().is_some() && device.mac == settings.asked_mac() => return None,
         Some(Device { mac: Some(mac), .. }) => format!("`{name}` has the address {mac} on this host, not {wanted}"),
         Some(_) => format!("`{name}` has no Ethernet address on this host"),
         None => {
@@ -162,7 +167,7 @@ fn naming(rule: &NamingRule, list: &[Settings], devices: &[Device], found: &mut 
                 let diagnostic = diagnostic.help("let both say the same address, and remove the rule if nothing else needs it");
                 found.push(diagnostic.related(&settings.file, hwaddr.span, "another address"));
             }
-            (Role::Bridge | Role::Fake(..) | Role::Internal(_), _) if *device == *rule.name && settings.mac != Some(mac) => {
+            (Role::Bridge | Role::Fake(..) | Role::Internal(_), _) if *device == *rule.name && settings.asked_mac() != Some(mac) => {
                 let diagnostic = warning(format!("this rule gives a network device the name `{device}`, which `{}` wants for itself", settings.file));
                 let diagnostic =
                     diagnostic.help(format!("give the device another name, or call the interface in `{}` something else", settings.file));
@@ -184,12 +189,12 @@ fn naming(rule: &NamingRule, list: &[Settings], devices: &[Device], found: &mut 
 
 /// Whether `settings`' interface, which a datapath makes, will have the address `mac`: by its own file, or as a bridge by a port's.
 fn shares(settings: &Settings, mac: Mac, list: &[Settings], devices: &[Device]) -> bool {
-    if settings.mac.is_some() || settings.role != Role::Bridge {
-        return settings.mac == Some(mac);
+    if settings.asked_mac().is_some() || settings.role != Role::Bridge {
+        return settings.asked_mac() == Some(mac);
     }
     list.iter().any(|port| {
         let has = |device: &Device| device.name == port.device.name && device.mac == Some(mac);
-        let by_file = port.mac.or(port.hwaddr.map(|hwaddr| hwaddr.value)) == Some(mac);
+        let by_file = port.asked_mac().or(port.hwaddr.map(|hwaddr| hwaddr.value)) == Some(mac);
         matches!(&port.role, Role::Port(bridge) if bridge.name == settings.device.name) && (by_file || devices.iter().any(has))
     })
 }

@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use ovsdp_proto::IfName;
 use serde::{Deserialize, Serialize};
 
+use super::asking::Asking;
+
 /// How an interface gets its addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -45,8 +47,11 @@ pub struct Static {
     /// The source address the default route prefers (`SRCADDR`), one of [`Self::addresses`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Ipv4Addr>,
-    /// The resolver's servers (`DNS1`…); empty leaves the resolver alone.
+    /// The resolver's servers (`DNS1`…); empty leaves those it asks alone.
     pub dns: Vec<IpAddr>,
+    /// The domains that come first in the resolver's search list (`DOMAIN`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub search: Vec<String>,
 }
 
 /// A lease to be had.
@@ -56,6 +61,9 @@ pub struct Dhcp {
     pub through: Vec<IfName>,
     /// Whether the default route the lease brings is set (`DEFROUTE`, `GATEWAYDEV`; true unless a file says otherwise).
     pub default_route: bool,
+    /// Whether the other routes the lease brings are set (`PEERROUTES`, true unless the file says otherwise).
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub peer_routes: bool,
     /// The metric of that default route (`METRIC`); `None` is the kernel's own, 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
@@ -63,11 +71,35 @@ pub struct Dhcp {
     pub peer_dns: bool,
     /// The resolver's servers that come before the lease's (`DNS1`…).
     pub dns: Vec<IpAddr>,
+    /// The domains that come first in the resolver's search list, before the lease's (`DOMAIN`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub search: Vec<String>,
+    /// How the server is asked.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub asking: Asking,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 impl Default for Dhcp {
     /// Takes everything the lease brings.
     fn default() -> Self {
-        Self { through: Vec::new(), default_route: true, metric: None, peer_dns: true, dns: Vec::new() }
+        Self {
+            through: Vec::new(),
+            default_route: true,
+            peer_routes: true,
+            metric: None,
+            peer_dns: true,
+            dns: Vec::new(),
+            search: Vec::new(),
+            asking: Asking::default(),
+        }
     }
 }

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct Arp {
     /// The fixed addresses that are used without asking whether anybody has them (`ARPCHECK=no`, `ARPCHECKn=no`).
     pub unchecked: BTreeSet<Ipv4Addr>,
+    /// Whether it is asked about addresses no file names: those of a lease (`ARPCHECK`).
+    #[serde(default = "yes")]
+    pub check: bool,
     /// How often to ask, a second apart, 1 to 255 (`ARPING_TRIES`).
     pub tries: u8,
     /// How long to listen for answers at most, in seconds, 1 to 255 (`ARPING_WAIT`).
@@ -24,10 +27,14 @@ pub struct Arp {
     pub again_secs: u8,
 }
 
+const fn yes() -> bool {
+    true
+}
+
 impl Default for Arp {
     /// As network-scripts do it.
     fn default() -> Self {
-        Self { unchecked: BTreeSet::new(), tries: 2, wait_secs: 3, announce: true, unannounced: BTreeSet::new(), again_secs: 2 }
+        Self { unchecked: BTreeSet::new(), check: true, tries: 2, wait_secs: 3, announce: true, unannounced: BTreeSet::new(), again_secs: 2 }
     }
 }
 

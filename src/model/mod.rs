@@ -6,8 +6,10 @@
 mod address;
 mod alias;
 mod arp;
+mod asking;
 mod bond;
 mod ipv6;
+mod patience;
 mod policy;
 mod record;
 mod route;
@@ -24,8 +26,10 @@ use serde::{Deserialize, Serialize};
 pub use address::{Addressing, Dhcp, Static};
 pub use alias::Alias;
 pub use arp::Arp;
+pub use asking::{Asking, ClientId, HostName};
 pub use bond::{Bond, BondMode, Detect, Lacp, LacpMember, REBALANCE_MIN};
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
+pub use patience::{LONGEST_WAIT, Patience};
 pub use policy::{Mark, PolicyRule, RuleAction};
 pub use record::Record;
 pub use route::{Route, RouteKind, RouteMetric};
@@ -198,6 +202,12 @@ pub struct Interface {
     /// The rules written down for it, in the files' order, none twice. Nothing on system interfaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<PolicyRule>,
+    /// How long it is waited for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub patience: Patience,
+    /// The interfaces, of other bridges, that come up before this one (`OVSREQUIRES`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<IfName>,
     /// What somebody wants remembered of it (`external_ids`); nothing here reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub external_ids: BTreeMap<String, String>,
@@ -231,6 +241,8 @@ impl Interface {
             aliases: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),
+            patience: Patience::default(),
+            requires: Vec::new(),
             external_ids: BTreeMap::new(),
             lacp: LacpMember::default(),
         }

@@ -1,11 +1,18 @@
 //! A socket the kernel sends to by port id without being asked: upcalls. It never sends and never joins a group.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::socket::{setsockopt, sockopt};
 
 use super::counters::Counters;
 use super::error::Error;
 use super::sock::{Protocol, Wire, new_buffer};
+
+/// What the kernel may queue for it before it throws messages away, in bytes: several thousand packets with their keys, as they
+/// come while a successor takes over. The kernel takes the memory when it needs it.
+const QUEUE: usize = 16 * 1024 * 1024;
 
 /// A bound, non-blocking socket for unasked messages, with one receive buffer that is used again and again.
 #[derive(Debug)]
@@ -20,7 +27,27 @@ impl Receiver {
     /// # Errors
     /// [`Error::Socket`].
     pub fn open() -> Result<Self, Error> {
-        Ok(Self { wire: Wire::open(Protocol::Generic)?, buffer: new_buffer() })
+        let wire = Wire::open(Protocol::Generic)?;
+        // Who may not have more has what every socket gets.
+        let _ = setsockopt(&wire.as_fd(), sockopt::RcvBufForce, &QUEUE);
+        Ok(Self { wire, buffer: new_buffer() })
+    }
+
+    /// Takes a socket over that another process has opened, with what is queued in it.
+    ///
+    /// # Errors
+    /// [`Error::Socket`], with `EINVAL` when it is no netlink socket.
+    pub fn adopt(fd: OwnedFd) -> Result<Self, Error> {
+        Ok(Self { wire: Wire::adopt(fd)?, buffer: new_buffer() })
+    }
+
+    /// A second descriptor of the socket, for another process to go on with.
+    ///
+    /// # Errors
+    /// [`Error::Socket`]: there is no room for a descriptor.
+    pub fn share(&self) -> Result<OwnedFd, Error> {
+        let errno = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
+        self.wire.as_fd().try_clone_to_owned().map_err(|error| Error::Socket { call: "fcntl", errno: errno(error) })
     }
 
     /// The port id to tell the kernel.

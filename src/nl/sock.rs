@@ -2,7 +2,7 @@
 //! requests is [`super::transact`]'s and [`super::dump`]'s business.
 
 use std::io::IoSliceMut;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use neli::consts::socket::{Msg, NlFamily};
@@ -10,7 +10,7 @@ use neli::socket::NlSocket;
 use neli::utils::Groups;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, NetlinkAddr, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, NetlinkAddr, getsockname, recvmsg, setsockopt, sockopt};
 
 use super::counters::Counters;
 use super::error::Error;
@@ -176,6 +176,17 @@ impl Wire {
         socket.bind(None, Groups::empty()).map_err(call("bind"))?;
         let portid = socket.pid().map_err(call("getsockname"))?;
         Ok(Self { socket, portid, counters: Counters::default() })
+    }
+
+    /// Takes a socket over that another process has opened and bound.
+    ///
+    /// # Errors
+    /// [`Error::Socket`], with `EINVAL` when it is no netlink socket.
+    pub(super) fn adopt(fd: OwnedFd) -> Result<Self, Error> {
+        let address = getsockname::<NetlinkAddr>(fd.as_raw_fd()).map_err(|errno| Error::Socket { call: "getsockname", errno })?;
+        let socket = sys::socket(fd);
+        socket.nonblock().map_err(call("fcntl"))?;
+        Ok(Self { socket, portid: address.pid(), counters: Counters::default() })
     }
 
     /// Joins multicast group `group`. The socket is bound by now: the kernel leaves out sockets without a port id.

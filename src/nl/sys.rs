@@ -1,8 +1,9 @@
-//! What neither neli nor nix offers safely: borrowing a [`NlSocket`]'s descriptor, and one netlink socket option.
+//! What neither neli nor nix offers safely: borrowing a [`NlSocket`]'s descriptor, making one of a descriptor, and one netlink socket
+//! option.
 //! The only file of the crate with `unsafe` in it; nothing else belongs here.
 #![allow(unsafe_code, reason = "a descriptor is borrowed by number, and setsockopt takes a pointer")]
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use neli::socket::NlSocket;
 use nix::errno::Errno;
@@ -13,6 +14,12 @@ pub(super) fn fd(socket: &NlSocket) -> BorrowedFd<'_> {
     // SAFETY: `NlSocket` owns its descriptor, never gives it away and closes it only when dropped; the returned value
     // borrows the socket, so it cannot outlive it. A descriptor from socket(2) is never -1.
     unsafe { BorrowedFd::borrow_raw(socket.as_raw_fd()) }
+}
+
+/// A socket of a descriptor, which it owns from now on.
+pub(super) fn socket(fd: OwnedFd) -> NlSocket {
+    // SAFETY: `into_raw_fd` gives up the only owner of an open descriptor, and `NlSocket` becomes the next.
+    unsafe { NlSocket::from_raw_fd(fd.into_raw_fd()) }
 }
 
 /// Turns on `NETLINK_CAP_ACK`: an error then carries the failed request's header only, not all of its payload. Without

@@ -1,6 +1,6 @@
 //! What must hold before anything is changed.
 
-use ovsdp_proto::IfName;
+use ovsdp_proto::{IfName, Mac};
 
 use super::away::is_away;
 use super::error::PlanError;
@@ -85,12 +85,25 @@ fn system(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<
     }
 }
 
-/// `HWADDR`: the device has this address, was made with it, or had it before it was given another one here.
+/// The addresses a device may be known by: the one it has, the one it was made with, and the one it had before it was given
+/// another one here.
+pub fn known_by(observed: &Observed, name: IfName) -> Vec<Mac> {
+    let link = observed.links.get(&name);
+    let before = observed.memory.bridges.values().find_map(|bridge| bridge.members.get(&name)).and_then(|before| before.mac);
+    let mut known: Vec<Mac> = Vec::new();
+    for mac in [link.and_then(|link| link.mac), link.and_then(|link| link.permanent_mac), before].into_iter().flatten() {
+        if !known.contains(&mac) {
+            known.push(mac);
+        }
+    }
+    known
+}
+
+/// `HWADDR`: the device is known by this address, or has the one its own file gives it.
 fn hardware(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<(), PlanError> {
     let (Some(wanted), Some(link)) = (interface.hwaddr, observed.links.get(&interface.name)) else { return Ok(()) };
     let name = interface.name;
-    let before = observed.memory.bridges.values().find_map(|bridge| bridge.members.get(&name)).and_then(|before| before.mac);
-    if [link.mac, link.permanent_mac, before].contains(&Some(wanted)) || (interface.mac.is_some() && link.mac == interface.mac) {
+    if known_by(observed, name).contains(&wanted) || (interface.mac.is_some() && link.mac == interface.mac) {
         return Ok(());
     }
     let has = |link: &Link| link.mac == Some(wanted) && link.kind.as_deref() != Some("openvswitch");

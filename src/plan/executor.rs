@@ -15,7 +15,7 @@ pub trait Executor {
 
     /// Does one step of a plan, strictly: what it adds was not there (or is exactly equal, which is success), what it
     /// removes was. It returns when the kernel's answer is there; [`Step::ObtainLease`] when the lease is in the memory
-    /// [`Self::observe`] returns. It never does half a step: on an error nothing is changed.
+    /// [`Self::observe`] returns, or is asked for without end. It never does half a step: on an error nothing is changed.
     ///
     /// # Errors
     /// Why it was not done.

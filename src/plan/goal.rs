@@ -224,7 +224,7 @@ fn lease_routes(me: IfName, lease: &Lease, dhcp: &Dhcp) -> Vec<Route> {
     let through = |dst: IpNet, via: Ipv4Addr| weighed(Route::main(me, dst, Some(IpAddr::V4(via)), PROTOCOL_DHCP));
     // A server may give a gateway outside the address's own subnet (/32 in some clouds): it is then on the link.
     let far = |via: Ipv4Addr| !lease.address.contains(&via);
-    let wanted = |dst: &Ipv4Net| dhcp.default_route || dst.prefix_len() > 0;
+    let wanted = |dst: &Ipv4Net| if dst.prefix_len() > 0 { dhcp.peer_routes } else { dhcp.default_route };
     for route in lease.classless.iter().filter(|route| route.via.is_unspecified() && wanted(&route.dst)) {
         add(weighed(Route::main(me, IpNet::V4(route.dst.trunc()), None, PROTOCOL_DHCP)));
     }
@@ -233,7 +233,7 @@ fn lease_routes(me: IfName, lease: &Lease, dhcp: &Dhcp) -> Vec<Route> {
         false => lease.classless.iter().filter(|route| !route.via.is_unspecified()).map(|route| (route.dst.trunc(), route.via)).collect(),
     };
     for (dst, via) in gateways.into_iter().filter(|(dst, _)| wanted(dst)) {
-        let listed = lease.classless.iter().any(|route| route.via.is_unspecified() && route.dst.contains(&via));
+        let listed = lease.classless.iter().any(|route| route.via.is_unspecified() && wanted(&route.dst) && route.dst.contains(&via));
         if far(via) && !listed {
             add(Route::main(me, host(via), None, PROTOCOL_DHCP));
         }

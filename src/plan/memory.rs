@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::{Bridge, Device, Intent, PolicyRule, Port, Record};
+use crate::model::{Addressing, Bridge, Device, Dhcp, Intent, Interface, PolicyRule, Port, Record};
 
 /// How long a UUID is as text: longer than any device's name.
 const UUID_LENGTH: usize = 36;
@@ -60,6 +60,16 @@ impl Memory {
             bridge.ports.extend(kept);
         }
         intent
+    }
+
+    /// What was last asked for the interface `name`.
+    pub fn interface(&self, name: IfName) -> Option<&Interface> {
+        self.bridges.values().flat_map(|bridge| bridge.intent.interfaces()).find(|interface| interface.name == name)
+    }
+
+    /// What lease the interface `name` is to have, if it is to have one.
+    pub fn dhcp_of(&self, name: IfName) -> Option<&Dhcp> {
+        if let Addressing::Dhcp(dhcp) = &self.interface(name)?.addressing { Some(dhcp) } else { None }
     }
 
     /// The bridge that `name` is or is a port of.
@@ -171,6 +181,9 @@ pub struct Lease {
     pub dns: Vec<Ipv4Addr>,
     /// The domain name (option 15).
     pub domain: Option<String>,
+    /// The resolver's search list (option 119); when there is one, `domain` is not looked at.
+    #[serde(default)]
+    pub search: Vec<String>,
     /// The MTU (option 26).
     pub mtu: Option<u16>,
     /// The server that gave it.

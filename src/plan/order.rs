@@ -9,6 +9,7 @@ use super::error::PlanError;
 use super::foreign;
 use super::memory::{Memory, Remembered, ResolverBefore};
 use super::observed::Observed;
+use super::requires;
 use super::resolver;
 use super::stacked;
 use super::step::Step;
@@ -51,20 +52,22 @@ pub fn bridges_of(intent: &Intent, names: &[IfName]) -> Result<Vec<IfName>, Plan
     Ok(bridges)
 }
 
-/// The plan that makes the bridges `names` stand for (see [`bridges_of`]) what `intent` asks for.
-///
-/// A port with `ONBOOT=no` is attached when it is named, when the lease is asked for through it, or when it is attached
+/// The bridges `names` stand for (see [`bridges_of`]), behind those they need (`OVSREQUIRES`), each with the ports it is brought up with:
+/// one with `ONBOOT=no` is among them when it is named or needed, when the lease is asked for through it, or when it is attached
 /// already.
+///
+/// # Errors
+/// Those of [`bridges_of`].
+pub fn brought_up(intent: &Intent, names: &[IfName], memory: &Memory) -> Result<Vec<Bridge>, PlanError> {
+    Ok(requires::in_order(intent, &bridges_of(intent, names)?, names, memory))
+}
+
+/// The plan that makes the bridges `names` stand for what `intent` asks for (see [`brought_up`]).
 ///
 /// # Errors
 /// Why there is none; nothing can have been changed.
 pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan, PlanError> {
-    let mut targets = Vec::new();
-    for name in bridges_of(intent, names)? {
-        if let Some(bridge) = intent.bridges.get(&name) {
-            targets.push((name, Some(with_active_ports(bridge, names, observed.memory.bridges.get(&name)))));
-        }
-    }
+    let targets: Vec<_> = brought_up(intent, names, &observed.memory)?.into_iter().map(|bridge| (bridge.name(), Some(bridge))).collect();
     reach(observed, &targets, Vec::new())
 }
 
@@ -166,7 +169,8 @@ fn without(bridge: &mut Bridge, name: IfName) {
     });
 }
 
-fn with_active_ports(bridge: &Bridge, names: &[IfName], remembered: Option<&Remembered>) -> Bridge {
+/// A bridge with only the ports that are attached.
+pub(super) fn with_active_ports(bridge: &Bridge, names: &[IfName], remembered: Option<&Remembered>) -> Bridge {
     let through: &[IfName] = match &bridge.local.addressing {
         Addressing::Dhcp(dhcp) => &dhcp.through,
         _ => &[],
@@ -185,6 +189,7 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
     let after = memory_after(observed, &mut plans);
     let mut plan = Plan::default();
     let (mut claims, mut after_claims, mut awaited, mut last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut carriers = Vec::new();
     if !observed.datapath && plans.iter().any(|(_, bridge)| bridge.after.is_some()) {
         plan.steps.push(Step::CreateDatapath);
     }
@@ -200,17 +205,20 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
         }
         plan.steps.extend(bridge.steps);
         plan.notes.extend(bridge.notes);
+        carriers.extend(bridge.carriers);
         claims.extend(bridge.claims);
         after_claims.extend(bridge.after_claims);
         awaited.extend(bridge.awaited);
         last.extend(bridge.last.into_iter().filter(|_| !waiting.contains(&name)));
     }
+    plan.steps.extend((!carriers.is_empty()).then_some(Step::AwaitCarrier { devices: carriers }));
     // Asked once for all bridges: the answers cost seconds.
     plan.steps.extend((!claims.is_empty()).then_some(Step::ProbeAddresses { claims }));
     plan.steps.extend(after_claims);
     plan.steps.extend((!awaited.is_empty()).then_some(Step::AwaitAddresses { addresses: awaited }));
     plan.steps.extend(detached);
     plan.steps.extend(resolver::step(&observed.resolver, &observed.memory, &after));
+    plan.notes.extend(resolver::note(&observed.resolver, &observed.memory, &after));
     let others = tunnels::all(observed, targets);
     plan.notes.extend(targets.iter().filter_map(|(_, target)| target.as_ref()).flat_map(|target| tunnels::notes(target, &others)));
     // Whoever else has a port in it was asked for before: see `down`.

@@ -13,24 +13,27 @@ use super::observed::Resolver;
 use super::step::Step;
 use crate::model::Addressing;
 
-/// What a resolver's file says, as far as it is compared.
+/// What a resolver's file says, or is to say, as far as it is compared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Saying {
     servers: Vec<IpAddr>,
     search: Vec<String>,
+    /// Whether `search` is the whole list, as a lease's is, and not only what comes first.
+    whole: bool,
 }
 
 impl Saying {
     pub(super) fn is_empty(&self) -> bool {
-        self.servers.is_empty()
+        self.servers.is_empty() && self.search.is_empty()
     }
 
-    /// Whether `said` does for this: a search list nobody asked for is nobody's business.
+    /// Whether `said` does for this: servers and a search list nobody asked for are nobody's business.
     fn is_met_by(&self, said: &Self) -> bool {
-        self.servers == said.servers && (self.search.is_empty() || self.search == said.search)
+        let search = if self.whole { self.search == said.search } else { said.search.starts_with(&self.search) };
+        (self.servers.is_empty() || self.servers == said.servers) && search
     }
 
-    fn add(&mut self, servers: impl IntoIterator<Item = IpAddr>, search: Option<&str>) {
+    fn add<'a>(&mut self, servers: impl IntoIterator<Item = IpAddr>, search: impl IntoIterator<Item = &'a str>) {
         for server in servers {
             if !self.servers.contains(&server) {
                 self.servers.push(server);
@@ -49,13 +52,14 @@ pub(super) fn of_bridge(bridge: &Remembered) -> Saying {
     let mut saying = Saying::default();
     for interface in bridge.intent.interfaces() {
         match &interface.addressing {
-            Addressing::Static(fixed) => saying.add(fixed.dns.iter().copied(), None),
+            Addressing::Static(fixed) => saying.add(fixed.dns.iter().copied(), fixed.search.iter().map(String::as_str)),
             Addressing::Dhcp(dhcp) => {
-                saying.add(dhcp.dns.iter().copied(), None);
-                if let Some(lease) = bridge.leases.get(&interface.name).filter(|_| dhcp.peer_dns) {
-                    let servers: Vec<IpAddr> = lease.dns.iter().copied().map(IpAddr::V4).collect();
-                    let search = (!servers.is_empty()).then_some(lease.domain.as_deref()).flatten();
-                    saying.add(servers, search);
+                saying.add(dhcp.dns.iter().copied(), dhcp.search.iter().map(String::as_str));
+                if let Some(lease) = bridge.leases.get(&interface.name).filter(|lease| dhcp.peer_dns && !lease.dns.is_empty()) {
+                    let domain = lease.domain.iter().filter(|_| lease.search.is_empty());
+                    let list: Vec<&str> = lease.search.iter().chain(domain).map(String::as_str).collect();
+                    saying.whole |= !list.is_empty();
+                    saying.add(lease.dns.iter().copied().map(IpAddr::V4), list);
                 }
             }
             Addressing::None => {}
@@ -71,7 +75,8 @@ fn of_all(memory: &Memory) -> (Saying, Vec<IfName>) {
         let one = of_bridge(bridge);
         if !one.is_empty() {
             from.push(*name);
-            all.add(one.servers, Some(&one.search.join(" ")));
+            all.add(one.servers, one.search.iter().map(String::as_str));
+            all.whole |= one.whole;
         }
     }
     (all, from)
@@ -85,17 +90,41 @@ pub(super) fn step(resolver: &Resolver, before: &Memory, after: &Memory) -> Opti
     let says = resolver.content.as_deref().map(parse).unwrap_or_default();
     let (had, _) = of_all(before);
     let (wanted, whose) = of_all(after);
+    let original = || before.bridges.values().find_map(|bridge| bridge.resolver_before.clone());
+    let is_ours = !had.is_empty() && had.is_met_by(&says);
     let to = if !wanted.is_empty() {
-        if wanted.is_met_by(&says) {
+        // What was asked for before and no longer is gives way to what stood there.
+        let was = original().filter(|_| is_ours && had != wanted).map(|original| original.content.unwrap_or_default());
+        if was.is_none() && wanted.is_met_by(&says) {
             return None;
         }
-        Some(render(resolver.content.as_deref().unwrap_or(""), &wanted, &whose))
-    } else if !had.is_empty() && had.is_met_by(&says) {
-        before.bridges.values().find_map(|bridge| bridge.resolver_before.clone())?.content
+        let now = resolver.content.as_deref().unwrap_or("");
+        let text = render(now, was.as_deref().unwrap_or(now), &wanted, &whose);
+        // A lease that is held with other words for the same changes nothing.
+        if parse(&text) == says {
+            return None;
+        }
+        Some(text)
+    } else if is_ours {
+        original()?.content
     } else {
         return None;
     };
     (to != resolver.content).then(|| Step::WriteResolver { from: resolver.content.clone(), to })
+}
+
+/// What people should know when the file is another program's: what that one is not told, where `after` asks for something else than
+/// `before` did.
+pub(super) fn note(resolver: &Resolver, before: &Memory, after: &Memory) -> Option<String> {
+    let (wanted, whose) = of_all(after);
+    let says = resolver.content.as_deref().map(parse).unwrap_or_default();
+    if resolver.ours_to_write || wanted.is_empty() || wanted == of_all(before).0 || wanted.is_met_by(&says) {
+        return None;
+    }
+    let whose: Vec<&str> = whose.iter().map(IfName::as_str).collect();
+    let (servers, search) = (wanted.servers.iter().map(ToString::to_string), wanted.search.iter().cloned());
+    let what: Vec<String> = servers.chain(search).collect();
+    Some(format!("/etc/resolv.conf is a link, so another program keeps it: it is not told of {} for {}", what.join(", "), whose.join(", ")))
 }
 
 fn parse(content: &str) -> Saying {
@@ -113,21 +142,28 @@ fn parse(content: &str) -> Saying {
     saying
 }
 
-/// The file's text: settings nobody asked to change stay.
-fn render(old: &str, saying: &Saying, whose: &[IfName]) -> String {
+/// The file's text: settings nobody asked to change stay as they are `now`, servers and search list as they `were`.
+fn render(now: &str, were: &str, saying: &Saying, whose: &[IfName]) -> String {
     let whose: Vec<&str> = whose.iter().map(IfName::as_str).collect();
     let mut text = format!("# Written by ovsdp for {}\n", whose.join(", "));
-    let stays = |line: &&str| match line.split_whitespace().next() {
-        Some("options" | "sortlist") => true,
-        Some("search" | "domain") => saying.search.is_empty(),
-        _ => false,
+    let mut keep = |of: &str, keys: &[&str]| {
+        for line in of.lines().filter(|line| line.split_whitespace().next().is_some_and(|key| keys.contains(&key))) {
+            text.push_str(line);
+            text.push('\n');
+        }
     };
-    for line in old.lines().filter(stays) {
-        text.push_str(line);
-        text.push('\n');
+    keep(now, &["options", "sortlist"]);
+    if saying.search.is_empty() {
+        keep(were, &["search", "domain"]);
+    }
+    if saying.servers.is_empty() {
+        keep(were, &["nameserver"]);
     }
     if !saying.search.is_empty() {
-        let _ = writeln!(text, "search {}", saying.search.join(" "));
+        let more = if saying.whole { Vec::new() } else { parse(were).search };
+        let more = more.iter().filter(|domain| !saying.search.contains(domain));
+        let list: Vec<&str> = saying.search.iter().chain(more).map(String::as_str).collect();
+        let _ = writeln!(text, "search {}", list.join(" "));
     }
     for server in &saying.servers {
         let _ = writeln!(text, "nameserver {server}");

@@ -25,6 +25,8 @@ pub(super) fn superfluous(observed: &Observed, me: IfName, asked: &[PolicyRule],
     let left = own.iter().filter(|own| own.ifname == me && !asked.contains(&own.rule));
     let mut going: Vec<&PolicyRule> = left.filter_map(|own| find(observed, &own.rule)).collect();
     going.retain(|there| !asked.iter().any(|asked| asked.is_met_by(there)));
+    // Taken back, those of one priority are again in the order they were in.
+    going.sort_by_key(|rule| std::cmp::Reverse(observed.rules.iter().position(|there| there == *rule)));
     going.into_iter().map(|rule| Step::RemoveRule { rule: rule.clone() }).collect()
 }
 

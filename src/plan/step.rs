@@ -165,6 +165,11 @@ pub enum Step {
         /// What it is to be.
         to: i32,
     },
+    /// Wait until each of these devices has carrier, or its time is up: then things go on without.
+    AwaitCarrier {
+        /// The devices, each with the longest wait in seconds.
+        devices: Vec<(IfName, u16)>,
+    },
     /// Ask the neighbours whether anybody has these addresses, all at once; it fails when somebody does.
     ProbeAddresses {
         /// The addresses, none of which this host has.
@@ -193,7 +198,8 @@ pub enum Step {
         /// The client.
         client: DhcpClient,
     },
-    /// Get a lease and keep it renewed: afterwards it is found in the bridge's memory. How long to wait is the executor's.
+    /// Get a lease and keep it renewed: afterwards it is found in the bridge's memory. How long to wait is the executor's; where the
+    /// files say so it goes on asking when the time is up, which is no failure.
     ObtainLease {
         /// The bridge.
         bridge: IfName,
@@ -289,7 +295,7 @@ impl Step {
             Self::RemoveRoute { route } => vec![Self::AddRoute { route: route.stand_in(), from: None }],
             Self::AddRule { rule } => vec![Self::RemoveRule { rule }],
             Self::RemoveRule { rule } => vec![Self::AddRule { rule }],
-            Self::SetIpv6 { from: None, .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
+            Self::SetIpv6 { from: None, .. } | Self::AwaitCarrier { .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
             Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],
             Self::PauseDhcpClient { client } => vec![Self::ResumeDhcpClient { client: DhcpClient { paused: true, ..client } }],
@@ -310,7 +316,7 @@ impl Step {
 
     /// Whether it only looks: it takes time and can fail, but changes nothing.
     pub fn is_look(&self) -> bool {
-        matches!(self, Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. })
+        matches!(self, Self::AwaitCarrier { .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. })
     }
 
     /// Whether it changes nothing but the agent's own notes: people need no line for it.

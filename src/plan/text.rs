@@ -40,6 +40,10 @@ impl fmt::Display for Step {
             Self::AddRule { rule } => write!(f, "adding rule {rule}"),
             Self::RemoveRule { rule } => write!(f, "removing rule {rule}"),
             Self::SetIpv6 { name, setting, to, .. } => write!(f, "setting IPv6 {setting} of {name} to {to}"),
+            Self::AwaitCarrier { devices } => {
+                let each: Vec<_> = devices.iter().map(|(name, secs)| format!("{name} ({secs} s at most)")).collect();
+                write!(f, "waiting for carrier on {}", each.join(", "))
+            }
             Self::ProbeAddresses { claims } => {
                 write!(f, "asking whether anybody has {}", list(claims.iter().map(|claim| (claim.address.into(), claim.ifname))))
             }
@@ -94,7 +98,7 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::AddRule { rule } => ('+', format!("rule {rule}")),
         Step::RemoveRule { rule } => ('-', format!("rule {rule}")),
         Step::SetIpv6 { name, setting, from, to } => ('~', changed(*name, &format!("IPv6 {setting}"), from.as_ref(), to)),
-        Step::ProbeAddresses { .. } | Step::AwaitAddresses { .. } => ('~', step.to_string()),
+        Step::AwaitCarrier { .. } | Step::ProbeAddresses { .. } | Step::AwaitAddresses { .. } => ('~', step.to_string()),
         Step::WriteResolver { from: None, .. } => ('+', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { to: None, .. } => ('-', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { .. } => ('~', "file /etc/resolv.conf".to_owned()),

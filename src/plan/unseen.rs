@@ -9,7 +9,7 @@ use std::time::Duration;
 use ovsdp_proto::IfName;
 
 use super::tunnels;
-use crate::model::{Bond, Bridge, BridgeRules, Lacp, LacpMember, Port, PortRules, VlanSet};
+use crate::model::{Addressing, Bond, Bridge, BridgeRules, Lacp, LacpMember, Port, PortRules, VlanSet};
 
 /// How a bridge that is remembered as `from` and is to be `to` differs so, in words; `None` when it does not. A new one's rules come with it.
 pub(super) fn difference(from: Option<&Bridge>, to: &Bridge) -> Option<String> {
@@ -20,6 +20,7 @@ pub(super) fn difference(from: Option<&Bridge>, to: &Bridge) -> Option<String> {
         all.extend((bonding(from) != bonding(to)).then(|| "bonds and LACP".to_owned()));
         all.extend((ids(from) != ids(to)).then(|| "external_ids".to_owned()));
         all.extend((from.records != to.records).then(|| "what is only kept".to_owned()));
+        all.extend(asking_differs(from, to).then(|| "how a lease is asked for".to_owned()));
     }
     (!all.is_empty()).then(|| all.join("; "))
 }
@@ -49,6 +50,15 @@ fn bonding(bridge: &Bridge) -> Vec<Asked<'_>> {
     let bundles = bridge.ports.iter().filter(|(_, port)| port.is_bundle());
     let members = |port: &Port| port.interfaces.iter().map(|interface| (interface.name, interface.lacp)).collect();
     bundles.map(|(name, port)| Asked { name: *name, bond: port.bond.as_ref(), lacp: port.lacp, members: members(port) }).collect()
+}
+
+/// Whether an interface that has a lease asked for, before and after, has it asked for differently.
+fn asking_differs(from: &Bridge, to: &Bridge) -> bool {
+    let asking = |bridge: &Bridge, name| {
+        let interface = bridge.interfaces().find(|interface| interface.name == name)?;
+        if let Addressing::Dhcp(dhcp) = &interface.addressing { Some(dhcp.asking.clone()) } else { None }
+    };
+    to.interfaces().any(|one| matches!((asking(from, one.name), asking(to, one.name)), (Some(from), Some(to)) if from != to))
 }
 
 /// The external ids of the bridge and of every port and interface it still has, by table and name.

@@ -7,15 +7,29 @@ fn read(bytes: &[u8]) {
     let mut sources = Sources::new("x");
     sources.insert("ifcfg-x", bytes);
     sources.insert("../network", bytes);
-    let outcome = ifcfg::intent(&sources, &Host::new("host1"));
+    understand(&sources);
+}
+
+/// The same bytes as every file that may stand beside an interface's.
+fn read_beside(bytes: &[u8]) {
+    let mut sources = Sources::new("x");
+    sources.insert("ifcfg-br0", "DEVICE=br0\nDEVICETYPE=ovs\nTYPE=OVSBridge\nIPADDR=192.0.2.1\nPREFIX=24\n");
+    for name in ["route-br0", "route6-br0", "rule-br0", "rule6-br0", "br0.route", "ifcfg-br0:1", "ifcfg-br0-range1", ifcfg::STATIC_ROUTES] {
+        sources.insert(name, bytes);
+    }
+    understand(&sources);
+}
+
+fn understand(sources: &Sources) {
+    let outcome = ifcfg::intent(sources, &Host::new("host1"));
     assert_eq!(outcome.intent.is_none(), outcome.has_errors());
-    let checked = Check::begin(&sources, &Host::new("host1")).finish(&sources, None);
+    let checked = Check::begin(sources, &Host::new("host1")).finish(sources, None);
     for found in outcome.diagnostics.iter().chain(&checked) {
-        let drawn = found.render(&sources, Style::Plain);
+        let drawn = found.render(sources, Style::Plain);
         assert!(!drawn.chars().any(|c| c.is_control() && c != '\n'), "{drawn:?}");
         serde_json::to_string(found).unwrap();
     }
-    let total: usize = ifcfg::evaluate(&sources, "ifcfg-x", &Host::new("host1")).vars.iter().map(|(_, var)| var.value.bytes().len()).sum();
+    let total: usize = ifcfg::evaluate(sources, "ifcfg-x", &Host::new("host1")).vars.iter().map(|(_, var)| var.value.bytes().len()).sum();
     assert!(total <= 2 * MAX_TOTAL + 100);
 }
 
@@ -25,6 +39,12 @@ proptest! {
     #[test]
     fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         read(&bytes);
+        read_beside(&bytes);
+    }
+
+    #[test]
+    fn bytes_of_route_and_rule_files(bytes in "(10\\.0\\.0\\.0|/|8|via|192\\.0\\.2\\.9|::|from|all|table|main|mtu|lock|any|net|gw|-|ADDRESS0=|IPADDR_START=|\n|\r| |#|\\$|é){0,60}") {
+        read_beside(bytes.as_bytes());
     }
 
     #[test]
@@ -91,10 +111,21 @@ fn large_files_stay_small() {
     }
 }
 
+/// The same of the files beside an interface's.
+#[test]
+fn large_files_beside_stay_small() {
+    for unit in ["10.0.0.0/8 via 192.0.2.9\n", "from all table 7\n", "any net ", "ADDRESS0=10.0.0.0\n"] {
+        read_beside(&unit.bytes().cycle().take(ifcfg::MAX_FILE / 8).collect::<Vec<_>>());
+    }
+    let different: String = (0..4096_u32).map(|n| format!("10.{}.{}.0/24 via 192.0.2.9\n", n >> 8, n & 255)).collect();
+    read_beside(different.as_bytes());
+}
+
 #[test]
 fn the_room_starts_nothing_and_reads_in_one_file() {
     let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ifcfg");
     let mut files = vec![room.join("assign/tests.rs")];
+    files.extend(std::fs::read_dir(room.join("companion")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()));
     files.extend(std::fs::read_dir(room).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()));
     assert!(files.len() > 15);
     for path in files {

@@ -126,6 +126,7 @@ pub fn tests() -> Vec<Test> {
         suites::vsctl::TESTS,
         suites::steady::TESTS,
         suites::soak::TESTS,
+        suites::load::TESTS,
         suites::confirm::TESTS,
         suites::chaos::TESTS,
         suites::refusals::TESTS,
@@ -138,6 +139,8 @@ pub fn tests() -> Vec<Test> {
         suites::trace::TESTS,
         suites::tunnel::TESTS,
         suites::check::TESTS,
+        suites::waits::TESTS,
+        suites::lease::TESTS,
     ]
     .concat()
 }

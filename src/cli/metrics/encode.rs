@@ -159,9 +159,11 @@ impl Snapshot {
         one("agent_handlers", "Threads that answer upcalls", Value::Level(status.handlers.into()));
         one("agent_upcalls", "Upcalls answered", Value::Count(status.upcalls));
         one("agent_upcall_overruns", "Times upcalls were lost because a socket was full", Value::Count(status.overruns));
+        one("agent_dropped_upcalls", "Upcalls thrown away because too many of the same port waited", Value::Count(status.dropped));
         one("agent_installed_flows", "Flows installed", Value::Count(status.installed));
         one("agent_refused_flows", "Flows and packets the kernel refused", Value::Count(status.refused));
         one("agent_flows", "Flows the agent keeps book of", Value::Level(status.flows.into()));
+        one("agent_flow_limit", "Flows there may be now; packets beyond are forwarded without one", Value::Level(status.flow_limit.into()));
         let mut times = |name, help, timing| self.push(name, help, Some(Unit::Seconds), [(vec![], times(timing))]);
         times("agent_upcall_batch", "How long batches of upcalls took to be answered", &metrics.handler);
         times("agent_revalidation", "How long passes over the kernel's flows took", &metrics.revalidator);
@@ -303,9 +305,11 @@ mod tests {
             handlers: 2,
             upcalls: 30,
             overruns: 0,
+            dropped: 0,
             installed: 20,
             refused: 1,
             flows: 7,
+            flow_limit: 10_000,
             bridges: vec![BridgeStatus {
                 name: "br0".into(),
                 macs: 3,
@@ -315,6 +319,7 @@ mod tests {
                 evicted: 0,
                 moved: 1,
                 leases: Vec::new(),
+                asking: Vec::new(),
             }],
         };
         let timing = |counts: [u64; 3]| Timing { bounds_ns: vec![10_000, 1_000_000], counts: counts.to_vec(), sum_ns: 2_500_000_000 };

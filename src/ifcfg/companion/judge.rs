@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::super::address::Ask;
 use super::super::code::Code;
-use super::super::diag::Diagnostic;
+use super::super::diag::{Diagnostic, Sink};
 use super::super::settings::Settings;
 use super::Written;
 use crate::model::{PolicyRule, Route, RouteKind};
@@ -18,7 +18,7 @@ use crate::model::{PolicyRule, Route, RouteKind};
 const METRIC_IPV6: u32 = 1024;
 
 /// `routes` without repetitions, after what is wrong with them was reported.
-pub(super) fn routes(settings: &Settings, routes: Vec<Written<Route>>, found: &mut Vec<Diagnostic>) -> Vec<Written<Route>> {
+pub(super) fn routes(settings: &Settings, routes: Vec<Written<Route>>, found: &mut Sink) -> Vec<Written<Route>> {
     let routes = unique(routes, found);
     for route in &routes {
         gateway(settings, route, &routes, found);
@@ -32,7 +32,7 @@ fn metric(route: &Route) -> u32 {
     route.metric.unwrap_or(if route.dst.addr().is_ipv6() { METRIC_IPV6 } else { 0 })
 }
 
-fn unique(routes: Vec<Written<Route>>, found: &mut Vec<Diagnostic>) -> Vec<Written<Route>> {
+fn unique(routes: Vec<Written<Route>>, found: &mut Sink) -> Vec<Written<Route>> {
     let mut kept: Vec<Written<Route>> = Vec::new();
     for route in routes {
         let of = |route: &Route| (route.dst, route.table, metric(route), route.tos);
@@ -56,7 +56,7 @@ fn told(dst: &IpNet) -> String {
 }
 
 /// Whether the gateway can be reached over the interface: the kernel refuses a route whose gateway cannot.
-fn gateway(settings: &Settings, route: &Written<Route>, all: &[Written<Route>], found: &mut Vec<Diagnostic>) {
+fn gateway(settings: &Settings, route: &Written<Route>, all: &[Written<Route>], found: &mut Sink) {
     let Some(via) = route.value.via else { return };
     let own = |address: IpAddr| address == via;
     // Which addresses there will be is not known.
@@ -89,7 +89,7 @@ fn gateway(settings: &Settings, route: &Written<Route>, all: &[Written<Route>], 
 }
 
 /// A default route beside the one that the interface's own file asks for.
-fn default(settings: &Settings, route: &Written<Route>, found: &mut Vec<Diagnostic>) {
+fn default(settings: &Settings, route: &Written<Route>, found: &mut Sink) {
     let value = &route.value;
     if value.dst.prefix_len() > 0 || value.table != Route::MAIN || value.tos != 0 {
         return;
@@ -107,19 +107,28 @@ fn default(settings: &Settings, route: &Written<Route>, found: &mut Vec<Diagnost
 }
 
 /// `rules` without repetitions, after what is odd about them was reported.
-pub(super) fn rules(rules: Vec<Written<PolicyRule>>, found: &mut Vec<Diagnostic>) -> Vec<Written<PolicyRule>> {
+pub(super) fn rules(rules: Vec<Written<PolicyRule>>, found: &mut Sink) -> Vec<Written<PolicyRule>> {
     let mut kept: Vec<Written<PolicyRule>> = Vec::new();
     for rule in rules {
-        if let Some(first) = kept.iter().find(|first| first.value == rule.value) {
-            let diagnostic = Diagnostic::warning(Code::RuleFile, &rule.file, "this rule is written twice").at(rule.span);
-            found.push(diagnostic.help("remove one of them").related(&first.file, first.span, "the first of them"));
-            continue;
-        }
+        let warning = |message: &str| Diagnostic::warning(Code::RuleFile, &rule.file, message).at(rule.span);
         if rule.value.priority.is_none() {
-            let diagnostic =
-                Diagnostic::warning(Code::RuleFile, &rule.file, "a rule without `priority`: the kernel puts it before all others").at(rule.span);
+            let diagnostic = warning("a rule without `priority`: the kernel puts it before all others");
             let diagnostic = diagnostic.note("network-scripts added such a rule once more with every `ifup`");
             found.push(diagnostic.help("add `priority` and its place among the rules, below 32766 to be before the main table"));
+        }
+        let same = |first: &&mut Written<PolicyRule>| rule.value.is_met_by(&first.value) || first.value.is_met_by(&rule.value);
+        if let Some(first) = kept.iter_mut().find(same) {
+            found.push(warning("this rule is written twice").help("remove one of them").related(&first.file, first.span, "the first of them"));
+            // Without a priority it is the same wherever it stands.
+            first.value.priority = first.value.priority.or(rule.value.priority);
+            continue;
+        }
+        let beside = |first: &&Written<PolicyRule>| {
+            first.value.ipv6 == rule.value.ipv6 && first.value.priority.is_some() && first.value.priority == rule.value.priority
+        };
+        if let Some(first) = kept.iter().find(beside) {
+            let diagnostic = warning("another rule has this priority: whichever is made first counts first").help("give each a priority of its own");
+            found.push(diagnostic.related(&first.file, first.span, "the other one"));
         }
         kept.push(rule);
     }

@@ -62,8 +62,10 @@ pub(super) fn read(list: &mut [Settings], sources: &Sources, base: &Vars, host: 
         let mut routes = folder.routes(found);
         routes.extend(of_the_host.extract_if(.., |(of, _)| *of == at).map(|(_, route)| route));
         let rules = folder.rules(found);
-        settings.routes = judge::routes(settings, routes, found);
-        settings.rules = judge::rules(rules, found);
+        let mut sink = Sink::default();
+        settings.routes = judge::routes(settings, routes, &mut sink);
+        settings.rules = judge::rules(rules, &mut sink);
+        found.extend(sink.into_list());
     }
 }
 

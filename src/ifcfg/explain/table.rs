@@ -446,7 +446,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "A port's device is not there, is no Ethernet device, or belongs to a Linux bridge or bond; or a bridge's name is another device's. \
         Compared only for the folder that is this host's.",
         "`ovsdp up` refuses, before anything is changed. network-scripts made half of the bridge and ended with success. It is a warning \
-        when the interface or its bridge does not come up by itself (`ONBOOT=no`): the device may be there by then.",
+        when the interface or its bridge does not come up by itself (`ONBOOT=no`), or when a device that is not there is waited for \
+        (`DEVTIMEOUT`): it may be there by then.",
         "The name the device has (`ip link`), or the device freed from what it belongs to.",
     ),
     of(

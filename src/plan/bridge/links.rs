@@ -61,6 +61,18 @@ impl Work<'_> {
         steps
     }
 
+    /// The ports among those that `steps` attach or bring up whose carrier is waited for.
+    pub(super) fn carriers(&self, steps: &[Step]) -> Vec<(IfName, u16)> {
+        let of_bridge = self.target.map_or(0, |bridge| bridge.local.patience.carrier_secs);
+        let secs = |own: u16| if own > 0 { own } else { of_bridge };
+        let begins = |name: IfName| {
+            let of_it = |step: &Step| matches!(step, Step::AttachSystem { name: of, .. } | Step::SetUp { name: of } if *of == name);
+            steps.iter().any(of_it)
+        };
+        let waiting = self.members.iter().map(|member| (member.name, secs(member.patience.carrier_secs)));
+        waiting.filter(|(name, secs)| *secs > 0 && begins(*name)).collect()
+    }
+
     fn mac(&self, interface: &Interface) -> Mac {
         let invented = || mac::invented(&self.observed.machine, &interface.name);
         match interface.mac {

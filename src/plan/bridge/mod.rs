@@ -31,6 +31,8 @@ const DEFAULT_MTU: u32 = 1500;
 pub(in crate::plan) struct BridgePlan {
     /// The steps up to the point where the neighbours are to be asked about `claims`; all, when there are none.
     pub(in crate::plan) steps: Vec<Step>,
+    /// The devices whose carrier is waited for then, each for so many seconds at most.
+    pub(in crate::plan) carriers: Vec<(IfName, u16)>,
     /// The addresses to be asked about then, together with those of other bridges.
     pub(in crate::plan) claims: Vec<Claim>,
     /// The steps from there to the point where everything is in its place.
@@ -69,7 +71,9 @@ pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&B
     }
     plan.steps.extend(work.release_leases());
     plan.steps.extend(work.pause());
-    plan.steps.extend(work.interfaces());
+    let interfaces = work.interfaces();
+    plan.carriers = work.carriers(&interfaces);
+    plan.steps.extend(interfaces);
     plan.steps.extend(before);
     last.extend(work.give_back());
     for member in &work.members {
@@ -193,7 +197,9 @@ impl<'a> Work<'a> {
                 let address = lease.address.addr();
                 let goes_back = self.creditors().any(|(_, before)| had(before, address));
                 let stays = self.goals.iter().any(|(_, goal)| goal.addresses.iter().any(|wanted| wanted.address.addr() == IpAddr::V4(address)));
-                let unless = (goes_back || stays).then_some(address);
+                // Unasked is what the file said while the lease was held (`DHCPRELEASE`).
+                let unasked = self.pinned(*name).is_some_and(|old| matches!(&old.addressing, Addressing::Dhcp(dhcp) if !dhcp.asking.release));
+                let unless = (goes_back || stays || unasked).then_some(address);
                 Step::ReleaseLease { bridge: self.name, ifname: *name, lease: Some(lease.clone()), unless }
             })
             .collect()
@@ -210,7 +216,7 @@ impl<'a> Work<'a> {
 
     fn obtain(&self) -> Vec<Step> {
         let wanting = self.goals.iter().filter(|(interface, _)| self.can_ask(interface));
-        let wanting = wanting.filter(|(interface, _)| !self.leases.contains_key(&interface.name));
+        let wanting = wanting.filter(|(interface, _)| !self.leases.contains_key(&interface.name) && !self.is_asking(interface));
         wanting
             .map(|(interface, goal)| Step::ObtainLease { bridge: self.name, ifname: interface.name, request: self.request(interface, goal) })
             .collect()
@@ -219,6 +225,12 @@ impl<'a> Work<'a> {
     /// Whether a lease is wanted that is not there yet: what it carries is not known.
     fn awaits_lease(&self, interface: &Interface) -> bool {
         matches!(interface.addressing, Addressing::Dhcp(_)) && !self.leases.contains_key(&interface.name)
+    }
+
+    /// Whether a lease is being asked for all the time since the interface was last brought up (`PERSISTENT_DHCLIENT`).
+    fn is_asking(&self, interface: &Interface) -> bool {
+        let persistent = |interface: &Interface| matches!(&interface.addressing, Addressing::Dhcp(dhcp) if dhcp.asking.persistent);
+        persistent(interface) && self.pinned(interface.name).is_some_and(persistent)
     }
 
     /// Whether a lease is wanted and a port is attached that it can come through.

@@ -273,10 +273,11 @@ impl World {
     }
 
     fn serve(&mut self, bridge: IfName, ifname: IfName) -> Result<(), &'static str> {
-        let mut lease = self.server.clone().ok_or("no answer")?;
         if !self.is_up(ifname) {
             return Err("ENETDOWN");
         }
+        let persistent = self.state.memory.dhcp_of(ifname).is_some_and(|dhcp| dhcp.asking.persistent);
+        let Some(mut lease) = self.server.clone() else { return if persistent { Ok(()) } else { Err("no answer") } };
         let vports = self.state.vports.clone();
         let now = self.now;
         let remembered = self.remembered(bridge).ok_or("unknown bridge")?;
@@ -409,6 +410,11 @@ impl World {
                     if self.taken.contains(&claim.address.into()) {
                         return Err("somebody has it");
                     }
+                }
+            }
+            Step::AwaitCarrier { devices } => {
+                for (device, _) in devices {
+                    assert!(self.is_up(*device), "carrier is waited for on a link that is down");
                 }
             }
             Step::AwaitAddresses { addresses } => {

@@ -4,11 +4,14 @@ mod commands;
 mod confirm;
 mod fake;
 mod ipv6;
+mod leases;
 mod random;
+mod resolver;
 mod routes;
 mod scene;
 mod shapes;
 mod tunnels;
+mod waits;
 
 use std::net::IpAddr;
 
@@ -63,6 +66,7 @@ fn lease() -> Lease {
         classless: Vec::new(),
         dns: vec!["172.16.3.1".parse().unwrap()],
         domain: None,
+        search: Vec::new(),
         mtu: None,
         server: "172.16.3.1".parse().unwrap(),
         lease_secs: 3600,

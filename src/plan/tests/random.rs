@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Ipv6, Ipv6Setting, Ipv6Settings};
+use crate::model::{self, Alias, Ipv6, Ipv6Setting, Ipv6Settings, PolicyRule, RouteKind, RouteMetric, RuleAction};
 
 const NICS: [&str; 3] = ["eth0", "eth1", "eth2"];
 /// What a new device gets.
@@ -113,6 +113,39 @@ fn ipv6() -> impl Strategy<Value = Ipv6> {
     (addresses, any::<Option<bool>>(), any::<Option<bool>>(), any::<[Option<bool>; 2]>()).prop_map(asked)
 }
 
+/// What files beside the interface's own may hold: routes over networks that may be there or not, rules, and further addresses.
+fn beside() -> impl Strategy<Value = (Vec<model::Route>, Vec<PolicyRule>, Vec<Alias>)> {
+    let route = |(dst, via, kind, mtu, metric, onlink): (&str, Option<&str>, RouteKind, bool, Option<u32>, bool)| {
+        let via = via.filter(|_| kind == RouteKind::Unicast).map(ip);
+        let metrics = if mtu { [(RouteMetric::Mtu, 1280)].into() } else { [].into() };
+        model::Route { kind, metrics, metric, onlink: onlink && via.is_some(), ..model::Route::new(net(dst), via) }
+    };
+    let v4 = prop::option::of(prop::sample::select(vec!["10.0.0.1", "10.0.1.1", "10.5.1.1", "10.66.0.2"]));
+    let v6 = prop::option::of(prop::sample::select(vec!["fe80::1", "2001:db8:0::9", "2001:db8:77::1"]));
+    let kind = || prop::sample::select(vec![RouteKind::Unicast, RouteKind::Unicast, RouteKind::Blackhole, RouteKind::Unreachable]);
+    let rest = || (kind(), any::<bool>(), prop::option::of(1..3u32), any::<bool>());
+    let of = |dst: &'static str, via: BoxedStrategy<Option<&'static str>>| {
+        let all = (via, rest()).prop_map(move |(via, (kind, mtu, metric, onlink))| route((dst, via, kind, mtu, metric, onlink)));
+        prop::option::of(all)
+    };
+    let routes = (of("172.16.0.0/12", v4.clone().boxed()), of("0.0.0.0/0", v4.boxed()), of("2001:db8:50::/48", v6.boxed()));
+    let lookup = |(priority, table)| PolicyRule { priority, ..PolicyRule::new(false, RuleAction::Lookup { table, suppress: None }) };
+    let rules = prop::collection::vec((prop::option::of(1..4u32), 1..3u32).prop_map(lookup), 0..3);
+    let alias = |(address, label): (&str, &str)| Alias { address: address.parse().unwrap(), label: label.to_owned() };
+    let aliases = prop::sample::subsequence(vec![("10.66.0.1/24", "br0:1"), ("10.0.0.9/24", "br0:2")], 0..3);
+    let aliases = aliases.prop_map(move |list| list.into_iter().map(alias).collect());
+    (routes, rules, aliases).prop_map(|((a, b, c), mut rules, aliases): (_, Vec<PolicyRule>, _)| {
+        // As the files' reader leaves them: none twice, whether with a priority or without.
+        let mut seen: Vec<PolicyRule> = Vec::new();
+        rules.retain(|rule| {
+            let is_new = !seen.iter().any(|known| known.action == rule.action || (rule.priority.is_some() && known.priority == rule.priority));
+            seen.push(rule.clone());
+            is_new
+        });
+        ([a, b, c].into_iter().flatten().collect(), rules, aliases)
+    })
+}
+
 fn one_lease(mut files: Intent) -> Intent {
     // There is one server, and it gives one address.
     let mut seen = false;
@@ -133,11 +166,14 @@ fn one_lease(mut files: Intent) -> Intent {
 fn files() -> impl Strategy<Value = Intent> {
     let owner = prop::collection::vec(0..3usize, 3);
     let pins = (any::<Option<bool>>(), any::<Option<bool>>(), any::<Option<bool>>());
-    (owner, addressing(0), addressing(1), prop::option::of(addressing(5)), any::<bool>(), pins, prop::option::of(ipv6())).prop_map(
-        |(owner, first, second, internal, both, (mac, mtu, port_mtu), ipv6)| {
+    (owner, addressing(0), addressing(1), prop::option::of(addressing(5)), any::<bool>(), pins, prop::option::of(ipv6()), beside()).prop_map(
+        |(owner, first, second, internal, both, (mac, mtu, port_mtu), ipv6, (routes, rules, aliases))| {
             let members = |bridge: usize| -> Vec<&str> { NICS.iter().zip(&owner).filter(|(_, o)| **o == bridge).map(|(n, _)| *n).collect() };
             let mut br0 = bridge("br0", first, &members(0));
             br0.local.ipv6 = ipv6.unwrap_or_default();
+            br0.local.aliases = aliases;
+            br0.local.rules = rules;
+            br0.local.routes = if br0.local.is_addressed() { routes } else { Vec::new() };
             br0.local.mac = mac.map(|_| "02:00:00:00:00:77".parse().unwrap());
             br0.local.mtu = mtu.map(|small| if small { 1350 } else { 1450 });
             for port in br0.ports.values_mut() {

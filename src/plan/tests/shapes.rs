@@ -4,7 +4,7 @@ use ovsdp_proto::IfName;
 
 use super::*;
 
-fn host() -> World {
+pub(super) fn host() -> World {
     let mut world = World::new();
     world.add_nic("eth0", "00:16:3e:00:00:02", true);
     world.add_nic("eth1", "00:16:3e:00:00:01", false);

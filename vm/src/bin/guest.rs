@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use ovsdp_vm::guest::{clock, first_reply, init, sandbox};
+use ovsdp_vm::guest::{arrivals, blast, clock, first_reply, init, sandbox};
 use ovsdp_vm::suites::bench;
 
 fn main() -> ExitCode {
@@ -19,6 +19,9 @@ fn main() -> ExitCode {
         ["clock", file, "silent"] => clock::run(file, true),
         ["peak", ref command @ ..] => clock::peak(command),
         ["first-reply", address] => first_reply::run(address),
+        ["blast", interface, ref traffic @ ..] => blast::run(interface, traffic),
+        ["arrivals", interface, count, quiet] => arrivals::run(interface, count, quiet),
+        ["bare-handler", datapath, a, b] => bench::bare_handler(datapath, a, b),
         ["flows", shape, from, to] => bench::print_flows(shape, from, to),
         ["bare-dump", extent, datapath] => bench::bare_dump(extent, datapath, false),
         ["bare-dump", extent, datapath, "count"] => bench::bare_dump(extent, datapath, true),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::{Capture, FirstReply, Gate, Log, Output, PingStream, Process, Then, Timed, clock, command, sandbox, tool};
+use super::{Arrivals, Blast, Capture, FirstReply, Gate, Log, Output, PingStream, Process, Then, Timed, Traffic, clock, command, sandbox, tool};
 use crate::protocol::GUEST_PATH;
 
 /// A machine of the test's world. Clones are the same machine; with the last one everything that runs in it ends.
@@ -155,6 +155,22 @@ impl Host {
     /// When asking cannot begin.
     pub fn first_reply(&self, address: &str) -> anyhow::Result<FirstReply> {
         FirstReply::start(self, address)
+    }
+
+    /// Sends many packets out of `interface`.
+    ///
+    /// # Errors
+    /// When sending cannot begin.
+    pub fn blast(&self, interface: &str, traffic: &Traffic) -> anyhow::Result<Blast> {
+        Blast::start(self, interface, traffic)
+    }
+
+    /// Counts what arrives at `interface` from the moment this returns, until it is `count` packets or none came for `quiet`.
+    ///
+    /// # Errors
+    /// When counting cannot begin.
+    pub fn arrivals(&self, interface: &str, count: u32, quiet: std::time::Duration) -> anyhow::Result<Arrivals> {
+        Arrivals::start(self, interface, count, quiet)
     }
 
     /// Runs commands (words, no shell) one after the other, each timed here in the host; all must succeed. What they say is

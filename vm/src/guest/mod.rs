@@ -3,6 +3,8 @@
 //! Everything here drives real tools (`ip`, `ping`, `tcpdump`, `nsenter`) and records each command with its output in
 //! the test's log, which a person sees only when the test fails. It must not know ovsdp: the suites do.
 
+pub mod arrivals;
+pub mod blast;
 mod capture;
 pub mod clock;
 mod command;
@@ -20,6 +22,8 @@ mod wait;
 pub mod wire;
 mod world;
 
+pub use arrivals::{Arrivals, Arrived};
+pub use blast::{Blast, Sent, Traffic};
 pub use capture::Capture;
 pub use clock::Timed;
 pub use command::Output;

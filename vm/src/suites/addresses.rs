@@ -13,6 +13,7 @@ use crate::registry::Test;
 pub const TESTS: &[Test] = &[
     Test::new("addresses::announced", announced),
     Test::new("addresses::in_use", in_use),
+    Test::new("addresses::search_list", search_list),
     Test::new("addresses::ipv6_by_file", ipv6_by_file),
     Test::new("addresses::ipv6_in_use", ipv6_in_use),
     Test::new("addresses::ipv6_by_router", ipv6_by_router),
@@ -107,6 +108,30 @@ fn in_use(world: &mut World) -> anyhow::Result<()> {
     changed_nothing(&host.run("ovsdp up")?)?;
     host.run("ovsdp down ovsbr0")?;
     is_as_before(host, &before, "down did not give back what was")?;
+    Ok(())
+}
+
+/// `DOMAIN` comes first in the resolver's search list, and goes again; another program's file is left alone.
+fn search_list(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_static_address(world)?;
+    let host = &stage.host;
+    host.write("/etc/resolv.conf", &format!("search old.example\noptions timeout:2\nnameserver {SERVER}\n"))?;
+    let before = snapshot(host)?;
+    let v4 = format!("BOOTPROTO=static IPADDR={ADDRESS} PREFIX=24 GATEWAY={SERVER}");
+    for (domain, list) in [("example.org", "example.org old.example"), ("example.net", "example.net old.example")] {
+        bridge_file(host, &format!("{v4} DOMAIN={domain}"))?;
+        host.run("ovsdp up")?;
+        let text = host.read("/etc/resolv.conf")?;
+        ensure!(text.lines().any(|line| line == format!("search {list}")), "{text}");
+        ensure!(text.contains("options timeout:2") && text.contains(&format!("nameserver {SERVER}")), "{text}");
+        changed_nothing(&host.run("ovsdp up")?)?;
+    }
+    host.run("ovsdp down ovsbr0")?;
+    is_as_before(host, &before, "down did not give back what was")?;
+    host.run("mv /etc/resolv.conf /etc/kept && ln -s kept /etc/resolv.conf")?;
+    let up = host.run("ovsdp up")?;
+    ensure!(up.stdout.contains("/etc/resolv.conf is a link") && up.stdout.contains("example.net"), "{up}");
+    ensure!(!host.read("/etc/kept")?.contains("example.net"), "another program's file was written");
     Ok(())
 }
 

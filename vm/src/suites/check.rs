@@ -67,6 +67,17 @@ fn beside_the_host(world: &mut World) -> anyhow::Result<()> {
     host.write("/etc/systemd/network/10-eth1.link", &link.replace("MACAddress", "PermanentMACAddress"))?;
     clean(&host)?;
 
+    // The address it had before its own file gave it another is still one it is known by: `check` and `up` say so alike.
+    ifcfg(&host, "eth1", &format!("{port} MACADDR=52:54:00:00:00:77"))?;
+    host.run("ovsdp up")?;
+    ifcfg(&host, "eth1", &port)?;
+    ensure!(host.run("ip link show dev eth1")?.stdout.contains("52:54:00:00:00:77"), "MACADDR was not applied");
+    clean(&host)?;
+    host.run("ovsdp up")?;
+    ifcfg(&host, "eth1", &port.replace(FIRST, SECOND))?;
+    ensure!(check(&host, 3)?.contains("error[L23]") && host.try_run("ovsdp up")?.code == 3, "another device's address was taken");
+    ifcfg(&host, "eth1", &port)?;
+
     host.run(&format!("chmod o+w {DIR}/ifcfg-br0"))?;
     let text = check(&host, 0)?;
     ensure!(text.contains("warning[L37]: everybody on this host may write this file") && text.contains("ifcfg-br0"), "{text}");

@@ -2,16 +2,20 @@
 
 mod bring_up;
 mod flows;
+mod scale;
+mod switch;
 mod table;
+mod wire;
 
 use std::time::Duration;
 
 use crate::registry::Program;
 
 pub use flows::{bare_dump, print_flows};
+pub use switch::bare_handler;
 
 /// The programs of `cargo vm bench`.
-pub const PROGRAMS: &[Program] = &[bring_up::PROGRAM, flows::PROGRAM];
+pub const PROGRAMS: &[Program] = &[bring_up::PROGRAM, flows::PROGRAM, switch::PROGRAM, scale::PROGRAM];
 
 /// Where what they print is kept.
 const DOCUMENT: &str = "docs/performance.md";

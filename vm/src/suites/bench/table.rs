@@ -33,7 +33,10 @@ impl Row {
     fn judged(&self) -> Option<(String, f64)> {
         match self.bar {
             Bar::Ratio(bar) => Some((format!("≤ {bar}"), ratio(&self.ours, &self.theirs) / bar)),
-            Bar::Most(bar) => Some((format!("≤ {bar} {}", self.unit), median(&self.ours) / bar)),
+            // Of nothing, nothing is used.
+            Bar::Most(bar) => {
+                Some((format!("≤ {bar} {}", self.unit).trim_end().to_owned(), if median(&self.ours) == 0.0 { 0.0 } else { median(&self.ours) / bar }))
+            }
             Bar::None => None,
         }
     }
@@ -43,6 +46,7 @@ impl Row {
             None => (String::new(), String::new()),
             Some((bar, used)) if used <= 1.0 => (bar, "met".to_owned()),
             Some((bar, used)) if used.is_nan() => (bar, "not measured".to_owned()),
+            Some((bar, used)) if used.is_infinite() => (bar, "missed".to_owned()),
             Some((bar, used)) => (bar, format!("missed by {:.0} %", (used - 1.0) * 100.0)),
         };
         let (quantity, ratio) = (&self.quantity, times(&self.ours, &self.theirs));
@@ -79,7 +83,7 @@ pub(super) fn median(samples: &[f64]) -> f64 {
 
 /// The median with its unit; a dash where there is none.
 pub(super) fn value(samples: &[f64], unit: &str) -> String {
-    if samples.is_empty() { "–".to_owned() } else { format!("{} {unit}", number(median(samples))) }
+    if samples.is_empty() { "–".to_owned() } else { format!("{} {unit}", number(median(samples))).trim_end().to_owned() }
 }
 
 /// The ratio of the medians; a dash where there is none.
@@ -106,7 +110,13 @@ fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
 }
 
 fn number(value: f64) -> String {
-    if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+    if value == 0.0 {
+        "0".to_owned()
+    } else if value < 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.0}")
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +143,13 @@ mod tests {
         let row = |bar| Row { quantity: "q".into(), unit: "ms", ours: vec![], theirs: vec![10.0], bar };
         assert_eq!(row(Bar::Ratio(0.2)).line(), "| q | – | 10 ms | – | ≤ 0.2 | not measured |");
         assert_eq!(row(Bar::Most(8.0)).line(), "| q | – | 10 ms | – | ≤ 8 ms | not measured |");
+    }
+
+    #[test]
+    fn nothing_lost_is_nothing_lost() {
+        let row = |lost| Row { quantity: "q".into(), unit: "", ours: vec![lost], theirs: vec![10.0], bar: Bar::Most(0.0) };
+        assert!(row(0.0).line().ends_with("| ≤ 0 | met |"), "{}", row(0.0).line());
+        assert!(row(1.0).line().ends_with("| ≤ 0 | missed |"));
     }
 
     #[test]

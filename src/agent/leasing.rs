@@ -1,0 +1,172 @@
+//! The steps about leases, and that clients run for those, and only those, that the memory wants one.
+//!
+//! It must not know what a lease brings: that is the plan's.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use ovsdp_proto::IfName;
+
+use super::hands::{Hands, Why};
+use super::inbox::Order;
+use super::leases::{self, Asker};
+use super::{alarm, log};
+use crate::dhcp;
+use crate::error::{Error, Kind};
+use crate::plan::{Claim, Lease, Memory};
+
+/// How long a client that gives up in time itself is waited for beyond that, and one that declined an address.
+const MARGIN: Duration = Duration::from_secs(15);
+
+impl Hands {
+    fn asker(&mut self, ifname: IfName) -> Result<Asker, Why> {
+        let link = self.rtnl.link(&ifname)?.ok_or_else(|| Why::new(Kind::Failed, "there is no such device"))?;
+        let mac = link.mac.ok_or_else(|| Why::new(Kind::Failed, "it has no Ethernet address to ask with"))?;
+        let asking = self.shared.memory().dhcp_of(ifname).map(|dhcp| dhcp.asking.clone()).unwrap_or_default();
+        Ok(Asker { ifname, ifindex: link.index, mac, asking })
+    }
+
+    pub(super) fn obtain(&mut self, bridge: IfName, ifname: IfName, request: Option<Ipv4Addr>) -> Result<(), Why> {
+        self.announce();
+        let asker = self.asker(ifname)?;
+        let (persistent, patience) = (asker.asking.persistent, asker.patience());
+        self.leases.ask(asker, request);
+        let mut limit = if persistent { patience } else { patience + MARGIN };
+        if let Some(at) = self.deadline_ms {
+            limit = limit.min(Duration::from_millis(at.saturating_sub(alarm::now_ms())));
+        }
+        let end = Instant::now() + limit;
+        let mut declined = false;
+        let lease = loop {
+            match self.orders.wait(end.saturating_duration_since(Instant::now())) {
+                Some(Order::Lease(of, dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease))) if of == ifname => {
+                    let lease = leases::to_plan(&lease);
+                    if !self.declined(ifname, &lease)? {
+                        break lease;
+                    }
+                    declined = true;
+                }
+                Some(Order::Lease(of, dhcp::Event::Failed(error))) if of == ifname => {
+                    self.leases.stop(ifname);
+                    let kind = match error.cause {
+                        dhcp::Cause::Silence | dhcp::Cause::Unfinished(_) => Kind::TimedOut,
+                        dhcp::Cause::NotPermitted => Kind::NotPermitted,
+                        dhcp::Cause::Refused | dhcp::Cause::Io(_) => Kind::Failed,
+                    };
+                    return Err(Error::new(kind, error.to_string()).advise(error.hint()).into());
+                }
+                Some(Order::Lease(of, dhcp::Event::Lost { .. })) if of == ifname => {}
+                Some(other) => self.pending.push(other),
+                None if persistent => {
+                    log::say(format_args!("{ifname} has no lease after {} s; asking on", limit.as_secs()));
+                    return Ok(());
+                }
+                None if declined => {
+                    self.leases.stop(ifname);
+                    let why = Why::new(Kind::TimedOut, "the DHCP server leases addresses that other hosts have");
+                    return Err(why.advise("see the agent's log for who has them; `ARPCHECK=no` in the interface's file takes them all the same"));
+                }
+                None => {
+                    self.leases.stop(ifname);
+                    return Err(Why::new(Kind::TimedOut, "the DHCP client said nothing in its time"));
+                }
+            }
+        };
+        Ok(self.keep(bridge, ifname, Some(lease))?)
+    }
+
+    /// Asks the neighbours about the address of a lease that was just granted, unless the host has it already or the file says not to
+    /// (`ARPCHECK`). When somebody has it the server is told, and whoever asked waits for another.
+    pub(super) fn declined(&mut self, ifname: IfName, lease: &Lease) -> Result<bool, Why> {
+        let (address, arp) =
+            (lease.address.addr(), self.shared.memory().interface(ifname).map(|interface| interface.arp.clone()).unwrap_or_default());
+        if !arp.check || self.rtnl.addresses()?.iter().any(|there| there.ip == address) {
+            return Ok(false);
+        }
+        let claim = Claim { ifname, address, tries: arp.tries, wait_secs: arp.wait_secs };
+        let Some(holder) = self.holder(&[claim])? else { return Ok(false) };
+        log::say(format_args!("{ifname} was leased {address} by {}, but {} has it: declined", lease.server, holder.holder));
+        self.leases.decline(ifname);
+        Ok(true)
+    }
+
+    pub(super) fn adopt(&mut self, bridge: IfName, ifname: IfName, lease: &Lease) -> Result<(), Why> {
+        let asker = self.asker(ifname)?;
+        self.leases.resume(asker, lease);
+        Ok(self.keep(bridge, ifname, Some(lease.clone()))?)
+    }
+
+    pub(super) fn release(&mut self, bridge: IfName, ifname: IfName, lease: Option<&Lease>, unless: Option<Ipv4Addr>) -> Result<(), Why> {
+        let held = self.shared.memory().bridges.get(&bridge).and_then(|remembered| remembered.leases.get(&ifname).cloned());
+        match lease.or(held.as_ref()) {
+            Some(lease) if unless != Some(lease.address.addr()) => self.leases.release(ifname),
+            _ => self.leases.stop(ifname),
+        }
+        Ok(self.keep(bridge, ifname, None)?)
+    }
+
+    /// Puts a lease into the memory of its bridge, or takes it out.
+    ///
+    /// # Errors
+    /// It could not be written down.
+    pub(super) fn keep(&mut self, bridge: IfName, ifname: IfName, lease: Option<Lease>) -> Result<(), Error> {
+        if let Some(lease) = &lease {
+            self.leases.note(lease);
+        }
+        self.remember(|memory| {
+            let Some(remembered) = memory.bridges.get_mut(&bridge) else { return };
+            match lease {
+                Some(lease) => drop(remembered.leases.insert(ifname, lease)),
+                None => drop(remembered.leases.remove(&ifname)),
+            }
+        })
+    }
+
+    /// Has the clients of leases that are held go on as the memory says, where it said otherwise `before`.
+    pub(super) fn ask_as_said(&mut self, before: &Memory) {
+        let memory = self.shared.memory().clone();
+        let asking = |memory: &Memory, name: IfName| memory.dhcp_of(name).map(|dhcp| dhcp.asking.clone());
+        for (ifname, lease) in memory.bridges.values().flat_map(|bridge| &bridge.leases) {
+            let (was, is) = (asking(before, *ifname), asking(&memory, *ifname));
+            if was != is && was.is_some() && is.is_some() {
+                self.resume(*ifname, lease);
+            }
+        }
+    }
+
+    /// Goes on with the leases that are held, as an agent's successor.
+    pub(super) fn resume_leases(&mut self) {
+        let memory = self.shared.memory().clone();
+        for (ifname, lease) in memory.bridges.values().flat_map(|bridge| &bridge.leases) {
+            self.resume(*ifname, lease);
+        }
+    }
+
+    fn resume(&mut self, ifname: IfName, lease: &Lease) {
+        match self.asker(ifname) {
+            Ok(asker) => self.leases.resume(asker, lease),
+            Err(why) => log::say(format_args!("the lease of {} is not renewed: {ifname}: {why}", lease.address)),
+        }
+    }
+
+    /// Asks where a lease is asked for without end and nobody does, and stops where nobody wants one any longer: a change that was taken
+    /// back may have left either.
+    pub(super) fn tend_clients(&mut self) {
+        let memory = self.shared.memory().clone();
+        for ifname in self.leases.asking().into_iter().filter(|name| memory.dhcp_of(*name).is_none()) {
+            self.leases.stop(ifname);
+        }
+        let asked = self.leases.asking();
+        let wanting = memory.bridges.values().flat_map(|bridge| bridge.intent.interfaces().map(move |interface| (bridge, interface.name)));
+        for (bridge, ifname) in wanting {
+            let persistent = memory.dhcp_of(ifname).is_some_and(|dhcp| dhcp.asking.persistent);
+            if !persistent || bridge.leases.contains_key(&ifname) || asked.contains(&ifname) {
+                continue;
+            }
+            match self.asker(ifname) {
+                Ok(asker) => self.leases.ask(asker, None),
+                Err(why) => log::say(format_args!("nobody asks for a lease on {ifname}: {why}")),
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The keys that say how a DHCP server is asked, and what is taken of the lease besides the address.
+//!
+//! It must not decide whether there is one to ask: that is `address`'s.
+
+use super::assign::Var;
+use super::code::Code;
+use super::diag::shown;
+use super::patience;
+use super::settings::Reader;
+use crate::model::{Asking, ClientId, HostName};
+
+/// The keys read here.
+const KEYS: [&str; 10] = [
+    "DHCLIENT_IGNORE_GATEWAY",
+    "DHCPRELEASE",
+    "DHCP_CLIENT_ID",
+    "DHCP_FQDN",
+    "DHCP_HOSTNAME",
+    "DHCP_SEND_HOSTNAME",
+    "DHCP_VENDOR_CLASS_IDENTIFIER",
+    "IPV4_DHCP_TIMEOUT",
+    "PEERROUTES",
+    "PERSISTENT_DHCLIENT",
+];
+
+/// Reports the keys of a file that asks for no lease; `help`: what to do about it.
+pub(super) fn without(reader: &mut Reader<'_>, help: &str) {
+    for key in KEYS {
+        if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
+            reader.warning(Code::NoEffect, var, format!("`{key}` has no effect without DHCP"), help);
+        }
+    }
+}
+
+/// How the server is asked.
+pub(super) fn asking(reader: &mut Reader<'_>) -> Asking {
+    Asking {
+        name: name(reader),
+        client_id: client_id(reader),
+        vendor_class: vendor_class(reader),
+        // 0 is NetworkManager's word for its own default.
+        timeout_secs: patience::seconds(reader, "IPV4_DHCP_TIMEOUT").filter(|secs| *secs > 0),
+        persistent: reader.flag("PERSISTENT_DHCLIENT").unwrap_or(false),
+        release: reader.flag("DHCPRELEASE").unwrap_or(true),
+    }
+}
+
+/// `DHCP_FQDN` before `DHCP_HOSTNAME` before the host's own name, or none of them.
+fn name(reader: &mut Reader<'_>) -> HostName {
+    let (full, host) = (reader.text("DHCP_FQDN"), reader.text("DHCP_HOSTNAME"));
+    let silent = reader.flag("DHCP_SEND_HOSTNAME") == Some(false);
+    for (key, found, beside) in [
+        ("DHCP_FQDN", full.filter(|_| silent), "DHCP_SEND_HOSTNAME=no"),
+        ("DHCP_HOSTNAME", host.filter(|_| silent), "DHCP_SEND_HOSTNAME=no"),
+        ("DHCP_HOSTNAME", host.filter(|_| !silent && full.is_some()), "DHCP_FQDN"),
+    ] {
+        if let Some((_, var)) = found.filter(|(_, var)| &*var.file == reader.file) {
+            reader.warning(Code::NoEffect, var, format!("`{key}` has no effect beside `{beside}`"), "remove one of them");
+        }
+    }
+    if silent {
+        return HostName::Silent;
+    }
+    if let Some((text, var)) = full {
+        return domain(reader, "DHCP_FQDN", text, var).map_or(HostName::System, HostName::Full);
+    }
+    match host {
+        Some((text, var)) => domain(reader, "DHCP_HOSTNAME", text, var).map_or(HostName::System, HostName::Host),
+        None => HostName::System,
+    }
+}
+
+/// A host's name or a domain's.
+fn domain(reader: &mut Reader<'_>, key: &str, text: &str, var: &Var) -> Option<String> {
+    let is_label = |label: &str| (1..64).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let name = text.strip_suffix('.').unwrap_or(text);
+    if name.len() <= 253 && name.split('.').all(is_label) {
+        return Some(name.to_owned());
+    }
+    let message = format!("`{}` is no host's name: letters, digits and `-`, with dots between", shown(text.as_bytes()));
+    reader.error(Code::BadValue, var, message, format!("write a name such as `{key}=web1.example.org`"));
+    None
+}
+
+/// As NetworkManager reads it: bytes in hexadecimal with colons between, or text of type 0, or a word for what the identifier is made of.
+fn client_id(reader: &mut Reader<'_>) -> Option<ClientId> {
+    let (text, var) = reader.text("DHCP_CLIENT_ID")?;
+    match text {
+        "mac" => return Some(ClientId::Mac),
+        "none" => return None,
+        "perm-mac" | "duid" | "ipv6-duid" | "stable" | "node-specific" => {
+            let message = format!("`{text}`: this version cannot make an identifier of that");
+            reader.error(Code::Unsupported, var, message, "write `mac`, the bytes in hexadecimal (`01:52:54:00:12:34:56`), or a text of your own");
+            return None;
+        }
+        _ => {}
+    }
+    let byte = |part: &str| (1..=2).contains(&part.len()).then(|| u8::from_str_radix(part, 16).ok()).flatten().filter(|_| !part.starts_with('+'));
+    let parts: Option<Vec<u8>> = if text.contains(':') { text.split(':').map(byte).collect() } else { None };
+    let bytes = parts.unwrap_or_else(|| std::iter::once(0).chain(text.bytes()).collect());
+    if bytes.len() > 255 {
+        reader.error(Code::BadValue, var, "this identifier is too long", "write 254 bytes at most");
+        return None;
+    }
+    Some(ClientId::Bytes(bytes))
+}
+
+fn vendor_class(reader: &mut Reader<'_>) -> Option<String> {
+    let (text, var) = reader.text("DHCP_VENDOR_CLASS_IDENTIFIER")?;
+    if text.len() > 255 {
+        reader.error(Code::BadValue, var, "this vendor class is too long", "write 255 bytes at most");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// Whether the lease's default route may be set as far as `DHCLIENT_IGNORE_GATEWAY` says.
+pub(super) fn takes_gateway(reader: &mut Reader<'_>) -> bool {
+    reader.flag("DHCLIENT_IGNORE_GATEWAY") != Some(true)
+}
+
+/// Whether the lease's other routes are taken (`PEERROUTES`).
+pub(super) fn takes_routes(reader: &mut Reader<'_>) -> bool {
+    reader.flag("PEERROUTES").unwrap_or(true)
+}

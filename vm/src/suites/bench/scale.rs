@@ -1,0 +1,153 @@
+//! Many ports, many bridges, many addresses: what bringing them up takes, what they cost in memory, and what a flow's set-up costs
+//! among them.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::millis;
+use super::switch::{A, B, resident};
+use super::table::{Bar, Row, grouped, table};
+use crate::guest::{Host, Traffic, World};
+use crate::registry::{Kind, Program};
+use crate::suites::stage::DIR;
+
+/// `cargo vm bench scale`.
+pub(super) const PROGRAM: Program = Program {
+    name: "scale",
+    kind: Kind::Bench,
+    summary: "10 to 1,000 ports, 1 to 100 bridges, 100,000 addresses: bring-up, memory, flow set-up",
+    run,
+    timeout: Duration::from_secs(3600),
+    memory: 3072,
+    record: Some(super::DOCUMENT),
+};
+
+/// Packets of new stations, each a flow's set-up.
+const BURST: u32 = 5_000;
+/// No packet comes for this long: it is lost.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// How many of what there are.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    bridges: u32,
+    /// Of each bridge.
+    ports: u32,
+    /// The size of each table of addresses, and how many are learned before anything is measured.
+    addresses: u32,
+}
+
+const CASES: [Case; 6] = [
+    Case { bridges: 1, ports: 10, addresses: 8192 },
+    Case { bridges: 1, ports: 100, addresses: 8192 },
+    Case { bridges: 1, ports: 1000, addresses: 8192 },
+    Case { bridges: 10, ports: 2, addresses: 8192 },
+    Case { bridges: 100, ports: 2, addresses: 8192 },
+    Case { bridges: 1, ports: 10, addresses: 100_000 },
+];
+
+#[derive(Debug)]
+struct Measured {
+    case: Case,
+    up: f64,
+    nothing: f64,
+    plan: f64,
+    memory: f64,
+    set_up: f64,
+    lost: u32,
+}
+
+fn run(world: &mut World) -> anyhow::Result<()> {
+    let host = world.host("host")?;
+    host.run("modprobe openvswitch")?;
+    println!("Linux {}; once each.\n", host.run("uname -r")?.stdout.trim());
+    drop(host);
+    let measured = CASES.iter().map(|case| measure(world, *case)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut text = "| bridges | ports of each | addresses | `ovsdp up` | each port | `ovsdp up`, nothing to do | `ovsdp plan` | resident memory | time a set-up | lost |\n\
+                    |---|---|---|---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for Measured { case: Case { bridges, ports, addresses }, up, nothing, plan, memory, set_up, lost } in &measured {
+        let each = up / f64::from(bridges * ports);
+        let (ports, addresses) = (grouped(*ports), grouped(*addresses));
+        let _ = writeln!(
+            text,
+            "| {bridges} | {ports} | {addresses} | {up:.0} ms | {each:.1} ms | {nothing:.0} ms | {plan:.0} ms | {memory:.1} MB | {set_up:.0} µs | {lost} |"
+        );
+    }
+    println!("{text}");
+    let grown = |what: &str, less: &Measured, more: &Measured, get: fn(&Measured) -> f64, unit| Row {
+        quantity: what.to_owned(),
+        unit,
+        ours: vec![get(more)],
+        theirs: vec![get(less)],
+        bar: Bar::Ratio(10.0),
+    };
+    let [_, hundred, thousand, ten_bridges, hundred_bridges, _] = &measured[..] else { anyhow::bail!("not every case was measured") };
+    let rows = [
+        grown("`up` of 1,000 ports; beside 100", hundred, thousand, |one| one.up, "ms"),
+        grown("`up` of 1,000 ports with nothing to do; beside 100", hundred, thousand, |one| one.nothing, "ms"),
+        grown("`up` of 100 bridges; beside 10", ten_bridges, hundred_bridges, |one| one.up, "ms"),
+    ];
+    println!("{}", table("a tenth as many", &rows));
+    Ok(())
+}
+
+fn measure(world: &World, case: Case) -> anyhow::Result<Measured> {
+    let (host, far) = (world.host("host")?, world.host("far")?);
+    for one in [&host, &far] {
+        one.run("for all in all default; do echo 1 >/proc/sys/net/ipv6/conf/$all/disable_ipv6; done")?;
+    }
+    plug(world, &host, &far, case)?;
+    let up = clock(&host, "ovsdp up")?;
+    let nothing = clock(&host, "ovsdp up")?;
+    let plan = clock(&host, "ovsdp plan")?;
+
+    // Station 0 of the one side is behind the second port of the first bridge, all of the other behind its first.
+    let heard = far.arrivals("q1", 1, QUIET)?;
+    far.blast("q2", &Traffic::of_each(B, 1, A))?.wait(Duration::from_secs(10))?;
+    heard.wait(Duration::from_secs(30))?;
+    let learned = case.addresses - 100;
+    let arrivals = far.arrivals("q2", learned, QUIET)?;
+    far.blast("q1", &Traffic { first: BURST, rate: 4000, ..Traffic::of_each(A, learned, B) })?.wait(Duration::from_secs(240))?;
+    arrivals.wait(Duration::from_secs(240))?;
+    let told = host.json("ovsdp fdb stats br1 --json")?;
+    let current = told["tables"][0]["current"].as_u64().with_context(|| format!("no number in {told}"))?;
+    ensure!(current >= u64::from(learned), "{current} of {learned} addresses are known");
+    let memory = resident(&host, &["ovsdp"])?;
+
+    let arrivals = far.arrivals("q2", BURST, QUIET)?;
+    let sent = far.blast("q1", &Traffic::of_each(A, BURST, B))?.wait(Duration::from_secs(60))?;
+    let arrived = arrivals.wait(Duration::from_secs(120))?;
+    let set_up = arrived.last.saturating_sub(sent.began).as_secs_f64() * 1e6 / f64::from(arrived.packets.max(1));
+    Ok(Measured { case, up, nothing, plan, memory, set_up, lost: sent.packets.saturating_sub(arrived.packets) })
+}
+
+/// Makes the ports, each a cable to the other host, and the files.
+fn plug(world: &World, host: &Host, far: &Host, case: Case) -> anyhow::Result<()> {
+    let all = case.bridges * case.ports;
+    let near = (1..=all).fold(String::new(), |mut text, port| {
+        let _ = writeln!(text, "link add name p{port} netns {} type veth peer name q{port} netns {}", host.pid(), far.pid());
+        text
+    });
+    std::fs::write("/tmp/plug", near).context("cannot write")?;
+    world.run("ip -batch /tmp/plug")?;
+    for (one, name) in [(host, "p"), (far, "q")] {
+        one.write("/tmp/up", &(1..=all).map(|port| format!("link set {name}{port} up\n")).collect::<String>())?;
+        one.run("ip -batch /tmp/up")?;
+    }
+    for bridge in 1..=case.bridges {
+        let extra = format!(r#"OVS_EXTRA="set bridge br{bridge} other-config:mac-table-size={}""#, case.addresses);
+        host.write(&format!("{DIR}/ifcfg-br{bridge}"), &format!("DEVICE=br{bridge}\nTYPE=OVSBridge\nONBOOT=yes\nBOOTPROTO=none\n{extra}\n"))?;
+        for port in (bridge - 1) * case.ports + 1..=bridge * case.ports {
+            host.write(&format!("{DIR}/ifcfg-p{port}"), &format!("DEVICE=p{port}\nTYPE=OVSPort\nOVS_BRIDGE=br{bridge}\nONBOOT=yes\n"))?;
+        }
+    }
+    Ok(())
+}
+
+fn clock(host: &Host, command: &str) -> anyhow::Result<f64> {
+    let timed = host.clock_silently(&[command])?;
+    Ok(millis(timed.first().context("no command")?.took()))
+}

@@ -1,0 +1,146 @@
+//! What a switch costs that stands there: with nothing to do, with flows nobody uses, with many flows, and after they are gone.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::row;
+use super::way::{A, B, Scene, Way};
+use crate::guest::{Traffic, World, eventually};
+use crate::suites::bench::table::{Bar, table};
+
+/// The first of the numbers of flows, and the stations they are between: with those on the other side, the whole of a table of
+/// addresses (8192).
+const MANY: u32 = 50_000;
+const SENDERS: u32 = 8_000;
+const RECEIVERS: u32 = 191;
+/// The number of flows that revalidation is measured with.
+const MOST: u32 = 100_000;
+/// The number of flows that idle.
+const IDLE: u32 = 10_000;
+/// After a change, before anything is measured.
+const SETTLE: Duration = Duration::from_secs(3);
+/// For how long idling is watched. Idle flows stay for 10 s.
+const WATCH: Duration = Duration::from_secs(5);
+/// Packets a second that keep flows in use; each is used more than once in the 10 s that an idle one stays.
+const KEEP: u32 = 16_000;
+/// How many more flows each round has.
+const STEP: u32 = 5_000;
+/// So that as many flows may stay as are sent: more than Open vSwitch divides by in one pass.
+const FORCE: &str = "ovs-appctl upcall/set-flow-limit 4000000";
+
+#[derive(Debug, Default)]
+struct Samples {
+    idle_memory: f64,
+    idle_wake_ups: f64,
+    flows_cpu: f64,
+    flows_wake_ups: f64,
+    many_memory: f64,
+    after_memory: f64,
+    /// How long a look at all flows took, in milliseconds.
+    passes: Vec<f64>,
+}
+
+pub(super) fn run(world: &World) -> anyhow::Result<()> {
+    let ours = measure(world, Way::Ours)?;
+    let theirs = measure(world, Way::Theirs)?;
+    let one = |quantity: &str, unit, get: fn(&Samples) -> f64, bar| row(quantity.to_owned(), unit, vec![get(&ours)], vec![get(&theirs)], bar);
+    let rows = [
+        row("a look at 100,000 flows (dump and revalidation)".to_owned(), "ms", ours.passes.clone(), theirs.passes.clone(), Bar::Ratio(0.4)),
+        one("wake-ups a second, no flows", "", |samples| samples.idle_wake_ups, Bar::Most(1.0)),
+        one("wake-ups a second, 10,000 idle flows", "", |samples| samples.flows_wake_ups, Bar::None),
+        one("CPU, 10,000 idle flows", "% of a core", |samples| samples.flows_cpu, Bar::Most(1.0)),
+        one("resident memory, no flows", "MB", |samples| samples.idle_memory, Bar::Most(5.0)),
+        one("resident memory, 50,000 flows and 8192 addresses", "MB", |samples| samples.many_memory, Bar::Most(25.0)),
+        one("resident memory, after 100,000 flows are gone", "MB", |samples| samples.after_memory, Bar::None),
+    ];
+    println!("{}", table("ovs-vswitchd and ovsdb-server", &rows));
+    Ok(())
+}
+
+fn measure(world: &World, way: Way) -> anyhow::Result<Samples> {
+    let scene = Scene::new(world, way)?;
+    let mut samples = Samples::default();
+    scene.wait_until_quiet(0)?;
+    sleep(SETTLE);
+    samples.idle_memory = scene.resident()?;
+    (_, samples.idle_wake_ups) = watch(&scene)?;
+
+    scene.announce(RECEIVERS)?;
+    scene.send(&scene.a, &scene.b, &Traffic { rate: 2000, ..Traffic::of_each(A, SENDERS, B) })?;
+    scene.send(&scene.a, &scene.b, &flows(IDLE, IDLE, 3000))?;
+    sleep(Duration::from_secs(1));
+    (samples.flows_cpu, samples.flows_wake_ups) = watch(&scene)?;
+
+    fill(&scene, MANY)?;
+    samples.many_memory = scene.resident()?;
+    fill(&scene, MOST)?;
+    samples.passes = passes(&scene)?;
+    scene.wait_until_quiet(10)?;
+    sleep(SETTLE);
+    samples.after_memory = scene.resident()?;
+    Ok(samples)
+}
+
+/// `count` packets that use `flows` flows.
+fn flows(flows: u32, count: u32, rate: u32) -> Traffic {
+    Traffic { from: A, sources: SENDERS, first: 0, to: B, dests: flows.div_ceil(SENDERS), repeat: 1, count, rate }
+}
+
+/// Percent of a core and wake-ups a second.
+fn watch(scene: &Scene) -> anyhow::Result<(f64, f64)> {
+    let before = (scene.cpu()?, scene.wake_ups()?);
+    sleep(WATCH);
+    let (cpu, wake_ups) = (scene.cpu()?.saturating_sub(before.0), scene.wake_ups()?.saturating_sub(before.1));
+    Ok((cpu.as_secs_f64() / WATCH.as_secs_f64() * 100.0, f64::from(wake_ups) / WATCH.as_secs_f64()))
+}
+
+/// Sends until the kernel has this many flows, round after round: all that are there are used again, and some more. Both begin with a
+/// limit of 10,000 that grows with every look at them; what goes beyond it would be upcalls again and again.
+fn fill(scene: &Scene, count: u32) -> anyhow::Result<()> {
+    let mut sent = 0;
+    eventually(Duration::from_secs(600), || {
+        let limit = limit(scene)?;
+        sent = count.min(limit).min(sent.max(scene.flows()?) + STEP);
+        scene.a.blast("eth0", &flows(sent, sent, KEEP))?.wait(Duration::from_secs(60))?;
+        let there = scene.flows()?;
+        ensure!(there >= count, "{there} flows of {sent} that were sent, the limit was {limit}");
+        Ok(())
+    })
+}
+
+/// How many flows there may be now.
+fn limit(scene: &Scene) -> anyhow::Result<u32> {
+    if scene.theirs.is_some() {
+        scene.host.run(FORCE)?;
+        return Ok(u32::MAX);
+    }
+    let status = scene.host.json("ovsdp status --json")?;
+    Ok(u32::try_from(status["agent"]["flow_limit"].as_u64().with_context(|| format!("no limit in {status}"))?)?)
+}
+
+/// How long looks at the flows that are there now take.
+fn passes(scene: &Scene) -> anyhow::Result<Vec<f64>> {
+    if scene.theirs.is_some() {
+        let mut passes = Vec::new();
+        for _ in 0..3 {
+            scene.host.run(FORCE)?;
+            sleep(Duration::from_millis(1500));
+            let shown = scene.host.run("ovs-appctl upcall/show")?;
+            let took = shown.stdout.lines().find_map(|line| line.split_once("dump duration :")?.1.trim().strip_suffix("ms")?.parse().ok());
+            passes.push(took.with_context(|| format!("no dump duration: {shown}"))?);
+        }
+        return Ok(passes);
+    }
+    let so_far = || -> anyhow::Result<(f64, f64)> {
+        let told = scene.host.run("ovsdp metrics")?.stdout;
+        let number = |name: &str| told.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok()).context("no such number");
+        Ok((number("ovsdp_agent_revalidation_seconds_sum")?, number("ovsdp_agent_revalidation_seconds_count")?))
+    };
+    let before = so_far()?;
+    sleep(Duration::from_millis(4500));
+    let after = so_far()?;
+    ensure!(after.1 > before.1, "no look at the flows was counted");
+    Ok(vec![(after.0 - before.0) / (after.1 - before.1) * 1e3])
+}
