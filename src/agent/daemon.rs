@@ -2,10 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::net::UnixDatagram;
 
 use nix::fcntl::{Flock, FlockArg};
 
+use super::keeper;
 use crate::ctl::READY;
 use crate::error::{Error, Kind};
 use crate::host::paths::Run;
@@ -65,15 +65,10 @@ pub(super) fn detach(run: &Run) -> Result<(), Error> {
 /// Tells whoever started it that it answers: the service manager by sd_notify(3), the command by a line, after which
 /// standard output is the log.
 pub(super) fn ready(background: bool) {
-    notify("READY=1");
+    keeper::notify("READY=1");
     if background {
         say(READY);
     }
-}
-
-/// Whether a service manager started it, and would start another if it ended.
-pub(super) fn is_managed() -> bool {
-    std::env::var_os("NOTIFY_SOCKET").is_some()
 }
 
 /// Tells the command that started it why it does not run.
@@ -86,25 +81,6 @@ fn say(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
     // The command waits for the line, not for the end of the pipe; a later reader must not be kept waiting by an agent.
     let _ = nix::unistd::dup2_stdout(io::stderr());
-}
-
-/// One message of sd_notify(3); nothing where no service manager asked for it.
-fn notify(state: &str) {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    let send = || -> io::Result<()> {
-        let socket = UnixDatagram::unbound()?;
-        let bytes = path.as_encoded_bytes();
-        if let Some(name) = bytes.strip_prefix(b"@") {
-            use std::os::linux::net::SocketAddrExt;
-            socket.send_to_addr(state.as_bytes(), &std::os::unix::net::SocketAddr::from_abstract_name(name)?)?;
-        } else {
-            socket.send_to(state.as_bytes(), &path)?;
-        }
-        Ok(())
-    };
-    if let Err(error) = send() {
-        eprintln!("cannot tell the service manager {state}: {error}");
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::daemon::{self, Only};
 use super::inbox::Order;
+use super::keeper;
 use super::worker::Worker;
 use super::{log, revalidator};
 use crate::ctl::handover::Predecessor;
@@ -18,7 +19,7 @@ use crate::error::{Error, Kind};
 use crate::host::paths::Run;
 
 /// How long answering what was received may take.
-const CATCH_UP: Duration = Duration::from_secs(5);
+pub(super) const CATCH_UP: Duration = Duration::from_secs(5);
 /// How long a successor may take to say that it has the sockets.
 const HANDED: Duration = Duration::from_secs(5);
 /// How long the one before may take to end.
@@ -27,7 +28,7 @@ const GONE: Duration = Duration::from_secs(10);
 impl Worker {
     /// Hands the upcall sockets over to whoever asks, and ends when that one has them.
     pub(super) fn hand_over(&mut self, answer: Answer<Vec<OwnedFd>>) {
-        if daemon::is_managed() {
+        if keeper::is_there() {
             let error = Error::new(Kind::Failed, "a service manager runs the agent and would start another one");
             return drop(answer.send(Err(error.advise("restart it there: `systemctl restart ovsdp`"))));
         }

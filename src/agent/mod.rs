@@ -20,6 +20,7 @@ mod handler;
 mod handover;
 mod hands;
 mod inbox;
+mod keeper;
 mod leases;
 mod leasing;
 mod line;
@@ -78,7 +79,7 @@ fn start(options: &Options) -> Result<(), Error> {
         .map_err(|error| Error::new(Kind::Failed, format!("cannot start the runtime: {error}")))?;
     let families = dp::family::resolve()?;
     let mut kernel = Dp::new(families)?;
-    let (_only, handed) = if options.replace { runtime.block_on(handover::take(&run))? } else { (daemon::only(&run)?, Vec::new()) };
+    let (_only, handed) = if options.replace { runtime.block_on(handover::take(&run))? } else { (daemon::only(&run)?, keeper::kept()) };
     let sockets = handed.into_iter().map(|fd| UpcallSocket::adopt(families, fd)).collect::<Result<Vec<_>, _>>()?;
     let has_predecessor = !sockets.is_empty();
     let sockets = if has_predecessor { sockets } else { open_sockets(families)? };
@@ -91,6 +92,7 @@ fn start(options: &Options) -> Result<(), Error> {
     let count = sockets.len();
     let dispatch = if options.per_vport { Dispatch::PerVport } else { Dispatch::PerCpu };
     let upcalls = hands::Upcalls { pids, dispatch, shared: sockets.iter().map(UpcallSocket::share).collect::<Result<_, _>>()? };
+    keeper::keep(&upcalls.shared);
     let shared = Arc::new(Shared::new(count)?);
     // What waits in a predecessor's sockets must find flows and topology known.
     let gate = has_predecessor.then(|| shared.shut());
@@ -120,14 +122,22 @@ fn start(options: &Options) -> Result<(), Error> {
     drop(gate);
     bundles::spawn(run.clone(), Dp::new(families)?, Arc::clone(&shared))?;
     revalidator::spawn(run.clone(), Dp::new(families)?, Dp::new(families)?, Arc::clone(&shared))?;
-    let result = runtime.block_on(serve(&run, queue, &shared, options.background));
+    let served = runtime.block_on(serve(&run, queue, &shared, options.background));
+    // What was received is answered; what comes now is for the next agent, which may be given the sockets. The gate stays shut for as long
+    // as the process lives; where a successor has taken over the worker has shut it.
+    if !matches!(served, Ok(true)) {
+        std::mem::forget(shared.shut());
+    }
+    if !shared.caught_up(handover::CATCH_UP) {
+        log::say("some upcalls were not answered");
+    }
     revalidator::save(&run, &shared);
     bundles::save(&run, &shared);
-    result
+    served.map(drop)
 }
 
-/// Serves the control socket until the process is told to stop.
-async fn serve(run: &Run, queue: inbox::Queue, shared: &Arc<Shared>, background: bool) -> Result<(), Error> {
+/// Serves the control socket until the process is told to stop; says whether that was because a successor has taken over.
+async fn serve(run: &Run, queue: inbox::Queue, shared: &Arc<Shared>, background: bool) -> Result<bool, Error> {
     use tokio::signal::unix::{SignalKind, signal};
     let fail = |error: std::io::Error| Error::new(Kind::Failed, format!("cannot listen for signals: {error}"));
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate()).map_err(fail)?, signal(SignalKind::interrupt()).map_err(fail)?);
@@ -136,10 +146,10 @@ async fn serve(run: &Run, queue: inbox::Queue, shared: &Arc<Shared>, background:
     daemon::ready(background);
     log::say("ready");
     tokio::select! {
-        result = crate::ctl::service::serve(listener, inbox) => result,
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        () = shared.leave.notified() => Ok(()),
+        result = crate::ctl::service::serve(listener, inbox) => result.map(|()| false),
+        _ = terminate.recv() => Ok(false),
+        _ = interrupt.recv() => Ok(false),
+        () = shared.leave.notified() => Ok(true),
     }
 }
 

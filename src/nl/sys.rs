@@ -1,9 +1,9 @@
-//! What neither neli nor nix offers safely: borrowing a [`NlSocket`]'s descriptor, making one of a descriptor, and one netlink socket
-//! option.
+//! What neither neli nor nix offers safely: borrowing a [`NlSocket`]'s descriptor, making one of a descriptor, a descriptor the
+//! process was started with, and one netlink socket option.
 //! The only file of the crate with `unsafe` in it; nothing else belongs here.
 #![allow(unsafe_code, reason = "a descriptor is borrowed by number, and setsockopt takes a pointer")]
 
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use neli::socket::NlSocket;
 use nix::errno::Errno;
@@ -14,6 +14,18 @@ pub(super) fn fd(socket: &NlSocket) -> BorrowedFd<'_> {
     // SAFETY: `NlSocket` owns its descriptor, never gives it away and closes it only when dropped; the returned value
     // borrows the socket, so it cannot outlive it. A descriptor from socket(2) is never -1.
     unsafe { BorrowedFd::borrow_raw(socket.as_raw_fd()) }
+}
+
+/// A copy of a descriptor the process was started with, by its number; `None` when there is none. Neither is handed on to programs that
+/// are started from here.
+pub fn inherited(number: RawFd) -> Option<OwnedFd> {
+    // SAFETY: fcntl(2) takes any number and, for these two commands, reads and writes no memory of ours.
+    let copy = unsafe {
+        libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC);
+        libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 0)
+    };
+    // SAFETY: what F_DUPFD_CLOEXEC has just returned is open, and nobody else knows it.
+    (copy >= 0).then(|| unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
 /// A socket of a descriptor, which it owns from now on.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ovsdp_vm::guest::{arrivals, blast, clock, first_reply, init, sandbox};
+use ovsdp_vm::peers::manager;
 use ovsdp_vm::suites::bench;
 
 fn main() -> ExitCode {
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         ["first-reply", address] => first_reply::run(address),
         ["blast", interface, ref traffic @ ..] => blast::run(interface, traffic),
         ["arrivals", interface, count, quiet] => arrivals::run(interface, count, quiet),
+        ["manager", ref words @ ..] => manager::run(words),
         ["bare-handler", datapath, a, b] => bench::bare_handler(datapath, a, b),
         ["flows", shape, from, to] => bench::print_flows(shape, from, to),
         ["bare-dump", extent, datapath] => bench::bare_dump(extent, datapath, false),

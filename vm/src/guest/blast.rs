@@ -19,7 +19,8 @@ const BATCH: usize = 32;
 /// The smallest Ethernet frame without its checksum.
 const FRAME: usize = 60;
 
-/// What to send: flow number f is from station f mod `sources` to station (f / `sources`) mod `dests`.
+/// What to send: flow number f is from station f mod `sources` to station (f / `sources`) mod `dests`. With each packet a flow begins, or
+/// with each so many (`pace`); those between are of flows that have begun.
 #[derive(Debug, Clone, Copy)]
 pub struct Traffic {
     /// The side the senders are on: the second byte of their MACs.
@@ -32,8 +33,8 @@ pub struct Traffic {
     pub to: u8,
     /// How many stations are sent to, numbered from 0.
     pub dests: u32,
-    /// How many packets each flow has one after the other before the next has its turn.
-    pub repeat: u32,
+    /// Of how many packets one begins a flow.
+    pub pace: u32,
     /// How many packets there are.
     pub count: u32,
     /// How many a second; 0 for as many as the kernel takes.
@@ -44,25 +45,27 @@ impl Traffic {
     /// One packet from each of `stations` of a side, to one that is on the other.
     #[must_use]
     pub const fn of_each(from: u8, stations: u32, to: u8) -> Traffic {
-        Traffic { from, sources: stations, first: 0, to, dests: 1, repeat: 1, count: stations, rate: 0 }
+        Traffic { from, sources: stations, first: 0, to, dests: 1, pace: 1, count: stations, rate: 0 }
     }
 
     fn words(&self) -> String {
-        let Traffic { from, sources, first, to, dests, repeat, count, rate } = self;
-        format!("{from} {sources} {first} {to} {dests} {repeat} {count} {rate}")
+        let Traffic { from, sources, first, to, dests, pace, count, rate } = self;
+        format!("{from} {sources} {first} {to} {dests} {pace} {count} {rate}")
     }
 
     fn parse(words: &[&str]) -> anyhow::Result<Traffic> {
         let numbers =
             words.iter().map(|word| word.parse::<u32>().with_context(|| format!("{word} is no number"))).collect::<anyhow::Result<Vec<_>>>()?;
-        let [from, sources, first, to, dests, repeat, count, rate] = numbers[..] else { bail!("eight numbers say what to send") };
-        ensure!(sources > 0 && dests > 0 && repeat > 0, "nobody sends, or to nobody, or nothing");
-        Ok(Traffic { from: u8::try_from(from)?, sources, first, to: u8::try_from(to)?, dests, repeat, count, rate })
+        let [from, sources, first, to, dests, pace, count, rate] = numbers[..] else { bail!("eight numbers say what to send") };
+        ensure!(sources > 0 && dests > 0 && pace > 0, "nobody sends, or to nobody, or nothing");
+        Ok(Traffic { from: u8::try_from(from)?, sources, first, to: u8::try_from(to)?, dests, pace, count, rate })
     }
 
     /// Packet number `number`.
     fn write(&self, number: u32, frame: &mut [u8; FRAME]) {
-        let flow = number / self.repeat;
+        let newest = number / self.pace;
+        // Any of those there are: a multiplicative hash of the packet's number.
+        let flow = if number.is_multiple_of(self.pace) { newest } else { number.wrapping_mul(0x9e37_79b1) % (newest + 1) };
         frame[..6].copy_from_slice(&mac(self.to, flow / self.sources % self.dests));
         frame[6..12].copy_from_slice(&mac(self.from, self.first + flow % self.sources));
     }
@@ -164,19 +167,23 @@ mod tests {
 
     #[test]
     fn words_say_all_of_it_and_stations_take_turns() {
-        let traffic = Traffic { from: 10, sources: 3, first: 100, to: 11, dests: 2, repeat: 2, count: 7, rate: 5 };
+        let traffic = Traffic { from: 10, sources: 3, first: 100, to: 11, dests: 2, pace: 1, count: 7, rate: 5 };
         let words = traffic.words();
         let parsed = Traffic::parse(&words.split(' ').collect::<Vec<_>>()).unwrap();
         assert_eq!(format!("{parsed:?}"), format!("{traffic:?}"));
         let mut frame = [0; FRAME];
-        let pairs: Vec<_> = (0..14)
-            .step_by(2)
-            .map(|number| {
-                traffic.write(number, &mut frame);
-                (frame[11], frame[5])
-            })
-            .collect();
+        let mut pair = |traffic: &Traffic, number| {
+            traffic.write(number, &mut frame);
+            (frame[11], frame[5])
+        };
+        let pairs: Vec<_> = (0..7).map(|number| pair(&traffic, number)).collect();
         assert_eq!(pairs, [(100, 0), (101, 0), (102, 0), (100, 1), (101, 1), (102, 1), (100, 0)]);
+        let paced = Traffic { sources: 100, first: 0, dests: 1, pace: 10, ..traffic };
+        for number in 0..1000 {
+            let (station, _) = pair(&paced, number);
+            let newest = u8::try_from(number / 10).unwrap();
+            assert!(station == newest || (number % 10 != 0 && station < newest), "{number}: {station}");
+        }
         assert_eq!((frame[6], frame[7], frame[0], frame[1]), (2, 10, 2, 11));
         assert!(Traffic::parse(&["1", "0", "0", "1", "1", "1", "1", "1"]).is_err() && Traffic::parse(&["1"]).is_err());
     }

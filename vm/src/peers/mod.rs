@@ -2,6 +2,7 @@
 
 mod dhclient;
 mod dnsmasq;
+pub mod manager;
 mod openvswitch;
 
 pub use dhclient::Dhclient;

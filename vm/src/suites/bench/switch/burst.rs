@@ -9,7 +9,7 @@ use crate::guest::{Traffic, World};
 use crate::suites::bench::table::{Bar, grouped, table, value};
 
 /// How often everything is measured, turn by turn.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 /// The sizes of bursts. Of the first, each packet's flow is installed; those behind exceed what Open vSwitch and ovsdp begin with
 /// as their limit (10,000 flows), and the table of addresses (8192).
 const SIZES: [u32; 3] = [8_000, 20_000, 50_000];
