@@ -162,6 +162,14 @@ pub enum PlanError {
         /// The bridges that are to go.
         bridges: Vec<IfName>,
     },
+    /// A bridge is to go, and has ports that commands attached and whose devices are there.
+    #[error("{}: commands attached ports, and whoever said them has not let go of them: {}", list(bridges), list(names))]
+    HeldPorts {
+        /// The ports.
+        names: Vec<IfName>,
+        /// The bridges that are to go.
+        bridges: Vec<IfName>,
+    },
     /// Other devices stand on one that is to go, and the kernel would delete them with it.
     #[error("{name}: the kernel would delete with it what stands on it: {}", list(on))]
     StoodOn {
@@ -187,7 +195,7 @@ impl PlanError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSuch { .. } | Self::NoDevice { .. } => ErrorKind::NotFound,
-            Self::ForeignPorts { .. } | Self::ForeignTunnel { .. } | Self::StoodOn { .. } => ErrorKind::Failed,
+            Self::ForeignPorts { .. } | Self::HeldPorts { .. } | Self::ForeignTunnel { .. } | Self::StoodOn { .. } => ErrorKind::Failed,
             _ => ErrorKind::BadConfiguration,
         }
     }
@@ -212,7 +220,7 @@ impl PlanError {
             }
             Self::OtherHardware { name, .. } => format!("write the address `ip link show {name}` prints, or remove HWADDR"),
             Self::InOtherBridge { name, other, .. } => format!("take {name} out of {other} first: `ovsdp down {name}`"),
-            Self::ForeignPorts { bridges, .. } => {
+            Self::ForeignPorts { bridges, .. } | Self::HeldPorts { bridges, .. } => {
                 format!("detach them first, or have them detached: `ovsdp down {} --with-foreign-ports`", list(bridges).replace(',', ""))
             }
             Self::StoodOn { on, .. } => {

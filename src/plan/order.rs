@@ -68,7 +68,7 @@ pub fn brought_up(intent: &Intent, names: &[IfName], memory: &Memory) -> Result<
 /// Why there is none; nothing can have been changed.
 pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan, PlanError> {
     let targets: Vec<_> = brought_up(intent, names, &observed.memory)?.into_iter().map(|bridge| (bridge.name(), Some(bridge))).collect();
-    reach(observed, &targets, Vec::new())
+    reach(observed, &targets)
 }
 
 /// The plan that makes each of `targets` what is said of it, `None` being that it goes. Foreign ports keep the last one.
@@ -82,7 +82,7 @@ pub fn set(targets: &[(IfName, Option<Bridge>)], observed: &Observed) -> Result<
     if is_last && !foreign.is_empty() {
         return Err(PlanError::ForeignPorts { names: foreign, bridges: ending });
     }
-    reach(observed, targets, Vec::new())
+    reach(observed, targets)
 }
 
 /// Whether no bridge is left when those of `ending` are gone.
@@ -91,7 +91,7 @@ fn is_last(observed: &Observed, ending: &[IfName]) -> bool {
 }
 
 /// The plan from what is there to `targets`, after each is seen to be possible.
-fn reach(observed: &Observed, targets: &[(IfName, Option<Bridge>)], detached: Vec<Step>) -> Result<Plan, PlanError> {
+fn reach(observed: &Observed, targets: &[(IfName, Option<Bridge>)]) -> Result<Plan, PlanError> {
     let mut ready = Vec::new();
     let mut waiting = Vec::new();
     for (name, target) in targets {
@@ -110,7 +110,7 @@ fn reach(observed: &Observed, targets: &[(IfName, Option<Bridge>)], detached: Ve
         }
         ready.push((*name, Some(target)));
     }
-    assemble(observed, &ready, &waiting, detached)
+    assemble(observed, &ready, &waiting, Vec::new())
 }
 
 /// The plan that takes down the bridges and ports `names`, all that are up when there are none. It goes by what the agent
@@ -121,7 +121,7 @@ fn reach(observed: &Observed, targets: &[(IfName, Option<Bridge>)], detached: Ve
 /// devices are there: whoever attached them has not let go of them.
 ///
 /// # Errors
-/// [`PlanError::ForeignPorts`], and [`PlanError::ForeignTunnel`] or [`PlanError::StoodOn`] for what could not be brought back.
+/// [`PlanError::ForeignPorts`], [`PlanError::HeldPorts`], and [`PlanError::ForeignTunnel`] or [`PlanError::StoodOn`] for what could not be brought back.
 pub fn down(names: &[IfName], with_foreign_ports: bool, observed: &Observed) -> Result<Plan, PlanError> {
     let memory = &observed.memory;
     let names: Vec<IfName> = if names.is_empty() { memory.bridges.keys().copied().collect() } else { names.to_vec() };
@@ -150,7 +150,7 @@ pub fn down(names: &[IfName], with_foreign_ports: bool, observed: &Observed) -> 
     let foreign = foreign::ports(observed);
     let held = foreign::held(observed, &ending);
     if !held.is_empty() && !with_foreign_ports {
-        return Err(PlanError::ForeignPorts { names: held, bridges: ending });
+        return Err(PlanError::HeldPorts { names: held, bridges: ending });
     }
     let detached = match (is_last && !foreign.is_empty(), with_foreign_ports) {
         (true, false) => return Err(PlanError::ForeignPorts { names: foreign, bridges: ending }),

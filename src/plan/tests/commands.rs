@@ -95,7 +95,7 @@ fn a_bridge_with_ports_of_others_stays() {
     let mut world = world();
     assert_eq!(set(&mut world, &[("br0", Some(with(plain("br0"), &["eth0"]))), ("br1", Some(plain("br1")))]).outcome, Outcome::Applied);
     let refused = apply(&mut world, &Target::Down { names: &[name("br0")], with_foreign_ports: false }, &mut |_| {});
-    let Outcome::Refused(Cause::Plan(PlanError::ForeignPorts { names, .. })) = refused.outcome else { panic!("{:?}", refused.outcome) };
+    let Outcome::Refused(Cause::Plan(PlanError::HeldPorts { names, .. })) = refused.outcome else { panic!("{:?}", refused.outcome) };
     assert_eq!(names, [name("eth0")]);
     assert_eq!(apply(&mut world, &Target::Down { names: &[name("br0")], with_foreign_ports: true }, &mut |_| {}).outcome, Outcome::Applied);
     down_for_good(&mut world);
