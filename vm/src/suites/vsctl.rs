@@ -92,7 +92,7 @@ fn hypervisors(world: &mut World) -> anyhow::Result<()> {
         Ok(())
     };
     says("--timeout=5 iface-to-br vnet0", "ovsbr0\n")?;
-    says("--timeout=5 --if-exists get Interface vnet0 external_ids:vm-id", "\"web-1\"\n")?;
+    says("--timeout=5 --if-exists get Interface vnet0 external_ids:vm-id", "web-1\n")?;
     says("--timeout=5 --if-exists get Interface vnet9 external_ids:PortData", "")?;
     says("--data=bare --no-headings --columns=name find Interface external_ids:iface-id=5ec0de00", "vnet0\n\nvnet1\n")?;
     says("get Port vnet0 tag", "10\n")?;
