@@ -97,7 +97,7 @@ impl Settings {
     /// The Ethernet address the interface is to have. What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts
     /// before the device's own address.
     pub(super) fn asked_mac(&self) -> Option<Mac> {
-        self.extra.interface().and_then(|asked| asked.mac).or(self.mac)
+        self.extra.member(self.device.name).and_then(|own| own.mac).or(self.mac)
     }
 }
 
