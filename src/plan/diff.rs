@@ -7,7 +7,7 @@
 use ipnet::IpNet;
 use ovsdp_proto::IfName;
 
-use super::before::rank;
+use super::before::{carried_by, rank};
 use super::goal::Goal;
 use super::memory::OwnAddress;
 use super::observed::{ADDRESS_SECONDARY, Address, Observed, Route};
@@ -32,8 +32,8 @@ pub(super) struct Own<'a> {
 }
 
 /// From what `me` carries to `goal`. Of what is there and not in the goal only what is ours goes. `renewed`: the address
-/// whose lifetimes the kernel is to be told anew.
-pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_>, renewed: Option<IpNet>) -> Change {
+/// whose lifetimes the kernel is to be told anew. `elsewhere`: what other interfaces are to carry.
+pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_>, renewed: Option<IpNet>, elsewhere: &[Route]) -> Change {
     let there: Vec<&Address> = observed.addresses_on(me).collect();
     let routes_there: Vec<&Route> = observed.routes_on(me).chain(routes::nowhere(observed, &goal.routes, own)).collect();
     let is_wanted = |address: &Address| goal.addresses.iter().any(|wanted| wanted.is_same(address));
@@ -61,6 +61,10 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
         let foreign_routes = routes_there.iter().filter(|route| falls_with_addresses(route) && !route_is_wanted(route));
         let foreign_routes = foreign_routes.filter(|route| !is_ours(route, own) && source_is_there(route, &after)).map(|route| (*route).clone());
         let routes: Vec<Route> = goal.routes.iter().filter(|route| falls_with_addresses(route)).cloned().chain(foreign_routes).collect();
+        // Somebody else's whose gateway went with the old addresses would be refused.
+        let carried = carried_by(&routes, &after);
+        let is_carried = |route: &Route| carried.iter().any(|carried| carried.competes_with(route) && carried.via == route.via);
+        let routes: Vec<Route> = routes.into_iter().filter(is_carried).collect();
         change.add.extend(added_routes(&routes, goal));
     }
     let relaid = !change.first.is_empty();
@@ -77,7 +81,7 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
     let missing: Vec<Route> = missing.into_iter().filter(|route| untouched(!falls_with_addresses(route))).collect();
     let is_gone = |route: &Route| relaid && falls_with_addresses(route) && routes_there.contains(&route);
     let may_go = |route: &Route| routes_there.contains(&route) && !route_is_wanted(route);
-    let (changed, superseded, missing) = in_the_way(observed, missing, &is_gone, &may_go);
+    let (changed, superseded, missing) = in_the_way(observed, missing, elsewhere, &is_gone, &may_go);
     change.first.extend(removed_routes(superseded.iter().copied()));
     change.add.extend(added_routes(&missing, goal));
     change.add.extend(changed.iter().map(|(from, to)| Step::ChangeRoute { from: (*from).clone(), to: to.clone() }));
@@ -103,6 +107,7 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
 fn in_the_way<'a>(
     observed: &'a Observed,
     missing: Vec<Route>,
+    elsewhere: &[Route],
     is_gone: &dyn Fn(&Route) -> bool,
     may_go: &dyn Fn(&Route) -> bool,
 ) -> (Vec<(&'a Route, Route)>, Vec<&'a Route>, Vec<Route>) {
@@ -111,7 +116,10 @@ fn in_the_way<'a>(
         let competing: Vec<&Route> = observed.routes.iter().filter(|there| there.competes_with(&wanted) && !is_gone(there)).collect();
         let standing = competing.iter().filter(|there| there.stands_in_the_way_of(&wanted) && may_go(there));
         match competing.as_slice() {
-            [only] if standing.clone().next().is_some() => changed.push((*only, wanted)),
+            // The kernel replaces the first it finds: there must be no other by then.
+            [only] if standing.clone().next().is_some() && !elsewhere.iter().any(|other| other.competes_with(&wanted)) => {
+                changed.push((*only, wanted))
+            }
             _ => {
                 // Of IPv4 both may be there for a moment.
                 first.extend(standing.filter(|there| !falls_with_addresses(there)));

@@ -58,7 +58,9 @@ pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&B
     for (interface, goal) in &work.goals {
         let own_routes = work.own_routes(interface.name);
         let own = Own { addresses: work.old.map_or(&[], |old| &old.addresses), routes: &own_routes };
-        let mut change = towards(observed, interface.name, goal, &own, work.renewed(interface.name));
+        let others = work.goals.iter().filter(|(other, _)| other.name != interface.name);
+        let elsewhere: Vec<_> = others.flat_map(|(_, goal)| goal.routes.iter().cloned()).collect();
+        let mut change = towards(observed, interface.name, goal, &own, work.renewed(interface.name), &elsewhere);
         // A rule is there only while what it leads to is.
         change.add.extend(rules::missing(observed, &interface.rules));
         remove.extend(rules::superfluous(observed, interface.name, &interface.rules, work.own_rules()));
