@@ -176,7 +176,8 @@ impl Revalidator {
         verdict
     }
 
-    /// Takes over a flow of an earlier run, found in the kernel: kept if it does what the switch would do now.
+    /// Takes over a flow of an earlier run, found in the kernel: kept if it does what the switch would do now. The limit does not begin
+    /// below how many are taken over: the earlier run could look at so many.
     pub fn adopt(
         &mut self,
         now: Moment,
@@ -189,6 +190,8 @@ impl Revalidator {
         switch.keep_buckets(found.key, found.actions);
         let digest = flows.digest(found.actions, found.mask);
         flows.adopt(now, found.counters.used.unwrap_or(now), found.ufid, found.key, digest);
+        self.limit = self.limit.max(flows.len()).min(self.policy.flow_limit);
+        flows.set_limit(self.limit);
         self.check(now, switch, flows, &found.ufid, found.counters, scratch, also)
     }
 

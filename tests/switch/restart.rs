@@ -1,6 +1,6 @@
 //! The agent goes and another comes: MAC tables and flows are taken over.
 
-use ovsdp::switch::{Counters, Decision, FdbEntry, Found, Moment, Verdict, Why};
+use ovsdp::switch::{Counters, Decision, FdbEntry, FlowTable, Found, Moment, Seed, Verdict, Why};
 use ovsdp_proto::Mac;
 use ovsdp_proto::key::KeyBuf;
 
@@ -109,4 +109,33 @@ fn what_the_kernel_gives_back_of_a_mask_is_recognised() {
     let mut narrower = mask.clone();
     narrower[len - 12..].fill(0xff);
     assert_eq!(adopt(&mut agent, &Found { mask: &narrower, ufid: ovsdp::switch::Ufid([8; 16]), ..found }), Verdict::Delete(Why::Mask));
+}
+
+/// More than twice what the limit begins with: the next look must not take them for a crowd.
+#[test]
+fn many_flows_are_adopted_and_stay() {
+    let mut agent = Agent::new(one_bridge(3));
+    agent.now = Moment(100_000);
+    for sender in 0..100 {
+        agent.packet(2, &plain(1000, sender));
+    }
+    agent.flows = FlowTable::new(Seed([3; 16]), 200_000);
+    let keys: Vec<Vec<u8>> = (0..21_000).map(|number| key_of(2, &plain(1000 + number / 100, number % 100))).collect();
+    let mut names = Vec::new();
+    for key in &keys {
+        agent.switch.translate(agent.now, key, &mut agent.decision);
+        let Decision { mask, actions, .. } = agent.decision.clone();
+        let counters = Counters { packets: 1, bytes: 60, used: Some(agent.now) };
+        let Agent { now, switch, flows, revalidator, decision, .. } = &mut agent;
+        names.push(Seed([3; 16]).ufid(key, &mask));
+        let found = Found { ufid: *names.last().unwrap(), key, mask: &mask, actions: &actions, counters };
+        assert_eq!(revalidator.adopt(*now, switch, flows, &found, decision, &mut |_| {}), Verdict::Keep);
+    }
+    let Agent { now, switch, flows, revalidator, decision, .. } = &mut agent;
+    revalidator.begin(flows, 21_000);
+    for ufid in &names {
+        let counters = Counters { packets: 1, bytes: 60, used: Some(*now) };
+        assert_eq!(revalidator.check(*now, switch, flows, ufid, counters, decision, &mut |_| {}), Verdict::Keep);
+    }
+    assert_eq!(flows.stats().current, 21_000);
 }
