@@ -120,6 +120,8 @@ impl Worker {
 
     /// Works until the process ends.
     pub(super) fn run(mut self) {
+        // A device may have come back while there was no agent.
+        self.reattach();
         loop {
             let pending = std::mem::take(&mut self.hands.pending);
             pending.into_iter().for_each(|order| self.carry_out(order));

@@ -115,6 +115,7 @@ pub fn tests() -> Vec<Test> {
     [
         suites::smoke::TESTS,
         suites::extra::TESTS,
+        suites::folders::TESTS,
         suites::initscripts::TESTS,
         suites::library::TESTS,
         suites::demo::TESTS,

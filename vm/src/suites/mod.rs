@@ -12,6 +12,7 @@ pub mod dpctl_ct;
 pub mod dpctl_files;
 pub mod dump;
 pub mod extra;
+pub mod folders;
 pub mod initscripts;
 pub mod lease;
 pub mod library;

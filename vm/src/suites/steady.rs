@@ -125,18 +125,33 @@ fn killed_with_a_lease(world: &mut World) -> anyhow::Result<()> {
 fn unplugged_and_replugged(world: &mut World) -> anyhow::Result<()> {
     let (switch, a, b) = pair(world)?;
     a.run("ping -n -c 1 -w 10 10.0.0.2")?;
-    drop(b);
-    eventually(Duration::from_secs(10), || {
-        ensure!(switch.try_run("ip link show dev p2")?.code != 0, "p2 is still there");
-        Ok(())
-    })?;
+    let goes = |host: Host| {
+        drop(host);
+        eventually(Duration::from_secs(10), || {
+            ensure!(switch.try_run("ip link show dev p2")?.code != 0, "p2 is still there");
+            Ok(())
+        })
+    };
+    goes(b)?;
     eventually(Duration::from_secs(10), || {
         ensure!(!switch.run("ovsdp fdb br0")?.stdout.contains("00:16:3e:02:00:02"), "its stations are still known");
         Ok(())
     })?;
-    let b = world.host("again")?;
-    world.veth_with_macs(&switch, ("p2", "00:16:3e:01:00:02"), &b, ("eth0", "00:16:3e:02:00:02"))?;
-    b.run("ip addr add 10.0.0.2/24 dev eth0")?;
+    let comes = |name: &str| {
+        let b = world.host(name)?;
+        world.veth_with_macs(&switch, ("p2", "00:16:3e:01:00:02"), &b, ("eth0", "00:16:3e:02:00:02"))?;
+        b.run("ip addr add 10.0.0.2/24 dev eth0")?;
+        anyhow::Ok(b)
+    };
+    let b = comes("again")?;
+    eventually(Duration::from_secs(10), || port_number(&switch, "p2"))?;
+    a.run("ip neigh flush all && ping -n -c 2 -i 0.1 -w 10 10.0.0.2")?;
+    changed_nothing(&switch.run("ovsdp up br0")?)?;
+    // The same while there is no agent: the next one finds it there.
+    kill_agent(&switch)?;
+    goes(b)?;
+    let _b = comes("once-more")?;
+    let _agent = switch.spawn("ovsdp agent")?;
     eventually(Duration::from_secs(10), || port_number(&switch, "p2"))?;
     a.run("ip neigh flush all && ping -n -c 2 -i 0.1 -w 10 10.0.0.2")?;
     changed_nothing(&switch.run("ovsdp up br0")?)
