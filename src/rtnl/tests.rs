@@ -349,9 +349,9 @@ fn rules_come_back_as_they_were() {
         let added = [
             "from 192.0.2.0/24 to 198.51.100.0/24 lookup 1000 priority 100",
             "not from all fwmark 0x1/0xff iif v0 tos 0x10 lookup main suppress_prefixlength 0 priority 101",
-            "from all oif v1 ipproto tcp sport 1000-2000 dport 53 unreachable priority 102",
+            "from all oif v1 ipproto 6 sport 1000-2000 dport 53 unreachable priority 102",
             "from all goto 32766 priority 103",
-            "from all fwmark 7 prohibit protocol bird priority 104",
+            "from all fwmark 7 prohibit protocol 12 priority 104",
             "from 192.0.2.1 lookup 7",
         ];
         let own = rtnl.rules().unwrap();
