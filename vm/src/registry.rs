@@ -126,7 +126,6 @@ pub fn tests() -> Vec<Test> {
         suites::vlan::TESTS,
         suites::vsctl::TESTS,
         suites::steady::TESTS,
-        suites::soak::TESTS,
         suites::load::TESTS,
         suites::confirm::TESTS,
         suites::chaos::TESTS,
