@@ -3,17 +3,17 @@
 //!
 //! It is apart from the worker because that one may wait long for a lease, and a partner gives up after three seconds.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use ovsdp_proto::action;
 use ovsdp_proto::key::KeyBuf;
 use ovsdp_proto::packet::Execute;
 
+use super::bell::Bell;
 use super::counters::Place;
 use super::log;
 use super::shared::{Shared, now};
@@ -31,25 +31,22 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What wakes the thread.
 #[derive(Debug)]
-pub(super) struct Bell {
-    fd: EventFd,
+pub(super) struct Wake {
+    bell: Bell,
     /// The members may be others, and their carriers are to be read.
     look: AtomicBool,
 }
 
-impl Bell {
+impl Wake {
     /// # Errors
     /// There is no room for a descriptor.
     pub(super) fn new() -> Result<Self, Error> {
-        let fd = EventFd::from_value_and_flags(0, EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
-            .map_err(|errno| Error::new(Kind::Failed, format!("cannot make an event descriptor: {errno}")))?;
-        Ok(Self { fd, look: AtomicBool::new(false) })
+        Ok(Self { bell: Bell::new()?, look: AtomicBool::new(false) })
     }
 
     /// Something may be due.
     pub(super) fn ring(&self) {
-        // It fails only when the counter is full: then the thread has long been rung.
-        let _ = self.fd.write(1);
+        self.bell.ring();
     }
 
     /// The same, and the members may be others.
@@ -59,14 +56,8 @@ impl Bell {
     }
 
     fn heard(&self) -> bool {
-        let _ = self.fd.read();
+        self.bell.heard();
         self.look.swap(false, Ordering::AcqRel)
-    }
-}
-
-impl AsFd for Bell {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
     }
 }
 
@@ -107,7 +98,7 @@ impl Runner {
             // A wait of part of a millisecond would be none.
             let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
             let shared = Arc::clone(&self.shared);
-            let mut fds = [shared.bundles.as_fd(), self.links.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            let mut fds = [shared.bundles.bell.as_fd(), self.links.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             match poll(&mut fds, wait) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(errno) => log::die(format_args!("bonds cannot be waited for: poll: {}", errno.desc())),

@@ -1,7 +1,7 @@
 //! What the plan's steps are done with: the kernel, the resolver's file, other programs' DHCP clients, and the agent's own
 //! memory and leases.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -140,6 +140,14 @@ impl Hands {
         Ok(self.rtnl.link(&name)?.ok_or_else(|| missing("find", name))?.index)
     }
 
+    /// The MTU of every device.
+    ///
+    /// # Errors
+    /// The kernel did not answer.
+    pub(super) fn mtus(&mut self) -> Result<BTreeMap<IfName, u32>, Error> {
+        Ok(self.rtnl.links()?.into_iter().map(|link| (link.name, link.mtu)).collect())
+    }
+
     /// Places every port where the memory has it, and puts the topology of that in force.
     ///
     /// # Errors
@@ -162,9 +170,9 @@ impl Hands {
         self.shared.set_datapath(found.as_ref().map(|(index, dispatch, _)| (*index, *dispatch)));
         let vports = found.map(|(_, _, vports)| vports).unwrap_or_default();
         self.attached = vports.iter().map(|vport| vport.name).collect();
-        let memory = self.shared.memory().clone();
-        let links = if topology::has_bundles(&memory) { self.rtnl.links()? } else { Vec::new() };
-        let topology = topology::topology(&self.places, &memory, &vports, &links, &mut self.bundled);
+        let has_bundles = topology::has_bundles(&self.shared.memory());
+        let links = if has_bundles { self.rtnl.links()? } else { Vec::new() };
+        let topology = topology::topology(&self.places, &self.shared.memory(), &vports, &links, &mut self.bundled);
         let changed = self.shared.core().switch.set_topology(now(), topology);
         match changed {
             Ok(true) => {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use ovsdp_proto::IfName;
 
+use super::bell::Bell;
 use super::line::{PATIENCE, Place};
 use super::shared::Shared;
 use super::{alarm, appctl, status, tables};
@@ -53,14 +53,14 @@ pub(super) enum Order {
 #[derive(Debug, Clone)]
 pub(super) struct Queue {
     orders: Sender<Order>,
-    bell: Arc<EventFd>,
+    bell: Arc<Bell>,
 }
 
 /// The worker's end.
 #[derive(Debug)]
 pub(super) struct Orders {
     orders: Receiver<Order>,
-    bell: Arc<EventFd>,
+    bell: Arc<Bell>,
 }
 
 /// Makes a queue.
@@ -68,9 +68,7 @@ pub(super) struct Orders {
 /// # Errors
 /// There is no room for a descriptor.
 pub(super) fn queue() -> Result<(Queue, Orders), Error> {
-    let bell = EventFd::from_value_and_flags(0, EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
-        .map_err(|errno| Error::new(Kind::Failed, format!("cannot make an event descriptor: {errno}")))?;
-    let bell = Arc::new(bell);
+    let bell = Arc::new(Bell::new()?);
     let (sender, receiver) = channel();
     Ok((Queue { orders: sender, bell: Arc::clone(&bell) }, Orders { orders: receiver, bell }))
 }
@@ -79,8 +77,7 @@ impl Queue {
     /// Puts an order in; says whether the worker is there to take it.
     pub(super) fn put(&self, order: Order) -> bool {
         let taken = self.orders.send(order).is_ok();
-        // It fails only when the counter is full: then the worker has long been rung.
-        let _ = self.bell.write(1);
+        self.bell.ring();
         taken
     }
 }
@@ -98,7 +95,7 @@ impl Orders {
 
     /// Takes note of the bell, before the queue is emptied.
     pub(super) fn heard(&self) {
-        let _ = self.bell.read();
+        self.bell.heard();
     }
 }
 

@@ -10,6 +10,7 @@ mod announcer;
 mod answers;
 mod appctl;
 mod backlog;
+mod bell;
 mod bundles;
 mod claims;
 mod confirm;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::bundles::Bell;
+use super::bundles::Wake;
 use super::counters::Counters;
 use super::line::Line;
 use crate::dp::Dispatch;
@@ -43,7 +43,7 @@ pub(super) struct Shared {
     memory: Mutex<Memory>,
     bell: (Mutex<bool>, Condvar),
     /// Wakes whoever runs bonds and LACP.
-    pub(super) bundles: Bell,
+    pub(super) bundles: Wake,
     /// Those who wait until the revalidator has passed over the flows.
     waiting: Mutex<Vec<Waiting>>,
     /// The datapath by its local port's index; 0 while there is none.
@@ -81,7 +81,7 @@ impl Shared {
             }),
             memory: Mutex::default(),
             bell: (Mutex::new(false), Condvar::new()),
-            bundles: Bell::new()?,
+            bundles: Wake::new()?,
             waiting: Mutex::default(),
             datapath: AtomicU32::new(0),
             per_vport: AtomicBool::new(false),

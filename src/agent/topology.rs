@@ -56,9 +56,10 @@ pub(super) fn topology(places: &Places, memory: &Memory, vports: &[Vport], links
             return ports.fold(bridge, |bridge, vport| bridge.port(vport.name, vport.number));
         };
         let model::Bridge { rules, local_rules, ports: asked, .. } = &remembered.intent;
+        let of_device: BTreeMap<IfName, &PortRules> =
+            asked.values().flat_map(|port| port.interfaces.iter().map(|interface| (interface.name, &port.rules))).collect();
         let bridge = ports.fold(bridge.rules(rules, local_rules), |bridge, vport| {
-            let port = asked.values().find(|port| port.interfaces.iter().any(|interface| interface.name == vport.name));
-            bridge.port_with(vport.name, vport.number, port.map_or_else(PortRules::default, |port| port.rules.clone()))
+            bridge.port_with(vport.name, vport.number, of_device.get(&vport.name).copied().cloned().unwrap_or_default())
         });
         asked.iter().filter_map(|(name, port)| of_several(local.name, *name, port, vports, links)).fold(bridge, Bridge::with)
     });

@@ -112,7 +112,7 @@ impl Worker {
                 log::say(format_args!("took over {} flows and {} addresses", adopted.flows, adopted.macs));
             }
         }
-        self.mtus = self.hands.rtnl.links().map_err(Error::from)?.into_iter().map(|link| (link.name, link.mtu)).collect();
+        self.mtus = self.hands.mtus()?;
         self.hands.resume_leases();
         self.hands.tend_clients();
         Ok(())
@@ -354,9 +354,8 @@ impl Worker {
             self.reattach();
         }
         if lost {
-            match self.hands.rtnl.links() {
-                Ok(links) => {
-                    let now: BTreeMap<IfName, u32> = links.into_iter().map(|link| (link.name, link.mtu)).collect();
+            match self.hands.mtus() {
+                Ok(now) => {
                     resized.extend(now.iter().filter(|(name, mtu)| self.mtus.get(*name).is_some_and(|before| before != *mtu)).map(|(name, _)| *name));
                     self.mtus = now;
                 }

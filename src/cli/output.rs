@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -15,6 +16,17 @@ use crate::error::{Error, Kind};
 /// What the kernel says, a closed pipe aside.
 pub(super) fn text(text: &str) -> Result<(), Error> {
     finish(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// Writes what a command said, and ends it: `program` is called so in the complaint when that fails.
+pub(super) fn said(program: &str, said: &str) -> ExitCode {
+    match text(said) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{program}: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Writes `value` as indented JSON and a newline.

@@ -43,28 +43,18 @@ impl From<vsctl::Error> for Failure {
 /// Runs a command line; `program` is what complaints begin with.
 pub(super) fn main(program: &str, args: &[String]) -> ExitCode {
     match args.first().map(String::as_str) {
-        Some("--help" | "-h") => return print(program, &help(program)),
-        Some("--version" | "-V") => return print(program, concat!("ovs-vsctl (ovsdp) ", env!("CARGO_PKG_VERSION"), "\n")),
+        Some("--help" | "-h") => return output::said(program, &help(program)),
+        Some("--version" | "-V") => return output::said(program, concat!("ovs-vsctl (ovsdp) ", env!("CARGO_PKG_VERSION"), "\n")),
         _ => {}
     }
     match run(program, args) {
-        Ok(text) => print(program, &text),
+        Ok(text) => output::said(program, &text),
         Err(Failure::Line(error)) if error.kind == Kind::No => ExitCode::from(NO_BRIDGE),
         Err(Failure::Line(error)) => {
             eprintln!("{program}: {}", rows::error(error));
             ExitCode::FAILURE
         }
         Err(Failure::Rest(error)) => {
-            eprintln!("{program}: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn print(program: &str, text: &str) -> ExitCode {
-    match output::text(text) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
             eprintln!("{program}: {error}");
             ExitCode::FAILURE
         }

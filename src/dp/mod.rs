@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use ovsdp_proto::nlmsg::Message;
 
-use crate::nl::{self, Batch, Counters, Dumped, Protocol, Socket};
+use crate::nl::{self, Batch, Counters, Protocol, Socket};
 
 pub use conntrack::{Conntrack, Flushed};
 pub use ct_limit::CtLimits;
@@ -117,23 +117,7 @@ impl Dp {
         build: impl FnOnce(&mut Batch) -> Result<usize, nl::Error>,
         read: impl Fn(&Message<'_>) -> Result<T, nl::Error>,
     ) -> Result<Vec<T>, nl::Error> {
-        let mut all = Vec::new();
-        let mut unreadable = 0;
-        self.socket.dump(build, |dumped| {
-            match dumped {
-                Dumped::Start => {
-                    all.clear();
-                    unreadable = 0;
-                }
-                Dumped::Object(message) => match read(&message) {
-                    Ok(object) => all.push(object),
-                    Err(_) => unreadable += 1,
-                },
-            }
-            Ok::<(), nl::Error>(())
-        })?;
-        self.socket.count_unreadable(unreadable);
-        Ok(all)
+        self.socket.list(build, |message| read(message).map(Some))
     }
 }
 

@@ -10,6 +10,7 @@ use super::code::Code;
 use super::diag::{Diagnostic, shown};
 use super::folder::Other;
 use super::settings::{Named, Placed, Reader, Role, Settings};
+use super::span::Span;
 use crate::model::{Interface, Kind};
 
 /// Reads `BOND_IFACES`; `None` when an error was reported.
@@ -96,18 +97,11 @@ pub(super) fn of_two(unique: &[&Settings], found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Addresses in the files of members: without effect where something of the bridge has one. `addressed` says so.
-pub(super) fn address_on_member(settings: &Settings, others: &[Other], addressed: bool, found: &mut Vec<Diagnostic>) {
-    let Role::Bond(bridge, members) = &settings.role else { return };
-    for member in members {
-        let Some((other, at)) = file_of(others, member.name).and_then(|other| Some((other, other.address?))) else { continue };
-        let what = format!("`{}` is a member of the bond `{}` and carries no address", member.name, settings.device.name);
-        found.push(if addressed {
-            Diagnostic::warning(Code::AddressOnPort, &other.file, format!("{what}: this line has no effect")).at(at).help("remove it")
-        } else {
-            let message = format!("{what}, and nothing else on `{}` has one", bridge.name);
-            let found = Diagnostic::error(Code::AddressOnPort, &other.file, message).at(at);
-            found.help(format!("move the address lines to `ifcfg-{}`", bridge.name)).note("going on would take the address off this host")
-        });
-    }
+/// The lines that give members addresses: the file, the place and which device carries none.
+pub(super) fn addressed<'a>(settings: &'a Settings, others: &'a [Other]) -> impl Iterator<Item = (&'a str, Span, String)> {
+    let members = if let Role::Bond(_, members) = &settings.role { members.as_slice() } else { &[] };
+    members.iter().filter_map(|member| {
+        let other = file_of(others, member.name)?;
+        Some((other.file.as_str(), other.address?, format!("`{}` is a member of the bond `{}`", member.name, settings.device.name)))
+    })
 }

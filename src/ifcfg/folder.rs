@@ -270,19 +270,19 @@ impl<'a> Folder<'a> {
         let (Role::Port(bridge) | Role::Bond(bridge, _)) = &settings.role else { return };
         let Some(target) = intent.bridges.get(&fake::resolve(unique, bridge.name).0) else { return };
         let addressed = target.interfaces().any(Interface::is_addressed);
-        bond::address_on_member(settings, self.others, addressed, self.found);
-        let Ask::OnPort { at } = &settings.ask else { return };
-        let device = settings.device.name;
-        let found = if addressed {
-            Diagnostic::warning(Code::AddressOnPort, &settings.file, format!("`{device}` is a port and carries no address: this line has no effect"))
-                .help("remove it")
-        } else {
-            let message = format!("`{device}` is a port and carries no address, and nothing else on `{}` has one", bridge.name);
-            Diagnostic::error(Code::AddressOnPort, &settings.file, message)
-                .help(format!("move the address lines to `ifcfg-{}`", bridge.name))
-                .note("going on would take the address off this host")
-        };
-        self.found.push(found.at(*at));
+        let own = if let Ask::OnPort { at } = settings.ask { Some(at) } else { None };
+        let own = own.map(|at| (settings.file.as_str(), at, format!("`{}` is a port", settings.device.name)));
+        for (file, at, who) in bond::addressed(settings, self.others).chain(own) {
+            let found = if addressed {
+                Diagnostic::warning(Code::AddressOnPort, file, format!("{who} and carries no address: this line has no effect")).help("remove it")
+            } else {
+                let message = format!("{who} and carries no address, and nothing else on `{}` has one", bridge.name);
+                Diagnostic::error(Code::AddressOnPort, file, message)
+                    .help(format!("move the address lines to `ifcfg-{}`", bridge.name))
+                    .note("going on would take the address off this host")
+            };
+            self.found.push(found.at(at));
+        }
     }
 
     fn routes_and_addresses(&mut self, unique: &[&Settings]) {

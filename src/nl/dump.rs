@@ -143,6 +143,34 @@ impl Socket {
         self.read_whole(build, visit, true)
     }
 
+    /// Every object of a table, as `read` reads it. What `read` says is none of those is passed over; what it cannot read is left out
+    /// and counted.
+    ///
+    /// # Errors
+    /// As [`Socket::dump`].
+    pub fn list<T, E>(
+        &mut self,
+        build: impl FnOnce(&mut Batch) -> Result<usize, Error>,
+        read: impl Fn(&Message<'_>) -> Result<Option<T>, E>,
+    ) -> Result<Vec<T>, Error> {
+        let (mut list, mut unreadable) = (Vec::new(), 0);
+        self.dump(build, |dumped| {
+            match dumped {
+                Dumped::Start => {
+                    list.clear();
+                    unreadable = 0;
+                }
+                Dumped::Object(object) => match read(&object) {
+                    Ok(object) => list.extend(object),
+                    Err(_) => unreadable += 1,
+                },
+            }
+            Ok::<(), Error>(())
+        })?;
+        self.count_unreadable(unreadable);
+        Ok(list)
+    }
+
     fn read_whole<E: From<Error>>(
         &mut self,
         build: impl FnOnce(&mut Batch) -> Result<usize, Error>,

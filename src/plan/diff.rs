@@ -32,8 +32,8 @@ pub(super) struct Own<'a> {
 }
 
 /// From what `me` carries to `goal`. Of what is there and not in the goal only what is ours goes. `renewed`: the address
-/// whose lifetimes the kernel is to be told anew. `elsewhere`: what other interfaces are to carry.
-pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_>, renewed: Option<IpNet>, elsewhere: &[Route]) -> Change {
+/// whose lifetimes the kernel is to be told anew. `all`: the routes that all of the bridge's interfaces are to carry.
+pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_>, renewed: Option<IpNet>, all: &[Route]) -> Change {
     let there: Vec<&Address> = observed.addresses_on(me).collect();
     let routes_there: Vec<&Route> = observed.routes_on(me).chain(routes::nowhere(observed, &goal.routes, own)).collect();
     let is_wanted = |address: &Address| goal.addresses.iter().any(|wanted| wanted.is_same(address));
@@ -81,7 +81,7 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
     let missing: Vec<Route> = missing.into_iter().filter(|route| untouched(!falls_with_addresses(route))).collect();
     let is_gone = |route: &Route| relaid && falls_with_addresses(route) && routes_there.contains(&route);
     let may_go = |route: &Route| routes_there.contains(&route) && !route_is_wanted(route);
-    let (changed, superseded, missing) = in_the_way(observed, missing, elsewhere, &is_gone, &may_go);
+    let (changed, superseded, missing) = in_the_way(observed, missing, all, &is_gone, &may_go);
     change.first.extend(removed_routes(superseded.iter().copied()));
     change.add.extend(added_routes(&missing, goal));
     change.add.extend(changed.iter().map(|(from, to)| Step::ChangeRoute { from: (*from).clone(), to: to.clone() }));
@@ -107,7 +107,7 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
 fn in_the_way<'a>(
     observed: &'a Observed,
     missing: Vec<Route>,
-    elsewhere: &[Route],
+    all: &[Route],
     is_gone: &dyn Fn(&Route) -> bool,
     may_go: &dyn Fn(&Route) -> bool,
 ) -> (Vec<(&'a Route, Route)>, Vec<&'a Route>, Vec<Route>) {
@@ -117,7 +117,7 @@ fn in_the_way<'a>(
         let standing = competing.iter().filter(|there| there.stands_in_the_way_of(&wanted) && may_go(there));
         match competing.as_slice() {
             // The kernel replaces the first it finds: there must be no other by then.
-            [only] if standing.clone().next().is_some() && !elsewhere.iter().any(|other| other.competes_with(&wanted)) => {
+            [only] if standing.clone().next().is_some() && !all.iter().any(|other| other.ifname != wanted.ifname && other.competes_with(&wanted)) => {
                 changed.push((*only, wanted))
             }
             _ => {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::names::{self, ifa, rtm};
 use super::raw::Raw;
 use super::{Error, Mode, Rtnl, emit};
-use crate::nl::{self, Dumped};
+use crate::nl;
 
 /// Lifetime that never ends, as the kernel writes it.
 const FOREVER: u32 = u32::MAX;
@@ -192,28 +192,8 @@ impl Rtnl {
     /// # Errors
     /// When the kernel does not answer, or addresses keep changing all the time.
     pub fn addresses(&mut self) -> Result<Vec<Address>, Error> {
-        let mut addresses = Vec::new();
-        let mut unreadable = 0;
-        self.socket
-            .dump(
-                |batch| batch.push(rtm::GETADDR, flag::DUMP, |out| emit(out, &AddressMessage::default())),
-                |dumped| {
-                    match dumped {
-                        Dumped::Start => {
-                            addresses.clear();
-                            unreadable = 0;
-                        }
-                        Dumped::Object(object) => match Address::parse(object.payload) {
-                            Ok(address) => addresses.extend(address),
-                            Err(_) => unreadable += 1,
-                        },
-                    }
-                    Ok::<(), nl::Error>(())
-                },
-            )
-            .map_err(|error| error.on("list", "addresses"))?;
-        self.socket.count_unreadable(unreadable);
-        Ok(addresses)
+        let build = |batch: &mut nl::Batch| batch.push(rtm::GETADDR, flag::DUMP, |out| emit(out, &AddressMessage::default()));
+        self.socket.list(build, |object| Address::parse(object.payload)).map_err(|error| error.on("list", "addresses"))
     }
 
     /// Adds an address, or with [`Mode::Replace`] makes the one that is there equal to it: lifetimes, metric, flags.

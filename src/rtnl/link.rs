@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::inet6::Inet6;
 use super::names::{ifla, rtm};
 use super::{Error, Rtnl, Tunnel, emit, names};
-use crate::nl::{self, Dumped, Kind};
+use crate::nl::{self, Kind};
 
 /// A network device, as far as this program looks at it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,29 +168,9 @@ impl Rtnl {
     /// # Errors
     /// When the kernel does not answer, or links keep changing all the time.
     pub fn links(&mut self) -> Result<Vec<Link>, Error> {
-        let mut links = Vec::new();
-        let mut unreadable = 0;
-        self.socket
-            .dump(
-                |batch| batch.push(rtm::GETLINK, flag::DUMP, |out| emit(out, &message(0, vec![brief()]))),
-                |dumped| {
-                    match dumped {
-                        Dumped::Start => {
-                            links.clear();
-                            unreadable = 0;
-                        }
-                        Dumped::Object(object) => match Link::parse(object.payload) {
-                            Ok(Seen::Link(link)) => links.push(link),
-                            Ok(Seen::Aside) => {}
-                            Err(_) => unreadable += 1,
-                        },
-                    }
-                    Ok::<(), nl::Error>(())
-                },
-            )
-            .map_err(|error| error.on("list", "links"))?;
-        self.socket.count_unreadable(unreadable);
-        Ok(links)
+        let request = message(0, vec![brief()]);
+        let read = |object: &Message<'_>| Link::parse(object.payload).map(|seen| if let Seen::Link(link) = seen { Some(link) } else { None });
+        self.socket.list(|batch| batch.push(rtm::GETLINK, flag::DUMP, |out| emit(out, &request)), read).map_err(|error| error.on("list", "links"))
     }
 
     /// The link called `name`; `None` when there is none. The kernel finds a link by its alternative names too:

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::names::{self, rta, rtm};
 use super::raw::Raw;
 use super::{Error, Mode, Rtnl, emit};
-use crate::nl::{self, Dumped};
+use crate::nl;
 
 /// Well-known routing tables (`RT_TABLE_*`).
 pub mod table {
@@ -331,33 +331,14 @@ impl Rtnl {
     }
 
     fn routes_of(&mut self, family: AddressFamily) -> Result<Vec<Route>, Error> {
-        let mut routes = Vec::new();
-        let mut unreadable = 0;
         let mut request = RouteMessage::default();
         request.header.address_family = family;
-        let result = self.socket.dump(
-            |batch| batch.push(rtm::GETROUTE, flag::DUMP, |out| emit(out, &request)),
-            |dumped| {
-                match dumped {
-                    Dumped::Start => {
-                        routes.clear();
-                        unreadable = 0;
-                    }
-                    Dumped::Object(object) => match Route::parse(object.payload) {
-                        Ok(route) => routes.extend(route),
-                        Err(_) => unreadable += 1,
-                    },
-                }
-                Ok::<(), nl::Error>(())
-            },
-        );
-        match result {
+        let build = |batch: &mut nl::Batch| batch.push(rtm::GETROUTE, flag::DUMP, |out| emit(out, &request));
+        match self.socket.list(build, |object| Route::parse(object.payload)) {
             // A kernel without IPv6 has no such routes.
-            Err(error) if family == AddressFamily::Inet6 && error.kind() == nl::Kind::NotSupported => return Ok(Vec::new()),
-            result => result.map_err(|error| error.on("list", "routes"))?,
+            Err(error) if family == AddressFamily::Inet6 && error.kind() == nl::Kind::NotSupported => Ok(Vec::new()),
+            result => result.map_err(|error| error.on("list", "routes")),
         }
-        self.socket.count_unreadable(unreadable);
-        Ok(routes)
     }
 
     /// Adds a route, or with [`Mode::Replace`] puts it in the place of the one with the same destination, table, metric

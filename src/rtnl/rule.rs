@@ -12,7 +12,7 @@ use ovsdp_proto::{DecodeError, Reason};
 
 use super::names::{self, fra, rtm};
 use super::{Error, Rtnl, emit};
-use crate::nl::{self, Dumped};
+use crate::nl;
 
 /// Family and attribute of errors.
 const FAMILY: &str = "rtnetlink rule";
@@ -196,33 +196,14 @@ impl Rtnl {
     }
 
     fn rules_of(&mut self, family: AddressFamily) -> Result<Vec<Rule>, Error> {
-        let mut rules = Vec::new();
-        let mut unreadable = 0;
         let mut request = RuleMessage::default();
         request.header.family = family;
-        let result = self.socket.dump(
-            |batch| batch.push(rtm::GETRULE, flag::DUMP, |out| emit(out, &request)),
-            |dumped| {
-                match dumped {
-                    Dumped::Start => {
-                        rules.clear();
-                        unreadable = 0;
-                    }
-                    Dumped::Object(object) => match Rule::parse(object.payload) {
-                        Ok(rule) => rules.extend(rule),
-                        Err(_) => unreadable += 1,
-                    },
-                }
-                Ok::<(), nl::Error>(())
-            },
-        );
-        match result {
+        let build = |batch: &mut nl::Batch| batch.push(rtm::GETRULE, flag::DUMP, |out| emit(out, &request));
+        match self.socket.list(build, |object| Rule::parse(object.payload)) {
             // A kernel built without rules for the family, or without the family.
-            Err(error) if error.kind() == nl::Kind::NotSupported => return Ok(Vec::new()),
-            result => result.map_err(|error| error.on("list", "rules"))?,
+            Err(error) if error.kind() == nl::Kind::NotSupported => Ok(Vec::new()),
+            result => result.map_err(|error| error.on("list", "rules")),
         }
-        self.socket.count_unreadable(unreadable);
-        Ok(rules)
     }
 
     /// Adds a rule.

@@ -44,9 +44,9 @@ pub(super) fn main(program: &str, args: &[String]) -> ExitCode {
     };
     let (options, mut words) = match options::parse(args) {
         Ok(Parsed::Words(options, words)) => (options, words),
-        Ok(Parsed::Help) => return print(program, &help::usage(program)),
-        Ok(Parsed::Version) => return print(program, concat!("ovs-dpctl (ovsdp) ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Parsed::List) => return print(program, options::LIST),
+        Ok(Parsed::Help) => return output::said(program, &help::usage(program)),
+        Ok(Parsed::Version) => return output::said(program, concat!("ovs-dpctl (ovsdp) ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Parsed::List) => return output::said(program, options::LIST),
         Err(wrong) => return refuse(&wrong),
     };
     if words.is_empty() {
@@ -69,16 +69,6 @@ pub(super) fn main(program: &str, args: &[String]) -> ExitCode {
         call.complain(&complaint);
     }
     call.exit_code()
-}
-
-fn print(program: &str, text: &str) -> ExitCode {
-    match output::text(text) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{program}: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }
 
 /// How a command ends: its last complaint, if it has one.

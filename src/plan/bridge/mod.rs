@@ -55,12 +55,11 @@ pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&B
     let mut before = Vec::new();
     let mut last = Vec::new();
     let alone = target.is_none_or(|target| target.ports.is_empty());
+    let all_routes: Vec<_> = work.goals.iter().flat_map(|(_, goal)| goal.routes.iter().cloned()).collect();
     for (interface, goal) in &work.goals {
         let own_routes = work.own_routes(interface.name);
         let own = Own { addresses: work.old.map_or(&[], |old| &old.addresses), routes: &own_routes };
-        let others = work.goals.iter().filter(|(other, _)| other.name != interface.name);
-        let elsewhere: Vec<_> = others.flat_map(|(_, goal)| goal.routes.iter().cloned()).collect();
-        let mut change = towards(observed, interface.name, goal, &own, work.renewed(interface.name), &elsewhere);
+        let mut change = towards(observed, interface.name, goal, &own, work.renewed(interface.name), &all_routes);
         // A rule is there only while what it leads to is.
         change.add.extend(rules::missing(observed, &interface.rules));
         remove.extend(rules::superfluous(observed, interface.name, &interface.rules, work.own_rules()));

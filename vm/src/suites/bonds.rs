@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::stage::{DIR, agent_pid, changed_nothing, plain_bridge, port_number};
+use super::stage::{agent_pid, changed_nothing, file, plain_bridge, port_number};
 use crate::guest::{Host, Process, World, eventually};
 use crate::registry::Test;
 
@@ -80,9 +80,8 @@ impl Scene {
 }
 
 /// The file of `bond0` over `m1` and `m2`.
-fn bond_file(switch: &Host, options: &str) -> anyhow::Result<()> {
-    let text = format!("DEVICE=bond0\nTYPE=OVSBond\nOVS_BRIDGE=br0\nONBOOT=yes\nBOND_IFACES=\"m1 m2\"\nOVS_OPTIONS=\"{options}\"\n");
-    switch.write(&format!("{DIR}/ifcfg-bond0"), &text)
+pub(super) fn bond_file(switch: &Host, options: &str) -> anyhow::Result<()> {
+    file(switch, "bond0", &format!("TYPE=OVSBond\nOVS_BRIDGE=br0\nBOND_IFACES=\"m1 m2\"\nOVS_OPTIONS=\"{options}\"\n"))
 }
 
 /// The partner's own bond over the two cables.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::stage::{DIR, Stage, agent_pid, changed_nothing, is_as_before, same, snapshot, snapshot_anew};
+use super::stage::{Stage, agent_pid, changed_nothing, file, is_as_before, same, snapshot, snapshot_anew};
 use crate::guest::{Host, Then, World, eventually};
 use crate::registry::Test;
 
@@ -97,10 +97,9 @@ fn bond_with_vlans(world: &mut World) -> anyhow::Result<()> {
         world.veth(&host, &format!("eth{number}"), &peer, &format!("e{number}"))?;
     }
     host.run("ip addr add 10.0.0.5/24 dev eth0 && ip route add default via 10.0.0.1")?;
-    let file = |name: &str, text: &str| host.write(&format!("{DIR}/ifcfg-{name}"), &format!("DEVICE={name}\nONBOOT=yes\n{text}"));
-    file("br0", "TYPE=OVSBridge\nBOOTPROTO=none\nIPADDR=10.0.0.5\nPREFIX=24\nGATEWAY=10.0.0.1\n")?;
-    file("bond0", "TYPE=OVSBond\nOVS_BRIDGE=br0\nBOND_IFACES=\"eth0 eth1\"\nOVS_OPTIONS=\"bond_mode=active-backup trunks=0,20\"\n")?;
-    file("vlan20", "TYPE=OVSBridge\nOVS_OPTIONS=\"br0 20\"\nBOOTPROTO=none\nIPADDR=10.20.0.5\nPREFIX=24\n")?;
+    file(&host, "br0", "TYPE=OVSBridge\nBOOTPROTO=none\nIPADDR=10.0.0.5\nPREFIX=24\nGATEWAY=10.0.0.1\n")?;
+    file(&host, "bond0", "TYPE=OVSBond\nOVS_BRIDGE=br0\nBOND_IFACES=\"eth0 eth1\"\nOVS_OPTIONS=\"bond_mode=active-backup trunks=0,20\"\n")?;
+    file(&host, "vlan20", "TYPE=OVSBridge\nOVS_OPTIONS=\"br0 20\"\nBOOTPROTO=none\nIPADDR=10.20.0.5\nPREFIX=24\n")?;
     let old = snapshot(&host)?;
     host.run("ovsdp up")?;
     let new = snapshot_anew(&host)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::stage::{DIR, changed_nothing, is_as_before, snapshot};
+use super::stage::{DIR, changed_nothing, file, is_as_before, snapshot};
 use crate::guest::{Host, World};
 use crate::registry::Test;
 
@@ -144,7 +144,7 @@ const PATCH: Folder = Folder {
 
 fn write(host: &Host, (name, text): (&str, &str)) -> anyhow::Result<()> {
     let kind = if text.contains("TYPE=") { "DEVICETYPE=ovs\n" } else { "" };
-    host.write(&format!("{DIR}/ifcfg-{name}"), &format!("DEVICE={name}\nONBOOT=yes\n{kind}{text}"))
+    file(host, name, &format!("{kind}{text}"))
 }
 
 /// A host whose address is on `eth0`, with two more cables, and its neighbour.

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use super::stage::{DIR, agent_pid, ifcfg, plain_bridge};
+use super::bonds::bond_file;
+use super::stage::{agent_pid, file, ifcfg, plain_bridge};
 use super::steady::kill_agent;
 use crate::guest::{Host, Process, Wire, World, eventually, wire};
 use crate::registry::{Kind, MEMORY, Program};
@@ -190,8 +191,7 @@ impl Soak {
         for (name, bridge, peer) in [("a", "br0", "b"), ("b", "br1", "a")] {
             ifcfg(switch, name, &format!("DEVICE={name} TYPE=OVSPatchPort OVS_BRIDGE={bridge} OVS_PATCH_PEER={peer} ONBOOT=yes"))?;
         }
-        let bond = "DEVICE=bond0\nTYPE=OVSBond\nOVS_BRIDGE=br0\nONBOOT=yes\nBOND_IFACES=\"m1 m2\"\nOVS_OPTIONS=\"bond_mode=balance-slb\"\n";
-        switch.write(&format!("{DIR}/ifcfg-bond0"), bond)?;
+        bond_file(switch, "bond_mode=balance-slb")?;
         for at in 0..soak.stations.len() {
             soak.write_file(at, soak.mode(at))?;
         }
@@ -208,8 +208,7 @@ impl Soak {
 
     fn write_file(&self, at: usize, mode: Mode) -> anyhow::Result<()> {
         let Some((port, bridge)) = &self.stations[at].file else { return Ok(()) };
-        let text = format!("DEVICE={port}\nTYPE=OVSPort\nOVS_BRIDGE={bridge}\nONBOOT=yes\nOVS_OPTIONS=\"{}\"\n", mode.options());
-        self.switch.write(&format!("{DIR}/ifcfg-{port}"), &text)
+        file(&self.switch, port, &format!("TYPE=OVSPort\nOVS_BRIDGE={bridge}\nOVS_OPTIONS=\"{}\"\n", mode.options()))
     }
 
     fn bond_is_up(&self) -> anyhow::Result<()> {

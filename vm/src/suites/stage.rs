@@ -112,6 +112,11 @@ pub(super) fn ifcfg(host: &Host, name: &str, assignments: &str) -> anyhow::Resul
     host.write(&format!("{DIR}/ifcfg-{name}"), &text)
 }
 
+/// Writes `ifcfg-NAME` of a device that comes up by itself, with `lines` behind that.
+pub(super) fn file(host: &Host, name: &str, lines: &str) -> anyhow::Result<()> {
+    host.write(&format!("{DIR}/ifcfg-{name}"), &format!("DEVICE={name}\nONBOOT=yes\n{lines}"))
+}
+
 /// The two files of the scene, exactly.
 pub(super) fn scene_files(host: &Host) -> anyhow::Result<()> {
     ifcfg(host, "eth0", "DEVICE=eth0 DEVICETYPE=ovs HOTPLUG=no NM_CONTROLLED=no ONBOOT=yes OVS_BRIDGE=ovsbr0 TYPE=OVSPort")?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{DIR, changed_nothing, ifcfg, is_as_before, plain_bridge, snapshot};
+use super::stage::{DIR, changed_nothing, file, ifcfg, is_as_before, plain_bridge, snapshot};
 use super::switching::star;
 use crate::guest::{Host, World};
 use crate::registry::Test;
@@ -49,8 +49,7 @@ fn trunks(world: &mut World) -> anyhow::Result<()> {
 /// Has ports switch so, as their files ask: bridge, port and options. What is up changes in place, and a second time nothing does.
 fn with_options(switch: &Host, ports: &[(&str, &str, &str)]) -> anyhow::Result<()> {
     for (bridge, port, options) in ports {
-        let text = format!("DEVICE={port}\nTYPE=OVSPort\nOVS_BRIDGE={bridge}\nONBOOT=yes\nOVS_OPTIONS=\"{options}\"\n");
-        switch.write(&format!("{DIR}/ifcfg-{port}"), &text)?;
+        file(switch, port, &format!("TYPE=OVSPort\nOVS_BRIDGE={bridge}\nOVS_OPTIONS=\"{options}\"\n"))?;
     }
     let up = switch.run("ovsdp up")?;
     ensure!(!up.stdout.contains("detach"), "a port was taken off for its VLAN: {up}");
@@ -131,10 +130,7 @@ fn modes(world: &mut World) -> anyhow::Result<()> {
 fn fake_bridge(world: &mut World) -> anyhow::Result<()> {
     let (switch, stations) = star(world, 2)?;
     let before = snapshot(&switch)?;
-    switch.write(
-        &format!("{DIR}/ifcfg-vlan20"),
-        "DEVICE=vlan20\nTYPE=OVSBridge\nONBOOT=yes\nOVS_OPTIONS=\"br0 20\"\nBOOTPROTO=none\nIPADDR=10.20.0.9\nPREFIX=24\n",
-    )?;
+    file(&switch, "vlan20", "TYPE=OVSBridge\nOVS_OPTIONS=\"br0 20\"\nBOOTPROTO=none\nIPADDR=10.20.0.9\nPREFIX=24\n")?;
     ifcfg(&switch, "p2", "DEVICE=p2 TYPE=OVSPort OVS_BRIDGE=vlan20 ONBOOT=yes")?;
     switch.run("ovsdp up")?;
     changed_nothing(&switch.run("ovsdp up")?)?;

@@ -11,7 +11,7 @@ use super::switch::{A, B, resident};
 use super::table::{Bar, Row, grouped, table};
 use crate::guest::{Host, Traffic, World};
 use crate::registry::{Kind, Program};
-use crate::suites::stage::DIR;
+use crate::suites::stage::file;
 
 /// `cargo vm bench scale`.
 pub(super) const PROGRAM: Program = Program {
@@ -139,9 +139,9 @@ fn plug(world: &World, host: &Host, far: &Host, case: Case) -> anyhow::Result<()
     }
     for bridge in 1..=case.bridges {
         let extra = format!(r#"OVS_EXTRA="set bridge br{bridge} other-config:mac-table-size={}""#, case.addresses);
-        host.write(&format!("{DIR}/ifcfg-br{bridge}"), &format!("DEVICE=br{bridge}\nTYPE=OVSBridge\nONBOOT=yes\nBOOTPROTO=none\n{extra}\n"))?;
+        file(host, &format!("br{bridge}"), &format!("TYPE=OVSBridge\nBOOTPROTO=none\n{extra}\n"))?;
         for port in (bridge - 1) * case.ports + 1..=bridge * case.ports {
-            host.write(&format!("{DIR}/ifcfg-p{port}"), &format!("DEVICE=p{port}\nTYPE=OVSPort\nOVS_BRIDGE=br{bridge}\nONBOOT=yes\n"))?;
+            file(host, &format!("p{port}"), &format!("TYPE=OVSPort\nOVS_BRIDGE=br{bridge}\n"))?;
         }
     }
     Ok(())
