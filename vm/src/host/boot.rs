@@ -34,12 +34,14 @@ pub(crate) struct Boot {
     pub(crate) counted_time: bool,
     pub(crate) memory: u32,
     pub(crate) timeout: Duration,
+    /// Which of the guests that run this kernel at a time.
+    pub(crate) lane: usize,
 }
 
 impl Boot {
     /// An ordinary boot.
     pub(crate) fn new(engine: Engine, kernel: KernelVersion, action: Action) -> Boot {
-        Boot { engine, kernel, action, without_modules: &[], counted_time: false, memory: registry::MEMORY, timeout: BOOT_TIMEOUT }
+        Boot { engine, kernel, action, without_modules: &[], counted_time: false, memory: registry::MEMORY, timeout: BOOT_TIMEOUT, lane: 0 }
     }
 
     /// A test's name for its verdict: the kernels take turns on the screen.
@@ -135,11 +137,11 @@ impl Session {
             action: boot.action.clone(),
         };
         sweep(&workshop.paths.cache);
-        let folder = workshop.paths.cache.join(format!("run-{}-{}", std::process::id(), boot.kernel.number()));
+        let folder = workshop.paths.cache.join(format!("run-{}-{}-{}", std::process::id(), boot.kernel.number(), boot.lane));
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let initramfs = folder.join("initramfs.cpio");
         workshop.image(boot.engine, boot.kernel, &plan, &initramfs)?;
-        let console = workshop.paths.cache.join(format!("console-{}-{}.log", boot.engine.name(), boot.kernel.number()));
+        let console = workshop.paths.cache.join(format!("console-{}-{}-{}.log", boot.engine.name(), boot.kernel.number(), boot.lane));
         let kernel = workshop.kernel(boot.engine, boot.kernel)?;
         let interactive = matches!(boot.action, Action::Shell);
         // A verdict must not hang on the emulator's luck; what is measured or watched may use all there is.

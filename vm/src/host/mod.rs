@@ -19,6 +19,8 @@ mod shell_out;
 mod stages;
 mod sysroot;
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -30,6 +32,11 @@ pub(crate) use engine::Engine;
 pub(crate) use kernel::KernelVersion;
 use kernel::KernelVersion::{V6_1, V6_12};
 use report::Tally;
+
+/// How many guests of one kernel run the suites at a time. Two cores are then busy without being short.
+const LANES: usize = 2;
+/// As many tests are worth a boot of their own, which takes as long as the shortest of them.
+const WORTH_A_BOOT: usize = 4;
 
 /// Which machine.
 #[derive(Debug, Clone, Copy)]
@@ -154,10 +161,12 @@ fn suites(filter: &[String], options: Options, tally: &mut Tally) -> anyhow::Res
     let kernels = options.kernels()?;
     let labels: Vec<String> = kernels.iter().map(|kernel| kernel.label()).collect();
     println!("\n{} under {}", labels.join(" and "), workshop.engine_label(options.engine)?);
-    // The kernels side by side: each guest computes on one thread.
-    let (workshop, tests) = (&workshop, &tests);
+    // The kernels side by side, and guests of each: one computes on one thread, and waits more than it computes.
+    let queues: Vec<Mutex<VecDeque<Boot>>> = kernels.iter().map(|kernel| Mutex::new(boots(&tests, options.engine, *kernel).into())).collect();
+    let workshop = &workshop;
     let sums = thread::scope(|scope| {
-        let runs: Vec<_> = kernels.iter().map(|kernel| scope.spawn(move || on_kernel(workshop, tests, options.engine, *kernel))).collect();
+        let lanes = queues.iter().flat_map(|queue| (0..LANES).map(move |lane| (queue, lane)));
+        let runs: Vec<_> = lanes.map(|(queue, lane)| scope.spawn(move || in_turn(workshop, queue, lane))).collect();
         runs.into_iter().map(|run| run.join().map_err(|_| anyhow!("the thread that ran a kernel's suites panicked"))).collect::<Vec<_>>()
     });
     for sum in sums {
@@ -166,27 +175,57 @@ fn suites(filter: &[String], options: Options, tally: &mut Tally) -> anyhow::Res
     Ok(())
 }
 
-/// Every suite on one kernel, boot after boot.
-fn on_kernel(workshop: &image::Workshop, tests: &[Test], engine: Engine, kernel: KernelVersion) -> anyhow::Result<Tally> {
+/// Takes boots out of the queue until there is none.
+fn in_turn(workshop: &image::Workshop, queue: &Mutex<VecDeque<Boot>>, lane: usize) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
-    for boots in boots(tests, engine, kernel) {
-        boot(workshop, boots, &mut tally)?;
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    while let Some(next) = next() {
+        boot(workshop, Boot { lane, ..next }, &mut tally)?;
     }
     Ok(tally)
 }
 
-/// One boot for all tests that can share it, then one for each that cannot.
+/// A boot for each lane with its share of the tests that can share one, then one for each test that cannot.
 fn boots(tests: &[Test], engine: Engine, kernel: KernelVersion) -> Vec<Boot> {
     let tests_of = |names: Vec<&Test>| Action::Tests(names.iter().map(|test| test.name.to_owned()).collect());
     let shared: Vec<&Test> = tests.iter().filter(|test| test.needs == Needs::SharedBoot).collect();
-    let mut boots = Vec::new();
-    if !shared.is_empty() {
-        boots.push(Boot::new(engine, kernel, tests_of(shared)));
-    }
+    let lanes = (shared.len() / WORTH_A_BOOT).clamp(1, LANES);
+    // Dealt in turn: a suite that takes long is everybody's.
+    let shares = (0..lanes).map(|lane| shared.iter().copied().skip(lane).step_by(lanes).collect::<Vec<_>>());
+    let mut boots: Vec<Boot> = shares.filter(|share| !share.is_empty()).map(|share| Boot::new(engine, kernel, tests_of(share))).collect();
     for test in tests {
         if let Needs::FreshBoot { without_modules, counted_time } = test.needs {
             boots.push(Boot { without_modules, counted_time, ..Boot::new(engine, kernel, tests_of(vec![test])) });
         }
     }
     boots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(boots: &[Boot]) -> Vec<Vec<String>> {
+        boots.iter().filter_map(|boot| if let Action::Tests(names) = &boot.action { Some(names.clone()) } else { None }).collect()
+    }
+
+    #[test]
+    fn every_test_has_one_boot_and_only_those_that_can_share_it() {
+        let tests = registry::tests();
+        let shares = names(&boots(&tests, Engine::Qemu, V6_12));
+        let mut all = shares.concat();
+        all.sort_unstable();
+        let mut wanted: Vec<String> = tests.iter().map(|test| test.name.to_owned()).collect();
+        wanted.sort_unstable();
+        assert_eq!(all, wanted);
+        let alone = |name: &String| tests.iter().any(|test| test.name == *name && test.needs != Needs::SharedBoot);
+        assert!(shares.iter().all(|share| share.len() == 1 || !share.iter().any(alone)));
+        assert_eq!(shares.iter().filter(|share| share.len() > 1).count(), LANES);
+    }
+
+    #[test]
+    fn a_few_tests_are_not_worth_a_second_boot() {
+        let tests: Vec<Test> = registry::tests().into_iter().filter(|test| test.needs == Needs::SharedBoot).take(WORTH_A_BOOT).collect();
+        assert_eq!(names(&boots(&tests, Engine::Qemu, V6_1)).len(), 1);
+    }
 }
