@@ -210,6 +210,8 @@ impl Switch {
         self.tunnels.clear();
         self.by_id.clear();
         let mut bundles = self.bundles.take();
+        // Stations of ports that are gone.
+        let mut homeless = Vec::new();
         for (index, spec) in topology.bridges.iter().enumerate() {
             let mut bridge = old.remove(&*spec.name).unwrap_or_else(|| Bridge::new(BridgeId(self.fresh_id()), spec.name, spec.macs));
             // Every flow is decided again anyway: nothing needs to be told what the table forgets here.
@@ -247,9 +249,16 @@ impl Switch {
                 self.settle(Place { bridge: index, index: at, port: port.id, slot: None }, &port.exit);
             }
             for gone in before.values().filter(|port| !self.by_id.contains_key(&port.id)) {
-                bridge.fdb.forget_port(gone.id, &mut |_| {});
+                bridge.fdb.forget_port(gone.id, &mut |station| homeless.push(station));
             }
             self.bridges.push(bridge);
+        }
+        homeless.extend(old.values().flat_map(|bridge| bridge.fdb.iter().map(|(station, _)| station)));
+        // They turn up elsewhere, perhaps behind another bridge, which would go on sending to the one they have left.
+        for bridge in &mut self.bridges {
+            for station in &homeless {
+                bridge.fdb.forget_learned(*station);
+            }
         }
         self.join(&topology);
         self.topology = topology;

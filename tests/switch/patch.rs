@@ -77,6 +77,25 @@ fn flows_keep_the_sender_learned_in_both() {
 }
 
 #[test]
+fn stations_of_a_port_that_is_gone_are_known_to_no_bridge() {
+    let mut agent = Agent::new(Topology { bridges: two().into() });
+    agent.packet(2, &plain(Mac::BROADCAST, mac(1)));
+    agent.packet(3, &plain(Mac::BROADCAST, mac(2)));
+    agent.switch.pin(agent.now, "br1", "b", (0, mac(3))).unwrap();
+    agent.switch.pin(agent.now, "br0", "p2", (0, mac(3))).unwrap();
+    let [near, far] = two();
+    let without = patch(Bridge::new(name("br0"), 1).port(name("p3"), 3), "a", "b");
+    agent.switch.set_topology(agent.now, Topology { bridges: vec![without, far.clone()] }).unwrap();
+    assert_eq!(locations(&agent, "br1", mac(1)), None, "it went with p2");
+    assert_eq!(locations(&agent, "br1", mac(2)).as_deref(), Some("b"), "p3 is still there");
+    assert_eq!(locations(&agent, "br1", mac(3)).as_deref(), Some("b"), "a person said so");
+    // Nor of a bridge that is gone.
+    agent.switch.set_topology(agent.now, Topology { bridges: vec![near, far.clone()] }).unwrap();
+    agent.switch.set_topology(agent.now, Topology { bridges: vec![far] }).unwrap();
+    assert_eq!(locations(&agent, "br1", mac(2)), None);
+}
+
+#[test]
 fn both_ends_must_name_each_other() {
     let [near, far] = two();
     for (far, why) in [(None, "there is none"), (Some(patch(Bridge::new(name("br1"), 11), "b", "c")), "it names another")] {

@@ -310,6 +310,13 @@ impl Fdb {
         index.is_some()
     }
 
+    /// Removes one address unless it is static.
+    pub fn forget_learned(&mut self, address: Address) {
+        if let Some(index) = self.position(pack(address)).filter(|index| !self.entries[*index as usize].is_static) {
+            self.remove(index);
+        }
+    }
+
     /// Removes every learned address and hands it to `gone`.
     pub fn flush(&mut self, gone: &mut dyn FnMut(Address)) {
         while let Some(index) = self.lru.front() {
