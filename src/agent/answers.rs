@@ -33,9 +33,24 @@ impl Answers {
     /// Answers one upcall, and sends what there is when it is as much as fits.
     pub(super) fn give(&mut self, dp: &mut Dp, shared: &Shared, core: &mut Core, now: Moment, upcall: &Upcall<'_>) {
         self.decide(core, now, upcall);
+        if self.decision.is_oversized() {
+            return self.execute_in_pieces(dp, shared, core, upcall);
+        }
         if self.requests.wire_len() > WIRE_MAX {
             self.send(dp, shared, core);
         }
+    }
+
+    #[cold]
+    fn execute_in_pieces(&mut self, dp: &mut Dp, shared: &Shared, core: &mut Core, upcall: &Upcall<'_>) {
+        let decision = std::mem::take(&mut self.decision);
+        decision.pieces(&mut |actions| {
+            execute(&mut self.requests, upcall, actions);
+            if self.requests.wire_len() > WIRE_MAX {
+                self.send(dp, shared, core);
+            }
+        });
+        self.decision = decision;
     }
 
     /// Decides what becomes of one packet, and collects what is to be sent for that.
@@ -71,9 +86,8 @@ impl Answers {
             Some((Err(_), ufid)) => drop(flows.remove(&ufid)),
             None => {}
         }
-        if !decision.is_drop() {
-            let Upcall { packet, key, mru, hash, .. } = *upcall;
-            let _ = requests.execute(&Execute { dp_ifindex, packet, key, actions: &decision.actions, mru, hash, probe: false });
+        if !decision.is_drop() && !decision.is_oversized() {
+            execute(requests, upcall, &decision.actions);
         }
     }
 
@@ -111,6 +125,12 @@ impl Answers {
         installs.clear();
         requests.clear();
     }
+}
+
+/// Has actions executed on the packet that came up.
+fn execute(requests: &mut Requests, upcall: &Upcall<'_>, actions: &[u8]) {
+    let Upcall { dp_ifindex, packet, key, mru, hash, .. } = *upcall;
+    let _ = requests.execute(&Execute { dp_ifindex, packet, key, actions, mru, hash, probe: false });
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ fn text(trace: &Trace) -> String {
         let _ = writeln!(out, " {:<10} {}", step.rule, step.text);
     }
     let _ = writeln!(out, " {:<10} {verdict}\n", "verdict");
-    let megaflow = megaflow.as_deref().unwrap_or("none: a flow would not match this packet, or not be worth having");
+    let megaflow = megaflow.as_deref().unwrap_or("none: a flow would not match this packet, not hold its actions, or not be worth having");
     let _ = writeln!(out, "Megaflow: {megaflow}\nDatapath actions: {actions}");
     out
 }

@@ -6,6 +6,7 @@ use ovsdp_proto::uapi::{hash_alg, key};
 use ovsdp_proto::{Mac, action};
 use serde::Serialize;
 
+use super::pieces;
 use super::topology::{BridgeId, PortId};
 use super::tunnel::{self, Outer};
 
@@ -160,6 +161,8 @@ pub struct Decision {
     pub unlearned: bool,
     /// The buckets of bonds it sends by.
     pub loads: Vec<Load>,
+    /// How many copies of the packet the actions make.
+    pub copies: u32,
     /// Why.
     pub reason: Reason,
     /// Whether it may be installed.
@@ -207,13 +210,25 @@ impl Decision {
         self.actions.is_empty()
     }
 
+    /// Whether the actions are more than one flow, or one execution, takes. Such a decision is not installed.
+    pub fn is_oversized(&self) -> bool {
+        self.copies > pieces::COPIES || self.actions.len() > pieces::BYTES
+    }
+
+    /// Hands out the actions in pieces, to be executed one after the other: when they are oversized.
+    pub fn pieces(&self, each: &mut dyn FnMut(&[u8])) {
+        pieces::pieces(&self.actions, each);
+    }
+
     /// Appends sending to a datapath port.
     pub(super) fn output(&mut self, dp_port: u32) {
+        self.copies += 1;
         action::output(&mut self.actions, dp_port);
     }
 
     /// Appends having the datapath hash the packet by layers 3 and 4 and bring it round under a number.
     pub(super) fn recirculate(&mut self, recirc_id: u32, basis: u32) {
+        self.copies += 1;
         action::hash(&mut self.actions, hash_alg::L4, basis);
         action::recirc(&mut self.actions, recirc_id);
     }

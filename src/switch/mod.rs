@@ -32,6 +32,7 @@ pub mod lacp;
 mod members;
 mod normal;
 mod output;
+mod pieces;
 mod reserved;
 mod revalidate;
 mod state;

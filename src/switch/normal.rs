@@ -130,10 +130,12 @@ impl Switch {
             Ok(settled) => settled,
             Err(TooFar) => {
                 walk.out.actions.clear();
+                walk.out.loads.clear();
+                walk.out.copies = 0;
                 (Reason::Ring, Install::Briefly)
             }
         };
-        let (read, install) = (walk.read, if walk.fleeting { Install::No } else { install });
+        let (read, install) = (walk.read, if walk.fleeting || walk.out.is_oversized() { Install::No } else { install });
         out.settle(&l2, reason, read, install);
     }
 

@@ -7,6 +7,7 @@ mod datapath;
 mod lacp;
 mod naive;
 mod patch;
+mod pieces;
 mod property;
 mod restart;
 mod revalidate;
