@@ -1,11 +1,13 @@
 //! Tunnels and patch ports, against the kernel's own tunnel devices and Debian's Open vSwitch on the other host.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::ensure;
 
 use super::stage::{agent_pid, changed_nothing, ifcfg, is_as_before, plain_bridge, snapshot};
-use crate::guest::{Host, World, eventually};
+use crate::guest::wire::ETHER_TYPE;
+use crate::guest::{Host, Wire, World, eventually};
 use crate::peers::OpenVswitch;
 use crate::registry::Test;
 
@@ -13,6 +15,7 @@ use crate::registry::Test;
 pub const TESTS: &[Test] = &[
     Test::new("tunnel::each_type_reaches_the_kernels_own_device", each_type).seconds(240),
     Test::new("tunnel::many_ports_share_a_device", many_ports_share_a_device),
+    Test::new("tunnel::a_flood_by_more_ports_than_a_flow_holds", more_than_a_flow_holds).seconds(240),
     Test::new("tunnel::open_vswitch_is_the_other_end", open_vswitch_is_the_other_end).seconds(180),
     Test::new("tunnel::what_the_outer_header_inherits", inherited),
     Test::new("tunnel::a_device_that_is_there", a_device_that_is_there),
@@ -154,6 +157,36 @@ fn many_ports_share_a_device(world: &mut World) -> anyhow::Result<()> {
     switch.run("ip link show vxlan_sys_4789")?;
     switch.run("ovsdp down br1")?;
     ensure!(switch.try_run("ip link show vxlan_sys_4789")?.code != 0, "the device is left");
+    Ok(())
+}
+
+/// One packet to 1,100 tunnels: their actions are longer than an attribute, and more copies than the kernel queues in one go.
+fn more_than_a_flow_holds(world: &mut World) -> anyhow::Result<()> {
+    const TUNNELS: usize = 1100;
+    let (switch, far) = underlay(world)?;
+    switch.run("ip route add 10.9.0.0/16 via 192.0.2.2")?;
+    bridge(&switch, "br0", "10.0.0.1")?;
+    for number in 0..TUNNELS {
+        let remote = format!("remote_ip=10.9.{}.{}", number / 256, number % 256);
+        tunnel_port(&switch, &format!("t{number}"), "br0", "vxlan", &[&remote, "local_ip=192.0.2.1", "key=7"])?;
+    }
+    switch.run("ovsdp up")?;
+    pings(&switch, "192.0.2.2")?;
+    // By the type of the frame within: the bridge announces itself by all tunnels, too.
+    let capture = far.capture("u0", &format!("udp dst port 4789 and ether[62:2] = {ETHER_TYPE}"))?;
+    let [high, low] = ETHER_TYPE.to_be_bytes();
+    let frame = [&[0xff; 6][..], &[0x52, 0x54, 0, 0, 0, 1, high, low], &[0; 46]].concat();
+    Wire::open(&switch, "br0")?.send(&frame)?;
+    eventually(Duration::from_secs(20), || {
+        let copies = capture.lines().len();
+        ensure!(copies >= TUNNELS, "{copies} of {TUNNELS} copies arrived");
+        Ok(())
+    })?;
+    let lines = capture.stop()?;
+    let ends: BTreeSet<&str> = lines.iter().filter_map(|line| line.split(" > ").nth(2)?.split(": ").next()).collect();
+    ensure!(lines.len() == TUNNELS && ends.len() == TUNNELS, "{} copies to {} ends, such as {:?}", lines.len(), ends.len(), lines.first());
+    let flows = switch.run("ovs-dpctl dump-flows")?;
+    ensure!(!flows.stdout.contains("10.9.4.75"), "{flows}");
     Ok(())
 }
 
