@@ -27,6 +27,7 @@ impl Worker {
         let mut wanted = done.database.intent().map_err(|misfit| rows::error(done.blame(misfit)))?;
         let old: BTreeMap<IfName, Bridge> = memory.bridges.into_iter().map(|(name, bridge)| (name, bridge.intent)).collect();
         vsctl::carry_over(&old, &mut wanted);
+        let taken_back = done.taken_back(&database, &old);
         let mut steps = 0;
         if !line.globals.dry_run {
             let names: BTreeSet<IfName> = old.keys().chain(wanted.keys()).copied().filter(|name| old.get(name) != wanted.get(name)).collect();
@@ -37,7 +38,7 @@ impl Worker {
                 outcome(report.outcome)?;
             }
         }
-        for note in done.notes {
+        for note in done.notes.into_iter().chain(taken_back) {
             let _ = lines.send(Ok(Progress::line(Stage::Warning, note.text)));
         }
         let _ = lines.send(Ok(Progress::line(Stage::Printed, vsctl::render(&done.outputs, &line.globals.style))));

@@ -6,6 +6,7 @@
 mod bridge;
 mod carry;
 mod cell;
+mod commanded;
 mod interface;
 mod port;
 mod records;

@@ -43,6 +43,7 @@ pub(super) fn keep(database: &Database, bridges: &mut BTreeMap<IfName, Bridge>) 
             at += 1;
         }
         bridge.records = rows.into_iter().filter_map(|row| record(database, &plain, row)).collect();
+        bridge.records.sort();
     }
 }
 
