@@ -23,7 +23,8 @@ impl Scene {
     }
 
     fn write(&mut self, files: &[(&str, &str)]) {
-        self.files = files.iter().map(|(name, text)| (format!("ifcfg-{name}"), format!("DEVICE={name} DEVICETYPE=ovs ONBOOT=yes {text}\n"))).collect();
+        self.files =
+            files.iter().map(|(name, text)| (format!("ifcfg-{name}"), format!("DEVICE={name} DEVICETYPE=ovs ONBOOT=yes {text}\n"))).collect();
     }
 
     /// What `ovsdp up` would make true.
@@ -65,10 +66,11 @@ impl Scene {
     /// Carries out a line as the agent does; what it prints, and of what is said besides, what is said of the next `up`.
     fn say(&mut self, line: &str) -> (String, Vec<String>) {
         let old = self.bridges();
-        let database = Database::of(Uuid(1), old.values()).unwrap();
+        let database = Database::of(Uuid(1), old.values(), &self.memory.rows).unwrap();
         let done = database.transact(&commands(&split(line)).unwrap()).unwrap_or_else(|error| panic!("{line}: {error}"));
         let mut new = done.database.intent().unwrap_or_else(|_| panic!("{line}"));
         carry_over(&old, &mut new);
+        self.memory.rows = done.database.rows_of_none();
         self.remember(new);
         let notes = done.taken_back(&database, &old).into_iter().map(|note| note.text).collect();
         (render(&done.outputs, &Style { data: Data::Bare, ..Style::default() }), notes)
@@ -143,10 +145,17 @@ fn rows_that_ports_of_commands_name_stay_with_them() {
     scene.say("set Mirror m snaplen=100");
     for _ in 0..2 {
         scene.ask_files();
-        assert_eq!(scene.tells("get QoS vnet0 type -- get Mirror m snaplen -- --columns=other_config list Queue"), "linux-htb\n100\nother_config        : max-rate=7\n");
+        assert_eq!(
+            scene.tells("get QoS vnet0 type -- get Mirror m snaplen -- --columns=other_config list Queue"),
+            "linux-htb\n100\nother_config        : max-rate=7\n"
+        );
         assert_eq!(scene.tells("get Port eth0 lacp"), "[]\n");
     }
-    scene.say("clear Bridge br0 mirrors");
+    scene.say("clear Bridge br0 mirrors -- del-port vnet0");
     scene.ask_files();
     assert_eq!(scene.tells("list Mirror"), "");
+    // What shapes nobody's packets is there until it is destroyed.
+    assert_eq!(scene.tells("--columns=type list QoS"), "type                : linux-htb\n");
+    scene.say("-- --all destroy QoS -- --all destroy Queue");
+    assert!(scene.memory.rows.is_empty());
 }

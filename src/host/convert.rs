@@ -187,7 +187,8 @@ pub fn rule(rule: &rtnl::Rule) -> Option<PolicyRule> {
     let name = |name: &Option<String>| name.as_deref().map(IfName::new).transpose().ok();
     let suppress = rule.suppress.map(u8::try_from).transpose().ok()?;
     let action = match rule.action {
-        1 => RuleAction::Lookup { table: rule.table, suppress },
+        1 if rule.l3mdev => RuleAction::Vrf,
+        1 => RuleAction::Lookup { table: rule.table, suppress, suppress_group: rule.suppress_group },
         2 => RuleAction::Goto(rule.goto?),
         3 => RuleAction::Nop,
         6 => RuleAction::Blackhole,
@@ -195,7 +196,8 @@ pub fn rule(rule: &rtnl::Rule) -> Option<PolicyRule> {
         8 => RuleAction::Prohibit,
         _ => return None,
     };
-    (!rule.more).then_some(PolicyRule {
+    let is_plain = matches!(action, RuleAction::Lookup { .. }) || (suppress.is_none() && rule.suppress_group.is_none());
+    (!rule.more && is_plain).then_some(PolicyRule {
         ipv6: rule.ipv6,
         priority: rule.priority,
         not: rule.invert,
@@ -208,19 +210,29 @@ pub fn rule(rule: &rtnl::Rule) -> Option<PolicyRule> {
         ipproto: rule.ip_proto,
         sport: rule.sport,
         dport: rule.dport,
+        uids: rule.uids,
+        tunnel: rule.tunnel,
         action,
     })
 }
 
 /// A rule as the kernel is to have it.
 pub fn to_rule(rule: &PolicyRule) -> rtnl::Rule {
-    let (action, table, suppress, goto) = match rule.action {
-        RuleAction::Lookup { table, suppress } => (1, table, suppress.map(u32::from), None),
-        RuleAction::Goto(target) => (2, 0, None, Some(target)),
-        RuleAction::Nop => (3, 0, None, None),
-        RuleAction::Blackhole => (6, 0, None, None),
-        RuleAction::Unreachable => (7, 0, None, None),
-        RuleAction::Prohibit => (8, 0, None, None),
+    let (mut table, mut suppress, mut suppress_group, mut goto) = (0, None, None, None);
+    let action = match rule.action {
+        RuleAction::Lookup { table: of, suppress: length, suppress_group: group } => {
+            (table, suppress, suppress_group) = (of, length.map(u32::from), group);
+            1
+        }
+        RuleAction::Vrf => 1,
+        RuleAction::Goto(target) => {
+            goto = Some(target);
+            2
+        }
+        RuleAction::Nop => 3,
+        RuleAction::Blackhole => 6,
+        RuleAction::Unreachable => 7,
+        RuleAction::Prohibit => 8,
     };
     rtnl::Rule {
         ipv6: rule.ipv6,
@@ -235,9 +247,13 @@ pub fn to_rule(rule: &PolicyRule) -> rtnl::Rule {
         ip_proto: rule.ipproto,
         sport: rule.sport,
         dport: rule.dport,
+        uids: rule.uids,
+        tunnel: rule.tunnel,
         action,
+        l3mdev: rule.action == RuleAction::Vrf,
         table,
         suppress,
+        suppress_group,
         goto,
         protocol: STATIC,
         more: false,
@@ -311,7 +327,10 @@ mod tests {
 
     #[test]
     fn a_rule_comes_back() {
-        let plain = PolicyRule { priority: Some(7), ..PolicyRule::new(false, RuleAction::Lookup { table: 1000, suppress: Some(0) }) };
+        let plain = PolicyRule {
+            priority: Some(7),
+            ..PolicyRule::new(false, RuleAction::Lookup { table: 1000, suppress: Some(0), suppress_group: Some(3) })
+        };
         let all = PolicyRule {
             not: true,
             from: "192.0.2.0/24".parse().ok(),
@@ -323,12 +342,20 @@ mod tests {
             ipproto: 6,
             sport: Some((1, 2)),
             dport: Some((3, 3)),
+            uids: Some((5, 6)),
+            tunnel: 1 << 40,
             ..plain.clone()
         };
         let of = |action| PolicyRule { action, ..plain.clone() };
-        for there in
-            [all, of(RuleAction::Goto(9)), of(RuleAction::Nop), of(RuleAction::Blackhole), of(RuleAction::Unreachable), of(RuleAction::Prohibit)]
-        {
+        for there in [
+            all,
+            of(RuleAction::Vrf),
+            of(RuleAction::Goto(9)),
+            of(RuleAction::Nop),
+            of(RuleAction::Blackhole),
+            of(RuleAction::Unreachable),
+            of(RuleAction::Prohibit),
+        ] {
             assert_eq!(rule(&to_rule(&there)), Some(there));
         }
         assert_eq!(rule(&rtnl::Rule { more: true, ..to_rule(&plain) }), None);

@@ -57,7 +57,9 @@ fn lay_over(bridge: &mut Bridge, said: &Commanded) -> Option<Commanded> {
     }
     let mut noted = Commanded::new(&said.table, &said.row);
     if let Some(ids) = bridge.external_ids_of(&said.table, &said.row) {
-        noted.external_ids.extend(said.external_ids.iter().filter(|(key, _)| !ids.contains_key(*key)).map(|(key, value)| (key.clone(), value.clone())));
+        noted
+            .external_ids
+            .extend(said.external_ids.iter().filter(|(key, _)| !ids.contains_key(*key)).map(|(key, value)| (key.clone(), value.clone())));
         ids.extend(noted.external_ids.clone());
     }
     noted.columns = columns(bridge, said);
@@ -82,7 +84,8 @@ fn columns(bridge: &mut Bridge, said: &Commanded) -> BTreeMap<String, String> {
 /// Gives a bridge the rows without names that it names, or that those name, each as it is `known`; and returns what commands `said` of them.
 fn name_rows(bridge: &mut Bridge, said: &[&Commanded], known: &[&Record]) -> Vec<Commanded> {
     let without_name: Vec<&Record> = known.iter().copied().filter(|record| record.row.len() == UUID_LENGTH).collect();
-    let names = |bridge: &Bridge, row: &str| bridge.records.iter().flat_map(|record| record.columns.values().flatten()).any(|text| text.contains(row));
+    let names =
+        |bridge: &Bridge, row: &str| bridge.records.iter().flat_map(|record| record.columns.values().flatten()).any(|text| text.contains(row));
     loop {
         let has = |record: &Record| bridge.records.iter().any(|own| own.is_of(&record.table, &record.row));
         let Some(next) = without_name.iter().find(|record| !has(record) && names(bridge, &record.row)) else { break };

@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::{Addressing, Bridge, Device, Dhcp, Interface, PolicyRule};
+use crate::model::{Addressing, Bridge, Device, Dhcp, Interface, PolicyRule, Record};
 
 /// Everything remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Memory {
     /// The tunnel devices that were made for ports of bridges; one that was there before is not among them.
     #[serde(default)]
     pub tunnels: BTreeSet<Device>,
+    /// What commands had kept that belongs to no bridge, such as the settings of queues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<Record>,
 }
 
 impl Memory {

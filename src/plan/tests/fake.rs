@@ -445,6 +445,7 @@ impl World {
                 }
                 self.state.memory.bridges.insert(*bridge, to);
             }
+            Step::RememberRows { to, .. } => self.state.memory.rows.clone_from(to),
             Step::Forget { bridge, .. } => {
                 self.state.memory.bridges.remove(bridge).ok_or("ENOENT")?;
             }

@@ -129,7 +129,7 @@ fn beside() -> impl Strategy<Value = (Vec<model::Route>, Vec<PolicyRule>, Vec<Al
         prop::option::of(all)
     };
     let routes = (of("172.16.0.0/12", v4.clone().boxed()), of("0.0.0.0/0", v4.boxed()), of("2001:db8:50::/48", v6.boxed()));
-    let lookup = |(priority, table)| PolicyRule { priority, ..PolicyRule::new(false, RuleAction::Lookup { table, suppress: None }) };
+    let lookup = |(priority, table)| PolicyRule { priority, ..PolicyRule::new(false, RuleAction::lookup(table)) };
     let rules = prop::collection::vec((prop::option::of(1..4u32), 1..3u32).prop_map(lookup), 0..3);
     let alias = |(address, label): (&str, &str)| Alias { address: address.parse().unwrap(), label: label.to_owned() };
     let aliases = prop::sample::subsequence(vec![("10.66.0.1/24", "br0:1"), ("10.0.0.9/24", "br0:2")], 0..3);

@@ -165,7 +165,7 @@ fn beside_a_lease() {
 
 #[test]
 fn rules_come_change_and_go_with_the_file() {
-    let lookup = |table| RuleAction::Lookup { table, suppress: None };
+    let lookup = RuleAction::lookup;
     let rule = |priority, table| PolicyRule { priority, ..PolicyRule::new(false, lookup(table)) };
     let files = |rules: &[PolicyRule]| {
         let mut files = files(&[model::Route { table: 200, ..asked("10.0.0.0/8", Some("192.0.2.254")) }]);

@@ -86,12 +86,19 @@ impl Outcome {
             }
             let (was, is) = (before.get(table, write.row, column), self.database.get(table, write.row, column));
             for key in touched(&was, &is, write) {
+                let names_rows = column.kind.key.reference.is_some();
                 let value = |datum: &Datum| key.as_ref().map_or_else(|| Some(datum.text(&column.kind)), |key| datum.get(key).map(Atom::to_string));
                 let called = key.as_ref().map_or_else(|| column.name.to_owned(), |key| format!("{}:{key}", column.name));
-                let stays = is_only_kept(table.name, &called) && !by_file.said(table, column, row.name(), &called, key.as_ref(), value(&was).as_deref());
+                let stays =
+                    is_only_kept(table.name, &called) && !by_file.said(table, column, row.name(), &called, key.as_ref(), value(&was).as_deref());
                 if value(&was) != value(&is) && !stays {
                     let on = format!("{} {}", table.name, row.name());
-                    let now = value(&is).map_or_else(|| format!("that {called} of {on} is gone"), |value| format!("{called}={value} of {on}"));
+                    let now = match value(&is) {
+                        // UUIDs say nothing to anybody.
+                        Some(_) if names_rows => format!("what {called} of {on} has now"),
+                        Some(value) => format!("{called}={value} of {on}"),
+                        None => format!("that {called} of {on} is gone"),
+                    };
                     note(format!("{now} lasts until the next `ovsdp up`, which makes it what its file says"), &write.at);
                 }
             }
@@ -152,9 +159,8 @@ impl ByFile<'_> {
 
     /// Whether a file said what is only kept of a row: it `was` there, and no command had said it.
     fn said(&self, table: &Table, column: &Column, row: &str, called: &str, key: Option<&Atom>, was: Option<&str>) -> bool {
-        let ids = |note: &Commanded| {
-            column.name == "external_ids" && key.and_then(Atom::as_str).is_some_and(|key| note.external_ids.contains_key(key))
-        };
+        let ids =
+            |note: &Commanded| column.name == "external_ids" && key.and_then(Atom::as_str).is_some_and(|key| note.external_ids.contains_key(key));
         let by_command = |note: &&Commanded| note.is_of(table.name, row) && (ids(note) || note.columns.contains_key(called));
         let empty = key.is_none() && was == Some(Datum::default_of(&column.kind).text(&column.kind).as_str());
         was.is_some() && !empty && !self.0.values().flat_map(|bridge| &bridge.commanded).any(|note| by_command(&note))
