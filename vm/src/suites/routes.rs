@@ -233,16 +233,16 @@ fn rules(world: &mut World) -> anyhow::Result<()> {
     comes_to(
         "to 198.51.100.0/24 lookup 200 priority 500\nfrom 192.0.2.0/24 fwmark 0x1/0xff iif ovsbr0 tos 0x10 table main suppress_prefixlength 0 priority 501\n\
          not from 192.0.2.0/24 ipproto tcp dport 5000-5010 goto 32766 priority 502\nto 192.0.2.99 unreachable\nfrom 203.0.113.0/24 lookup 9 priority 77\n\
-         uidrange 1000-1999 tun_id 7 table 200 suppress_ifgroup 5 priority 503\nl3mdev priority 504\nuidrange 65534-65534 unreachable priority 505\n",
+         uidrange 1000-1999 tun_id 7 table 200 suppress_ifgroup 5 priority 503\nl3mdev priority 504\nuidrange 65534-65534 unreachable priority 400\n",
         "from 2001:db8::/32 lookup 200 priority 500\n",
         &[
             "76: from all to 192.0.2.99 unreachable proto static",
+            "400: from all uidrange 65534-65534 unreachable proto static",
             "500: from all to 198.51.100.0/24 lookup 200 proto static",
             "501: from 192.0.2.0/24 tos 0x10 fwmark 0x1/0xff iif ovsbr0 lookup main suppress_prefixlength 0 proto static",
             "502: not from 192.0.2.0/24 ipproto ipproto-6 dport 5000-5010 goto 32766 proto static",
             "503: from all uidrange 1000-1999 tun_id 7 lookup 200 suppress_ifgroup 5 proto static",
             "504: from all lookup [l3mdev-table] proto static",
-            "505: from all uidrange 65534-65534 unreachable proto static",
             "500: from 2001:db8::/32 lookup 200 proto static",
         ],
     )?;
