@@ -7,6 +7,8 @@ mod check;
 #[cfg(test)]
 mod columns;
 #[cfg(test)]
+mod commanded;
+#[cfg(test)]
 mod dhcp;
 #[cfg(test)]
 mod flow;

@@ -297,6 +297,7 @@ impl Hands {
                 self.ask_as_said(&before);
                 Ok(())
             }
+            Step::RememberRows { to, .. } => Ok(self.remember(|memory| memory.rows.clone_from(to))?),
             Step::Forget { bridge, .. } => {
                 let bridge = *bridge;
                 Ok(self.remember(|memory| drop(memory.bridges.remove(&bridge)))?)

@@ -25,19 +25,22 @@ impl Worker {
         let database = rows::database(&memory, &mut self.hands.rtnl, Some(&mut self.hands.dp))?;
         let done = database.transact(&line.commands).map_err(rows::error)?;
         let mut wanted = done.database.intent().map_err(|misfit| rows::error(done.blame(misfit)))?;
+        let known = memory.rows;
         let old: BTreeMap<IfName, Bridge> = memory.bridges.into_iter().map(|(name, bridge)| (name, bridge.intent)).collect();
         vsctl::carry_over(&old, &mut wanted);
+        let taken_back = done.taken_back(&database, &old);
         let mut steps = 0;
         if !line.globals.dry_run {
             let names: BTreeSet<IfName> = old.keys().chain(wanted.keys()).copied().filter(|name| old.get(name) != wanted.get(name)).collect();
             let bridges: Vec<(IfName, Option<Bridge>)> = names.into_iter().map(|name| (name, wanted.remove(&name))).collect();
-            if !bridges.is_empty() {
-                let report = self.apply(&Target::Set { bridges: &bridges }, None, Some(lines));
+            let rows = done.database.rows_of_none();
+            if !bridges.is_empty() || rows != known {
+                let report = self.apply(&Target::Set { bridges: &bridges, rows: Some(&rows) }, None, Some(lines));
                 steps = changed(&report.steps);
                 outcome(report.outcome)?;
             }
         }
-        for note in done.notes {
+        for note in done.notes.into_iter().chain(taken_back) {
             let _ = lines.send(Ok(Progress::line(Stage::Warning, note.text)));
         }
         let _ = lines.send(Ok(Progress::line(Stage::Printed, vsctl::render(&done.outputs, &line.globals.style))));

@@ -4,7 +4,12 @@
 //! tried here before one is started for nothing. Words, output and exit codes are those of `ovs-vsctl` 3.1: 0, 1 for any failure, 2 when
 //! `br-exists` finds none.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use ovsdp_proto::IfName;
 
 use super::show::memory;
 use super::{change, launch, output};
@@ -14,16 +19,23 @@ use crate::dp::{self, Dp};
 use crate::error::Error;
 use crate::host::paths::Run;
 use crate::host::rows;
+use crate::model::Bridge;
+use crate::plan::Memory;
 use crate::rtnl::Rtnl;
-use crate::vsctl::{self, Database, Kind, Line, Outcome};
+use crate::vsctl::{self, Database, Kind, Line, Outcome, Verbosity};
 
 /// The exit code of `br-exists` for a bridge that is not there.
 const NO_BRIDGE: u8 = 2;
+
+/// How long to wait before trying again what was not to be had.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a line was not carried out.
 enum Failure {
     /// The line itself.
     Line(vsctl::Error),
+    /// The agent cannot be reached.
+    Reach(Error),
     /// What it asked for.
     Rest(Error),
 }
@@ -54,7 +66,7 @@ pub(super) fn main(program: &str, args: &[String]) -> ExitCode {
             eprintln!("{program}: {}", rows::error(error));
             ExitCode::FAILURE
         }
-        Err(Failure::Rest(error)) => {
+        Err(Failure::Reach(error) | Failure::Rest(error)) => {
             eprintln!("{program}: {error}");
             ExitCode::FAILURE
         }
@@ -63,49 +75,92 @@ pub(super) fn main(program: &str, args: &[String]) -> ExitCode {
 
 fn run(program: &str, args: &[String]) -> Result<String, Failure> {
     let line = vsctl::line(&vsctl::words(args))?;
-    if let Some(seconds) = line.globals.timeout.filter(|seconds| *seconds > 0) {
+    let timeout = line.globals.timeout.filter(|seconds| *seconds > 0);
+    if let Some(seconds) = timeout {
         // The signal's own action ends the process, as it ends ovs-vsctl. What the agent has begun by then it finishes or undoes.
         nix::unistd::alarm::set(seconds);
     }
     let run = Run::from_env();
+    loop {
+        match attempt(program, &run, args, &line) {
+            Err(Failure::Line(error)) if error.kind == Kind::NotYet && timeout.is_some() => {}
+            Err(Failure::Reach(_)) if line.globals.retry => {}
+            end => return end,
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+fn attempt(program: &str, run: &Run, args: &[String], line: &Line) -> Result<String, Failure> {
     let looks = line.globals.dry_run || !line.commands.iter().any(vsctl::Command::changes);
     if looks {
-        return here(program, &run, &line);
+        return here(program, run, line);
     }
-    let mut client = match launch::running(&run)? {
+    // What is waited for is waited for here: the agent has others to serve.
+    if waits(line) {
+        database(run)?.transact(&line.commands)?;
+    }
+    let mut client = match launch::running(run).map_err(Failure::Reach)? {
         Some(client) => client,
         None => {
-            let before = database(&run)?;
+            let before = database(run)?;
             let outcome = before.transact(&line.commands)?;
             let after = outcome.database.intent().map_err(|misfit| outcome.blame(misfit))?;
+            let same = before.rows_of_none() == outcome.database.rows_of_none() && before.intent().is_ok_and(|before| before == after);
             // Whoever writes what is remembered already wants a switch that does it.
-            if outcome.writes.is_empty() && before.intent().is_ok_and(|before| before == after) {
-                return Ok(said(program, &line, &outcome));
+            if outcome.writes.is_empty() && same {
+                return Ok(said(program, line, &outcome));
             }
-            launch::agent(&run)?
+            launch::agent(run).map_err(Failure::Reach)?
         }
     };
     let terms = Terms { who: Some(change::who()), ..Terms::default() };
     let mut printed = String::new();
-    client.change(&Change::Vsctl(args.to_vec()), &terms, "", |progress| match progress.stage {
-        Stage::Printed => printed.push_str(&progress.text),
-        Stage::Warning | Stage::Note => eprintln!("{program}: {}", progress.text),
-        _ => {}
-    })?;
+    let verbosity = line.globals.verbosity;
+    let done = client.change(&Change::Vsctl(args.to_vec()), &terms, "", |progress| {
+        let text = &progress.text;
+        match progress.stage {
+            Stage::Printed => printed.push_str(text),
+            Stage::Warning | Stage::Note if verbosity != Verbosity::Quiet => eprintln!("{program}: {text}"),
+            Stage::Ok if verbosity == Verbosity::Steps => eprintln!("{program}: {text}: done"),
+            Stage::Failed if verbosity == Verbosity::Steps => eprintln!("{program}: {text}: failed"),
+            Stage::Undone if verbosity == Verbosity::Steps => eprintln!("{program}: {text}: undone"),
+            _ => {}
+        }
+    });
+    if let Err(error) = done {
+        // What held before its turn came may hold no more.
+        if waits(line) {
+            database(run)?.transact(&line.commands)?;
+        }
+        return Err(error.into());
+    }
     Ok(printed)
+}
+
+/// Whether it may have to be tried again until something is so.
+fn waits(line: &Line) -> bool {
+    line.commands.iter().any(|command| command.verb() == "wait-until")
 }
 
 /// What a line that changes nothing prints.
 fn here(program: &str, run: &Run, line: &Line) -> Result<String, Failure> {
-    let outcome = database(run)?.transact(&line.commands)?;
+    let memory = memory(run)?;
+    let before = database_of(&memory)?;
+    let mut outcome = before.transact(&line.commands)?;
     if line.globals.dry_run {
         outcome.database.intent().map_err(|misfit| outcome.blame(misfit))?;
+        let old: BTreeMap<IfName, Bridge> = memory.bridges.into_iter().map(|(name, bridge)| (name, bridge.intent)).collect();
+        let taken_back = outcome.taken_back(&before, &old);
+        outcome.notes.extend(taken_back);
     }
     Ok(said(program, line, &outcome))
 }
 
 fn said(program: &str, line: &Line, outcome: &Outcome) -> String {
-    outcome.notes.iter().for_each(|note| eprintln!("{program}: {}", note.text));
+    if line.globals.verbosity != Verbosity::Quiet {
+        outcome.notes.iter().for_each(|note| eprintln!("{program}: {}", note.text));
+    }
     vsctl::render(&outcome.outputs, &line.globals.style)
 }
 
@@ -120,12 +175,16 @@ pub(super) fn shown(run: &Run) -> Result<String, Error> {
 }
 
 fn database(run: &Run) -> Result<Database, Error> {
+    database_of(&memory(run)?)
+}
+
+fn database_of(memory: &Memory) -> Result<Database, Error> {
     let mut dp = match Dp::open() {
         Ok(dp) => Some(dp),
         Err(dp::Error::NoFamily(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    rows::database(&memory(run)?, &mut Rtnl::open()?, dp.as_mut())
+    rows::database(memory, &mut Rtnl::open()?, dp.as_mut())
 }
 
 fn help(program: &str) -> String {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use ovsdp_proto::IfName;
 
-use crate::model::{Device, Mark, PolicyRule, RouteKind, RouteMetric, RuleAction};
+use crate::model::{Device, Hop, Mark, PolicyRule, RouteKind, RouteMetric, RuleAction};
 use crate::plan;
 use crate::rtnl;
 
@@ -90,7 +90,7 @@ pub fn to_address(address: &plan::Address, index: u32) -> rtnl::Address {
     }
 }
 
-/// A route as the plan sees it: none when its device is gone meanwhile or an IPv4 one leads over several gateways, and one for
+/// A route as the plan sees it: none when its device is gone meanwhile or an IPv4 one leads out of several devices, and one for
 /// each gateway of IPv6, where the kernel puts together what was made piece by piece.
 pub fn routes(route: &rtnl::Route, names: &Names) -> Vec<plan::Route> {
     const NEXT_HOP_OBJECT: u16 = 30;
@@ -102,8 +102,24 @@ pub fn routes(route: &rtnl::Route, names: &Names) -> Vec<plan::Route> {
         one(&single, Some(hop.oif), names)
     };
     // One by a next hop object is put together by whoever made that.
-    let apart = route.dst.addr().is_ipv6() && !route.extra.iter().any(|raw| raw.number() == NEXT_HOP_OBJECT);
-    route.next_hops.iter().filter(|_| apart).filter_map(hop).collect()
+    let of_its_own = !route.extra.iter().any(|raw| raw.number() == NEXT_HOP_OBJECT);
+    let apart = route.dst.addr().is_ipv6() && of_its_own;
+    if !apart {
+        return together(route, names).filter(|_| of_its_own).into_iter().collect();
+    }
+    route.next_hops.iter().filter_map(hop).collect()
+}
+
+/// A route over several gateways out of one device.
+fn together(route: &rtnl::Route, names: &Names) -> Option<plan::Route> {
+    let oif = route.next_hops.first()?.oif;
+    let hop = |hop: &rtnl::NextHop| {
+        let onlink = u32::from(hop.flags) & plan::ROUTE_ONLINK != 0;
+        let plain = hop.oif == oif && hop.extra.is_empty();
+        plain.then_some(Hop { via: hop.gateway?, weight: u16::from(hop.weight) + 1, onlink })
+    };
+    let hops = route.next_hops.iter().map(hop).collect::<Option<Vec<Hop>>>()?;
+    Some(plan::Route { hops, ..one(route, Some(oif), names)? })
 }
 
 fn one(route: &rtnl::Route, oif: Option<u32>, names: &Names) -> Option<plan::Route> {
@@ -113,6 +129,7 @@ fn one(route: &rtnl::Route, oif: Option<u32>, names: &Names) -> Option<plan::Rou
     Some(plan::Route {
         dst: route.dst,
         via: route.gateway,
+        hops: Vec::new(),
         ifname,
         table: route.table,
         protocol: route.protocol,
@@ -146,6 +163,9 @@ fn carried(route: &rtnl::Route) -> Vec<u8> {
 /// there has said so again by then (RFC 4861 6.2.1: it must within 1800 s).
 const ADVERTISED_SECS: u32 = 1800;
 
+/// [`plan::ROUTE_ONLINK`] as a next hop of several has it.
+const ONLINK: u8 = 4;
+
 /// The device a request about `route` names to the kernel: its own, for IPv6 the loopback where it leads nowhere, for IPv4 none then.
 pub fn device_of(route: &plan::Route) -> Option<IfName> {
     match (route.leads_nowhere(), route.is_ipv6()) {
@@ -162,10 +182,18 @@ pub fn to_route(route: &plan::Route, index: Option<u32>) -> rtnl::Route {
     // One kept by an older agent has them among what is carried along.
     kept.metrics.retain(|raw| RouteMetric::of_number(raw.number()).is_none_or(|metric| !route.metrics.contains_key(&metric)));
     kept.metrics.extend(route.metrics.iter().map(|(metric, value)| rtnl::Raw { kind: metric.number(), bytes: value.to_ne_bytes().to_vec() }));
+    let hop = |hop: &Hop| rtnl::NextHop {
+        oif: index.unwrap_or(0),
+        gateway: Some(hop.via),
+        weight: u8::try_from(hop.weight.saturating_sub(1)).unwrap_or(u8::MAX),
+        flags: if hop.onlink { ONLINK } else { 0 },
+        extra: Vec::new(),
+    };
     rtnl::Route {
         dst: route.dst,
         gateway: route.via,
-        oif: index,
+        oif: index.filter(|_| route.hops.is_empty()),
+        next_hops: route.hops.iter().map(hop).collect(),
         table: route.table,
         protocol: route.protocol,
         scope: route.scope,
@@ -187,7 +215,8 @@ pub fn rule(rule: &rtnl::Rule) -> Option<PolicyRule> {
     let name = |name: &Option<String>| name.as_deref().map(IfName::new).transpose().ok();
     let suppress = rule.suppress.map(u8::try_from).transpose().ok()?;
     let action = match rule.action {
-        1 => RuleAction::Lookup { table: rule.table, suppress },
+        1 if rule.l3mdev => RuleAction::Vrf,
+        1 => RuleAction::Lookup { table: rule.table, suppress, suppress_group: rule.suppress_group },
         2 => RuleAction::Goto(rule.goto?),
         3 => RuleAction::Nop,
         6 => RuleAction::Blackhole,
@@ -195,7 +224,8 @@ pub fn rule(rule: &rtnl::Rule) -> Option<PolicyRule> {
         8 => RuleAction::Prohibit,
         _ => return None,
     };
-    (!rule.more).then_some(PolicyRule {
+    let is_plain = matches!(action, RuleAction::Lookup { .. }) || (suppress.is_none() && rule.suppress_group.is_none());
+    (!rule.more && is_plain).then_some(PolicyRule {
         ipv6: rule.ipv6,
         priority: rule.priority,
         not: rule.invert,
@@ -208,19 +238,29 @@ pub fn rule(rule: &rtnl::Rule) -> Option<PolicyRule> {
         ipproto: rule.ip_proto,
         sport: rule.sport,
         dport: rule.dport,
+        uids: rule.uids,
+        tunnel: rule.tunnel,
         action,
     })
 }
 
 /// A rule as the kernel is to have it.
 pub fn to_rule(rule: &PolicyRule) -> rtnl::Rule {
-    let (action, table, suppress, goto) = match rule.action {
-        RuleAction::Lookup { table, suppress } => (1, table, suppress.map(u32::from), None),
-        RuleAction::Goto(target) => (2, 0, None, Some(target)),
-        RuleAction::Nop => (3, 0, None, None),
-        RuleAction::Blackhole => (6, 0, None, None),
-        RuleAction::Unreachable => (7, 0, None, None),
-        RuleAction::Prohibit => (8, 0, None, None),
+    let (mut table, mut suppress, mut suppress_group, mut goto) = (0, None, None, None);
+    let action = match rule.action {
+        RuleAction::Lookup { table: of, suppress: length, suppress_group: group } => {
+            (table, suppress, suppress_group) = (of, length.map(u32::from), group);
+            1
+        }
+        RuleAction::Vrf => 1,
+        RuleAction::Goto(target) => {
+            goto = Some(target);
+            2
+        }
+        RuleAction::Nop => 3,
+        RuleAction::Blackhole => 6,
+        RuleAction::Unreachable => 7,
+        RuleAction::Prohibit => 8,
     };
     rtnl::Rule {
         ipv6: rule.ipv6,
@@ -235,9 +275,13 @@ pub fn to_rule(rule: &PolicyRule) -> rtnl::Rule {
         ip_proto: rule.ipproto,
         sport: rule.sport,
         dport: rule.dport,
+        uids: rule.uids,
+        tunnel: rule.tunnel,
         action,
+        l3mdev: rule.action == RuleAction::Vrf,
         table,
         suppress,
+        suppress_group,
         goto,
         protocol: STATIC,
         more: false,
@@ -310,8 +354,22 @@ mod tests {
     }
 
     #[test]
+    fn gateways_of_one_device_are_one_route() {
+        let hop = |gateway: &str, weight, flags| rtnl::NextHop { oif: 2, gateway: gateway.parse().ok(), weight, flags, extra: Vec::new() };
+        let next_hops = vec![hop("10.1.1.1", 0, 0), hop("10.1.1.2", 255, 4)];
+        let there = rtnl::Route { next_hops, ..rtnl::Route::new("10.0.0.0/8".parse().unwrap(), None, None, 4) };
+        let seen = single(&there);
+        assert_eq!(seen.hops.iter().map(|hop| (hop.weight, hop.onlink)).collect::<Vec<_>>(), [(1, false), (256, true)]);
+        assert_eq!(to_route(&seen, Some(2)), there);
+        assert_eq!(to_route(&seen, Some(3)), there.moved(2, 3));
+    }
+
+    #[test]
     fn a_rule_comes_back() {
-        let plain = PolicyRule { priority: Some(7), ..PolicyRule::new(false, RuleAction::Lookup { table: 1000, suppress: Some(0) }) };
+        let plain = PolicyRule {
+            priority: Some(7),
+            ..PolicyRule::new(false, RuleAction::Lookup { table: 1000, suppress: Some(0), suppress_group: Some(3) })
+        };
         let all = PolicyRule {
             not: true,
             from: "192.0.2.0/24".parse().ok(),
@@ -323,12 +381,20 @@ mod tests {
             ipproto: 6,
             sport: Some((1, 2)),
             dport: Some((3, 3)),
+            uids: Some((5, 6)),
+            tunnel: 1 << 40,
             ..plain.clone()
         };
         let of = |action| PolicyRule { action, ..plain.clone() };
-        for there in
-            [all, of(RuleAction::Goto(9)), of(RuleAction::Nop), of(RuleAction::Blackhole), of(RuleAction::Unreachable), of(RuleAction::Prohibit)]
-        {
+        for there in [
+            all,
+            of(RuleAction::Vrf),
+            of(RuleAction::Goto(9)),
+            of(RuleAction::Nop),
+            of(RuleAction::Blackhole),
+            of(RuleAction::Unreachable),
+            of(RuleAction::Prohibit),
+        ] {
             assert_eq!(rule(&to_rule(&there)), Some(there));
         }
         assert_eq!(rule(&rtnl::Rule { more: true, ..to_rule(&plain) }), None);

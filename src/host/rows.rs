@@ -23,8 +23,8 @@ const LOCAL: i64 = 65534;
 /// The kernel did not answer, or what is remembered contradicts itself.
 pub fn database(memory: &Memory, rtnl: &mut Rtnl, dp: Option<&mut Dp>) -> Result<Database, Error> {
     let root = Uuid(u128::from_be_bytes(machine::id()));
-    let mut database =
-        Database::of(root, memory.bridges.values().map(|bridge| &bridge.intent)).map_err(|error| Error::new(Kind::Failed, error.text))?;
+    let mut database = Database::of(root, memory.bridges.values().map(|bridge| &bridge.intent), &memory.rows)
+        .map_err(|error| Error::new(Kind::Failed, error.text))?;
     database.introduce();
     if memory.bridges.is_empty() {
         return Ok(database);
@@ -93,6 +93,7 @@ pub fn error(error: vsctl::Error) -> Error {
     let kind = match error.kind {
         vsctl::Kind::Usage | vsctl::Kind::Value => Kind::Usage,
         vsctl::Kind::Absent | vsctl::Kind::No => Kind::NoSuch,
+        vsctl::Kind::NotYet => Kind::TimedOut,
         vsctl::Kind::Conflict | vsctl::Kind::Refused => Kind::Failed,
     };
     let end = Error::new(kind, error.text);

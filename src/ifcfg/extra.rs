@@ -47,7 +47,8 @@ const OF_FILES: &[&str] =
 /// What there is to do about the others.
 const INSTEAD: &[(&[&str], &str)] = &[
     (&["add-br", "del-br", "add-port", "add-bond", "del-port"], "give it a file of its own in the folder"),
-    (&["create", "destroy", "emer-reset"], "say it with `ovsdp vsctl` when the bridge is up"),
+    (&["add-bond-iface", "del-bond-iface"], "write the bond's interfaces into BOND_IFACES of its file"),
+    (&["create", "destroy", "emer-reset", "wait-until"], "say it with `ovsdp vsctl` when the bridge is up"),
 ];
 
 /// Columns other keys of a file have the say in.

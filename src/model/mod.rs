@@ -8,6 +8,8 @@ mod alias;
 mod arp;
 mod asking;
 mod bond;
+mod commanded;
+mod hop;
 mod ipv6;
 mod patience;
 mod policy;
@@ -28,6 +30,8 @@ pub use alias::Alias;
 pub use arp::Arp;
 pub use asking::{Asking, ClientId, HostName};
 pub use bond::{Bond, BondMode, Detect, Lacp, LacpMember, REBALANCE_MIN};
+pub use commanded::Commanded;
+pub use hop::Hop;
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
 pub use patience::{LONGEST_WAIT, Patience};
 pub use policy::{Mark, PolicyRule, RuleAction};
@@ -70,6 +74,12 @@ pub struct Bridge {
     /// What else was said of it and of its ports, to be said back; nothing here reads it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<Record>,
+    /// What of that, and of `external_ids`, commands said: a row each, in the order of tables and rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commanded: Vec<Commanded>,
+    /// Whether a command made it, and no file says anything of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub by_command: bool,
 }
 
 impl Bridge {
@@ -83,12 +93,27 @@ impl Bridge {
             local_rules: PortRules::default(),
             external_ids: BTreeMap::new(),
             records: Vec::new(),
+            commanded: Vec::new(),
+            by_command: false,
         }
     }
 
     /// The bridge's name, which is its local interface's too.
     pub fn name(&self) -> IfName {
         self.local.name
+    }
+
+    /// The external ids of a row of the bridge, its own or one of its ports' and their interfaces'; `None` when the model has no place for them.
+    pub fn external_ids_of(&mut self, table: &str, row: &str) -> Option<&mut BTreeMap<String, String>> {
+        match table {
+            "Bridge" => (self.local.name.as_str() == row).then_some(&mut self.external_ids),
+            "Port" => self.ports.get_mut(row).map(|port| &mut port.external_ids),
+            "Interface" => {
+                let all = std::iter::once(&mut self.local).chain(self.ports.values_mut().flat_map(|port| &mut port.interfaces));
+                all.into_iter().find(|one| one.name.as_str() == row).map(|one| &mut one.external_ids)
+            }
+            _ => None,
+        }
     }
 
     /// Every interface of the bridge: the local one first, then the ports' in the order of the ports' names.

@@ -46,6 +46,12 @@ pub struct PolicyRule {
     /// To one of these ports, the first and the last, not 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dport: Option<(u16, u16)>,
+    /// Of sockets of one of these users, the first and the last, neither the highest there could be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uids: Option<(u32, u32)>,
+    /// Out of a tunnel, with this key, not 0.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub tunnel: u64,
     /// What becomes of the packets.
     pub action: RuleAction,
 }
@@ -70,7 +76,12 @@ pub enum RuleAction {
         /// Routes to networks of at most this prefix length do not count.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         suppress: Option<u8>,
+        /// Routes out of devices of this group do not count.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        suppress_group: Option<u32>,
     },
+    /// They are routed by the table of the VRF that they belong to, if they belong to one.
+    Vrf,
     /// The rules before this priority, which is behind the rule's own, are passed over.
     Goto(u32),
     /// Nothing.
@@ -81,6 +92,13 @@ pub enum RuleAction {
     Unreachable,
     /// They are dropped, and the sender is told that it is forbidden.
     Prohibit,
+}
+
+impl RuleAction {
+    /// By a table, all of its routes counting.
+    pub const fn lookup(table: u32) -> Self {
+        Self::Lookup { table, suppress: None, suppress_group: None }
+    }
 }
 
 impl PolicyRule {
@@ -99,6 +117,8 @@ impl PolicyRule {
             ipproto: 0,
             sport: None,
             dport: None,
+            uids: None,
+            tunnel: 0,
             action,
         }
     }
@@ -129,9 +149,15 @@ impl fmt::Display for PolicyRule {
         for (name, ports) in [("sport", self.sport), ("dport", self.dport)] {
             words.extend(ports.map(|(first, last)| if first == last { format!("{name} {first}") } else { format!("{name} {first}-{last}") }));
         }
+        words.extend(self.uids.map(|(first, last)| format!("uidrange {first}-{last}")));
+        words.extend((self.tunnel != 0).then(|| format!("tun_id {}", self.tunnel)));
         words.push(match self.action {
-            RuleAction::Lookup { table, suppress: None } => format!("lookup {table}"),
-            RuleAction::Lookup { table, suppress: Some(length) } => format!("lookup {table} suppress_prefixlength {length}"),
+            RuleAction::Lookup { table, suppress, suppress_group } => {
+                let length = suppress.map(|length| format!(" suppress_prefixlength {length}")).unwrap_or_default();
+                let group = suppress_group.map(|group| format!(" suppress_ifgroup {group}")).unwrap_or_default();
+                format!("lookup {table}{length}{group}")
+            }
+            RuleAction::Vrf => "l3mdev".to_owned(),
             RuleAction::Goto(priority) => format!("goto {priority}"),
             RuleAction::Nop => "nop".to_owned(),
             RuleAction::Blackhole => "blackhole".to_owned(),
@@ -150,7 +176,7 @@ mod tests {
 
     #[test]
     fn only_a_priority_may_be_left_open() {
-        let rule = PolicyRule { from: "192.0.2.0/24".parse().ok(), ..PolicyRule::new(false, RuleAction::Lookup { table: 100, suppress: None }) };
+        let rule = PolicyRule { from: "192.0.2.0/24".parse().ok(), ..PolicyRule::new(false, RuleAction::lookup(100)) };
         let there = PolicyRule { priority: Some(32765), ..rule.clone() };
         assert!(rule.is_met_by(&there));
         assert!(!PolicyRule { priority: Some(5), ..rule.clone() }.is_met_by(&there));
@@ -159,9 +185,11 @@ mod tests {
 
     #[test]
     fn told_as_ip_takes_it() {
-        let mut rule = PolicyRule::new(true, RuleAction::Lookup { table: 254, suppress: Some(0) });
+        let mut rule = PolicyRule::new(true, RuleAction::Lookup { table: 254, suppress: Some(0), suppress_group: None });
         assert_eq!(rule.to_string(), "-6 from all lookup 254 suppress_prefixlength 0");
         rule = PolicyRule { ipv6: false, not: true, mark: Some(Mark { value: 1, mask: 0xff }), dport: Some((1, 2)), priority: Some(7), ..rule };
         assert_eq!(rule.to_string(), "not from all fwmark 0x1/0xff dport 1-2 lookup 254 suppress_prefixlength 0 priority 7");
+        rule = PolicyRule { uids: Some((1, 9)), tunnel: 7, ..PolicyRule::new(false, RuleAction::Vrf) };
+        assert_eq!(rule.to_string(), "from all uidrange 1-9 tun_id 7 l3mdev");
     }
 }

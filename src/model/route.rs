@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::Hop;
+
 /// A route out of the interface it belongs to, or one that leads nowhere and is there for the interface's sake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
@@ -19,6 +21,9 @@ pub struct Route {
     /// The gateway, of either family; `None` when the destination is on the link. Never with a kind that drops packets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<IpAddr>,
+    /// The gateways of a route over several, two at least; `via` is `None` then. IPv4 only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<Hop>,
     /// Whether the gateway is reached over the link although no network of the interface holds it.
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub onlink: bool,
@@ -50,12 +55,18 @@ impl Route {
     /// The number of the table of the host's own addresses.
     pub const LOCAL: u32 = 255;
 
+    /// Whether it leads over a gateway, or several.
+    pub fn has_gateway(&self) -> bool {
+        self.via.is_some() || !self.hops.is_empty()
+    }
+
     /// A plain route of the main table.
     pub fn new(dst: IpNet, via: Option<IpAddr>) -> Self {
         Self {
             dst,
             kind: RouteKind::default(),
             via,
+            hops: Vec::new(),
             onlink: false,
             table: Self::MAIN,
             metric: None,

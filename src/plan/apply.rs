@@ -9,7 +9,7 @@ use super::journal::{Journal, Unconfirmed};
 use super::observed::Observed;
 use super::order::{self, Plan};
 use super::step::Step;
-use crate::model::{Bridge, Intent};
+use crate::model::{Bridge, Intent, Record};
 
 /// How often a plan may follow on a plan: the move, what the lease says, what the kernel did meanwhile, and one in reserve.
 const ROUNDS: usize = 4;
@@ -24,10 +24,12 @@ pub enum Target<'a> {
         /// Which bridges and ports; all `ONBOOT` when empty.
         names: &'a [IfName],
     },
-    /// What commands made of some bridges; each is said in full, `None` being that it goes.
+    /// What commands made of some bridges, each said in full, `None` being that it goes, and of what belongs to none.
     Set {
         /// The bridges.
         bridges: &'a [(IfName, Option<Bridge>)],
+        /// What is kept that belongs to no bridge; `None` leaves it as it is.
+        rows: Option<&'a [Record]>,
     },
     /// What was before.
     Down {
@@ -46,7 +48,7 @@ impl Target<'_> {
     pub fn plan(&self, observed: &Observed) -> Result<Plan, PlanError> {
         match self {
             Self::Up { intent, names } => order::up(intent, names, observed),
-            Self::Set { bridges } => order::set(bridges, observed),
+            Self::Set { bridges, rows } => order::set(bridges, *rows, observed),
             Self::Down { names, with_foreign_ports } => order::down(names, *with_foreign_ports, observed),
         }
     }

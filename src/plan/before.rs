@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use ovsdp_proto::IfName;
 
 use super::memory::{Before, Remembered};
-use super::observed::{ADDRESS_NODAD, Address, DhcpClient, KIND_UNICAST, Observed, ROUTE_ONLINK, Route, is_link_local};
+use super::observed::{ADDRESS_NODAD, Address, DhcpClient, KIND_UNICAST, Observed, Route, is_link_local};
 
 /// The addresses a port must not keep: every IPv4 one, and IPv6's except the link-local ones.
 pub(super) fn addresses_to_leave(observed: &Observed, port: IfName) -> impl DoubleEndedIterator<Item = &Address> {
@@ -71,7 +71,7 @@ pub(super) fn to_give_back(
 pub(super) fn still_owed(before: &Before, given: &(Vec<Address>, Vec<Route>), keeps: &dyn Fn(&Address) -> bool) -> Option<Before> {
     let (_, routes) = given;
     let addresses: Vec<Address> = before.addresses.iter().filter(|address| keeps(address)).cloned().collect();
-    let has = |route: &Route| routes.iter().any(|given| given.competes_with(&route.stand_in()) && given.via == route.via);
+    let has = |route: &Route| routes.iter().any(|given| given.competes_with(&route.stand_in()) && given.leads_as(route));
     let routes = before.routes.iter().filter(|route| !has(route)).cloned().collect();
     (!addresses.is_empty()).then(|| Before { addresses, routes, paused_clients: Vec::new(), ..before.clone() })
 }
@@ -84,7 +84,7 @@ pub(super) fn with_owed(mut now: Before, owed: Option<&Before>) -> Before {
         }
     }
     for route in owed.into_iter().flat_map(|owed| &owed.routes) {
-        if !now.routes.iter().any(|known| known.competes_with(route) && known.via == route.via) {
+        if !now.routes.iter().any(|known| known.competes_with(route) && known.leads_as(route)) {
             now.routes.push(route.clone());
         }
     }
@@ -113,7 +113,7 @@ pub(super) fn carried_by(routes: &[Route], addresses: &[Address]) -> Vec<Route> 
     sorted.sort_by_key(|route| rank(route));
     for route in sorted {
         let family_is_there = route.is_ipv6() || route.leads_nowhere() || addresses.iter().any(|address| matches!(address.address, IpNet::V4(_)));
-        let reachable = route.via.is_none_or(|via| route.flags & ROUTE_ONLINK != 0 || is_on_link(via, addresses, &carried));
+        let reachable = route.gateways().all(|(via, onlink)| onlink || is_on_link(via, addresses, &carried));
         if family_is_there && reachable {
             let mut route = route.clone();
             route.prefsrc = route.prefsrc.filter(|source| addresses.iter().any(|address| address.address.addr() == *source));
@@ -125,7 +125,7 @@ pub(super) fn carried_by(routes: &[Route], addresses: &[Address]) -> Vec<Route> 
 
 /// The order in which routes are added; they are removed in the opposite one.
 pub(super) fn rank(route: &Route) -> (bool, bool) {
-    (route.via.is_some(), route.is_default())
+    (route.has_gateway(), route.is_default())
 }
 
 fn is_on_link(gateway: IpAddr, addresses: &[Address], on_link: &[Route]) -> bool {
@@ -136,5 +136,5 @@ fn is_on_link(gateway: IpAddr, addresses: &[Address], on_link: &[Route]) -> bool
         let net = address.peer.and_then(|peer| IpNet::new(peer, address.address.prefix_len()).ok()).unwrap_or(address.address);
         address.flags & super::observed::ADDRESS_NOPREFIXROUTE == 0 && net.contains(&gateway)
     };
-    addresses.iter().any(connected) || on_link.iter().any(|route| route.kind == KIND_UNICAST && route.via.is_none() && route.dst.contains(&gateway))
+    addresses.iter().any(connected) || on_link.iter().any(|route| route.kind == KIND_UNICAST && !route.has_gateway() && route.dst.contains(&gateway))
 }

@@ -63,7 +63,7 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
         let routes: Vec<Route> = goal.routes.iter().filter(|route| falls_with_addresses(route)).cloned().chain(foreign_routes).collect();
         // Somebody else's whose gateway went with the old addresses would be refused.
         let carried = carried_by(&routes, &after);
-        let is_carried = |route: &Route| carried.iter().any(|carried| carried.competes_with(route) && carried.via == route.via);
+        let is_carried = |route: &Route| carried.iter().any(|carried| carried.competes_with(route) && carried.leads_as(route));
         let routes: Vec<Route> = routes.into_iter().filter(is_carried).collect();
         change.add.extend(added_routes(&routes, goal));
     }
@@ -207,7 +207,7 @@ fn added_routes(routes: &[Route], goal: &Goal) -> Vec<Step> {
     let mut routes: Vec<&Route> = routes.iter().collect();
     routes.sort_by_key(|route| rank(route));
     let from =
-        |route: &Route| goal.route_sources.iter().find(|(known, _)| known.competes_with(route) && known.via == route.via).map(|(_, port)| *port);
+        |route: &Route| goal.route_sources.iter().find(|(known, _)| known.competes_with(route) && known.leads_as(route)).map(|(_, port)| *port);
     routes.into_iter().map(|route| Step::AddRoute { route: route.clone(), from: from(route) }).collect()
 }
 

@@ -156,7 +156,7 @@ fn settle(
 /// Whether a route that ends by itself has not: it is there, or at the port whose it was.
 fn goes_on(observed: &Observed, me: IfName, befores: &BTreeMap<IfName, Before>, route: &Route) -> bool {
     let at_its_port = |(port, before): (&IfName, &Before)| {
-        let mut was = before.routes.iter().filter(|was| Route { ifname: me, ..was.stand_in() }.competes_with(route) && was.via == route.via);
+        let mut was = before.routes.iter().filter(|was| Route { ifname: me, ..was.stand_in() }.competes_with(route) && was.leads_as(route));
         was.any(|was| is_somewhere(observed, was, &[*port]))
     };
     is_somewhere(observed, route, &[me]) || befores.iter().any(at_its_port)

@@ -12,10 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::{Addressing, Bridge, Device, Dhcp, Intent, Interface, PolicyRule, Port, Record};
-
-/// How long a UUID is as text: longer than any device's name.
-const UUID_LENGTH: usize = 36;
+use crate::model::{Addressing, Bridge, Device, Dhcp, Interface, PolicyRule, Record};
 
 /// Everything remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,6 +22,9 @@ pub struct Memory {
     /// The tunnel devices that were made for ports of bridges; one that was there before is not among them.
     #[serde(default)]
     pub tunnels: BTreeSet<Device>,
+    /// What commands had kept that belongs to no bridge, such as the settings of queues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<Record>,
 }
 
 impl Memory {
@@ -41,35 +41,6 @@ impl Memory {
     /// What lease the interface `name` is to have, if it is to have one.
     pub fn dhcp_of(&self, name: IfName) -> Option<&Dhcp> {
         if let Addressing::Dhcp(dhcp) = &self.interface(name)?.addressing { Some(dhcp) } else { None }
-    }
-
-    /// What files ask for, with what commands attached to the same bridges and no file names: that stays as it is.
-    #[must_use]
-    pub fn with_commanded(&self, mut intent: Intent) -> Intent {
-        let named: BTreeSet<IfName> =
-            intent.bridges.values().flat_map(|bridge| bridge.ports.keys().copied().chain(bridge.interfaces().map(|one| one.name))).collect();
-        for (name, bridge) in &mut intent.bridges {
-            let Some(remembered) = self.bridges.get(name).map(|remembered| &remembered.intent) else { continue };
-            let is_free = |port: &Port| port.interfaces.iter().all(|one| !named.contains(&one.name));
-            let kept: BTreeMap<IfName, Port> = remembered
-                .ports
-                .iter()
-                .filter(|(name, port)| port.by_command && !named.contains(*name) && is_free(port))
-                .map(|(name, port)| (*name, port.clone()))
-                .collect();
-            let of_kept = |record: &&Record| {
-                let is_called = |name: IfName| name.as_str() == record.row;
-                let port = record.table == "Port" && kept.keys().any(|name| is_called(*name));
-                let interface = record.table == "Interface" && kept.values().flat_map(|port| &port.interfaces).any(|one| is_called(one.name));
-                // What has no name is of use to whoever names it, and goes when nobody does.
-                port || interface || record.row.len() == UUID_LENGTH
-            };
-            let said: Vec<Record> =
-                remembered.records.iter().filter(of_kept).filter(|record| !kept.is_empty() && !bridge.records.contains(record)).cloned().collect();
-            bridge.records.extend(said);
-            bridge.ports.extend(kept);
-        }
-        intent
     }
 
     /// The bridge that `name` is or is a port of.

@@ -12,6 +12,7 @@ mod away;
 mod before;
 mod bridge;
 mod check;
+mod commanded;
 mod diff;
 mod error;
 mod executor;

@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::Memory;
-use crate::model::{Device, Ipv6Setting, Ipv6Settings, Kind, PolicyRule, RouteKind, RouteMetric};
+use crate::model::{Device, Hop, Ipv6Setting, Ipv6Settings, Kind, PolicyRule, RouteKind, RouteMetric};
 
 /// The kernel's main routing table.
 pub const TABLE_MAIN: u32 = 254;
@@ -68,7 +68,7 @@ pub struct Observed {
     pub links: BTreeMap<IfName, Link>,
     /// Every address, in the kernel's order: of one subnet, the primary one first.
     pub addresses: Vec<Address>,
-    /// Every route with a single next hop or none, in the kernel's order; of IPv6, each next hop of several as a route of its own.
+    /// Every route with next hops out of a single device or none, in the kernel's order; of IPv6, each next hop of several as a route of its own.
     pub routes: Vec<Route>,
     /// Every rule that can be told and made again, in the kernel's order, each with its priority.
     #[serde(default)]
@@ -171,13 +171,16 @@ pub struct Address {
     pub metric: Option<u32>,
 }
 
-/// One route with one next hop, or with none.
+/// One route: with one next hop, with several out of one device, or with none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// Where to; its family is the route's.
     pub dst: IpNet,
     /// The gateway.
     pub via: Option<IpAddr>,
+    /// The gateways of an IPv4 route over several; `via` is `None` then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<Hop>,
     /// The device, always explicit. Of a route that leads nowhere the one for whose sake it is there; [`NOWHERE`] on one that
     /// was read from the kernel.
     pub ifname: IfName,
@@ -323,6 +326,7 @@ impl Route {
         Self {
             dst,
             via,
+            hops: Vec::new(),
             ifname,
             table: TABLE_MAIN,
             protocol,
@@ -340,6 +344,27 @@ impl Route {
     /// Whether it leads out of no device: what it catches is dropped, or left to other tables.
     pub fn leads_nowhere(&self) -> bool {
         RouteKind::of_number(self.kind).is_some_and(RouteKind::leads_nowhere)
+    }
+
+    /// Whether it leads over a gateway, or several.
+    pub fn has_gateway(&self) -> bool {
+        self.via.is_some() || !self.hops.is_empty()
+    }
+
+    /// The gateways it leads over, each with whether it is on the link all the same.
+    pub fn gateways(&self) -> impl Iterator<Item = (IpAddr, bool)> {
+        let one = self.via.map(|via| (via, self.flags & ROUTE_ONLINK != 0));
+        one.into_iter().chain(self.hops.iter().map(|hop| (hop.via, hop.onlink)))
+    }
+
+    /// Whether both lead over the same gateways, of several in equal parts, whatever their devices.
+    pub fn leads_as(&self, other: &Self) -> bool {
+        let hops = |route: &Self| {
+            let mut hops: Vec<(IpAddr, u16)> = route.hops.iter().map(|hop| (hop.via, hop.weight)).collect();
+            hops.sort_unstable();
+            hops
+        };
+        self.via == other.via && self.hops.len() == other.hops.len() && hops(self) == hops(other)
     }
 
     /// Whether it is an IPv6 route.
@@ -364,7 +389,7 @@ impl Route {
     /// was asked for, nor a scope that follows from the rest.
     pub fn is_met_by(&self, there: &Self) -> bool {
         self.dst.trunc() == there.dst.trunc()
-            && self.via == there.via
+            && self.leads_as(there)
             && (self.ifname == there.ifname || self.leads_nowhere())
             && self.table == there.table
             && self.kind == there.kind
@@ -389,7 +414,7 @@ impl Route {
     /// Whether the kernel may not have both: the same next hop for the same packets with the same weight.
     pub fn stands_in_the_way_of(&self, other: &Self) -> bool {
         let nowhere = self.leads_nowhere() && other.leads_nowhere();
-        self.competes_with(other) && (nowhere || (self.via == other.via && self.ifname == other.ifname))
+        self.competes_with(other) && (nowhere || (self.leads_as(other) && self.ifname == other.ifname))
     }
 
     /// The scope a route has when nothing else is said: that of what it leads to.
@@ -404,7 +429,7 @@ impl Route {
 
     fn scope_of_its_own(&self) -> Option<u8> {
         // IPv6 has no scopes; the kernel says universe whatever was asked.
-        let natural = Self::natural_scope(self.kind, self.via.is_some(), self.is_ipv6());
+        let natural = Self::natural_scope(self.kind, self.has_gateway(), self.is_ipv6());
         (!self.is_ipv6() && self.scope != natural).then_some(self.scope)
     }
 
@@ -459,6 +484,9 @@ impl fmt::Display for Route {
         }
         if let Some(via) = self.via {
             write!(f, " via {via}")?;
+        }
+        for hop in &self.hops {
+            write!(f, " nexthop via {} weight {}", hop.via, hop.weight)?;
         }
         if !self.leads_nowhere() {
             write!(f, " dev {}", self.ifname)?;

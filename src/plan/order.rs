@@ -14,7 +14,7 @@ use super::resolver;
 use super::stacked;
 use super::step::Step;
 use super::tunnels;
-use crate::model::{Addressing, Bridge, Intent};
+use crate::model::{Addressing, Bridge, Intent, Record};
 
 /// What is to be done, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -71,18 +71,23 @@ pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan
     reach(observed, &targets)
 }
 
-/// The plan that makes each of `targets` what is said of it, `None` being that it goes. Foreign ports keep the last one.
+/// The plan that makes each of `targets` what is said of it, `None` being that it goes, and what is kept of no bridge what `rows` say. Foreign
+/// ports keep the last one.
 ///
 /// # Errors
 /// Why there is none; nothing can have been changed.
-pub fn set(targets: &[(IfName, Option<Bridge>)], observed: &Observed) -> Result<Plan, PlanError> {
+pub fn set(targets: &[(IfName, Option<Bridge>)], rows: Option<&[Record]>, observed: &Observed) -> Result<Plan, PlanError> {
     let ending: Vec<IfName> = targets.iter().filter(|(_, target)| target.is_none()).map(|(name, _)| *name).collect();
     let is_last = targets.iter().all(|(_, target)| target.is_none()) && is_last(observed, &ending);
     let foreign = foreign::ports(observed);
     if is_last && !foreign.is_empty() {
         return Err(PlanError::ForeignPorts { names: foreign, bridges: ending });
     }
-    reach(observed, targets)
+    let mut plan = reach(observed, targets)?;
+    if let Some(to) = rows.filter(|to| *to != observed.memory.rows) {
+        plan.steps.insert(0, Step::RememberRows { from: observed.memory.rows.clone(), to: to.to_vec() });
+    }
+    Ok(plan)
 }
 
 /// Whether no bridge is left when those of `ending` are gone.

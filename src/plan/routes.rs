@@ -15,9 +15,9 @@ pub(super) fn asked(me: IfName, routes: &[model::Route]) -> Vec<Route> {
 }
 
 fn one(me: IfName, route: &model::Route) -> Route {
-    let model::Route { dst, kind, via, onlink, table, metric, source, scope, protocol, tos, metrics } = route.clone();
+    let model::Route { dst, kind, via, hops, onlink, table, metric, source, scope, protocol, tos, metrics } = route.clone();
     let plain = Route::main(me, dst, via, protocol.unwrap_or(PROTOCOL_STATIC));
-    let natural = Route::natural_scope(kind.number(), via.is_some(), plain.is_ipv6());
+    let natural = Route::natural_scope(kind.number(), via.is_some() || !hops.is_empty(), plain.is_ipv6());
     Route {
         kind: kind.number(),
         scope: scope.unwrap_or(natural),
@@ -27,6 +27,7 @@ fn one(me: IfName, route: &model::Route) -> Route {
         metric,
         tos,
         metrics,
+        hops,
         ..plain
     }
 }
@@ -39,7 +40,7 @@ pub(super) fn sourced(observed: &Observed, asked: &[Route], addresses: &[Address
         addresses.iter().chain(elsewhere).any(|there| there.address.addr() == source)
     };
     let with_source = |route: Route| {
-        let same = |asked: &&Route| asked.competes_with(&route) && asked.via == route.via && asked.ifname == route.ifname;
+        let same = |asked: &&Route| asked.competes_with(&route) && asked.leads_as(&route) && asked.ifname == route.ifname;
         let source = asked.iter().find(same).and_then(|asked| asked.prefsrc);
         source.is_none_or(is_there).then(|| Route { prefsrc: source.or(route.prefsrc), ..route })
     };
@@ -58,9 +59,10 @@ pub(super) fn nowhere<'a>(observed: &'a Observed, wanted: &[Route], own: &Own<'_
 /// Why a route that the files ask for is not among the `goal`'s, in words.
 pub(super) fn why_not(route: &Route, goal: &Goal) -> String {
     let source = route.prefsrc.filter(|source| !goal.addresses.iter().any(|address| address.address.addr() == *source));
-    let why = match (source, route.via) {
+    let why = match (source, route.gateways().next()) {
         (Some(source), _) => format!("this host does not have the address {source}"),
-        (None, Some(via)) => format!("nothing on {} leads to {via}", route.ifname),
+        (None, Some(_)) if !route.hops.is_empty() => format!("not all of its gateways are in networks of {}", route.ifname),
+        (None, Some((via, _))) => format!("nothing on {} leads to {via}", route.ifname),
         (None, None) => format!("{} has no address of its family", route.ifname),
     };
     format!("the route {route} is not made: {why}")

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::memory::{Lease, Remembered};
 use super::observed::{Address, DhcpClient, Route};
 use super::unseen;
-use crate::model::{Device, Ipv6Setting, Kind, PolicyRule};
+use crate::model::{Device, Ipv6Setting, Kind, PolicyRule, Record};
 
 /// One change of one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,6 +237,13 @@ pub enum Step {
         /// As it is to be remembered.
         to: Box<Remembered>,
     },
+    /// Put down in the agent's memory what is kept that belongs to no bridge.
+    RememberRows {
+        /// As it was remembered.
+        from: Vec<Record>,
+        /// As it is to be remembered.
+        to: Vec<Record>,
+    },
     /// Forget a bridge.
     Forget {
         /// The bridge.
@@ -310,6 +317,7 @@ impl Step {
             Self::ReleaseLease { bridge, ifname, lease, .. } => lease.map(|lease| Self::AdoptLease { bridge, ifname, lease }).into_iter().collect(),
             Self::Remember { bridge, from: Some(from), to } => vec![Self::Remember { bridge, from: Some(to), to: from }],
             Self::Remember { bridge, from: None, to } => vec![Self::Forget { bridge, from: to }],
+            Self::RememberRows { from, to } => vec![Self::RememberRows { from: to, to: from }],
             Self::Forget { bridge, from } => vec![Self::Remember { bridge, from: None, to: from }],
         }
     }

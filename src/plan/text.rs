@@ -66,6 +66,7 @@ impl fmt::Display for Step {
                 Some(what) => write!(f, "changing {bridge}: {what}"),
                 None => write!(f, "remembering {bridge}"),
             },
+            Self::RememberRows { .. } => f.write_str("remembering what is kept of no bridge"),
             Self::Forget { bridge, .. } => write!(f, "forgetting {bridge}"),
         }
     }
@@ -113,6 +114,7 @@ pub(super) fn difference(step: &Step) -> (char, String) {
             Some(what) => ('~', format!("{bridge}: {what}")),
             None => ('~', format!("memory of {bridge}")),
         },
+        Step::RememberRows { .. } => ('~', "what is kept of no bridge".to_owned()),
         Step::Forget { bridge, .. } => ('-', format!("memory of {bridge}")),
     }
 }

@@ -8,6 +8,7 @@
 
 mod address;
 mod events;
+mod exact;
 mod inet6;
 mod link;
 mod names;
@@ -46,6 +47,8 @@ pub enum Mode {
     Replace,
     /// Make it behind any other to the same destination, which stays; an equal one is an error (`EEXIST`). Routes only.
     Append,
+    /// Make it before any other to the same destination with the same metric; an equal one is an error (`EEXIST`). IPv4 routes only.
+    Prepend,
 }
 
 impl Mode {
@@ -55,6 +58,7 @@ impl Mode {
             Self::Create => flag::CREATE | flag::EXCL,
             Self::Replace => flag::CREATE | flag::REPLACE,
             Self::Append => flag::CREATE | flag::APPEND,
+            Self::Prepend => flag::CREATE,
         }
     }
 }

@@ -112,11 +112,15 @@ pub(super) mod fra {
     pub(in crate::rtnl) const GOTO: u16 = 4;
     pub(in crate::rtnl) const PRIORITY: u16 = 6;
     pub(in crate::rtnl) const FWMARK: u16 = 10;
+    pub(in crate::rtnl) const TUN_ID: u16 = 12;
+    pub(in crate::rtnl) const SUPPRESS_IFGROUP: u16 = 13;
     pub(in crate::rtnl) const SUPPRESS_PREFIXLEN: u16 = 14;
     pub(in crate::rtnl) const TABLE: u16 = 15;
     pub(in crate::rtnl) const FWMASK: u16 = 16;
     pub(in crate::rtnl) const OIFNAME: u16 = 17;
     pub(in crate::rtnl) const PAD: u16 = 18;
+    pub(in crate::rtnl) const L3MDEV: u16 = 19;
+    pub(in crate::rtnl) const UID_RANGE: u16 = 20;
     pub(in crate::rtnl) const PROTOCOL: u16 = 21;
     pub(in crate::rtnl) const IP_PROTO: u16 = 22;
     pub(in crate::rtnl) const SPORT_RANGE: u16 = 23;

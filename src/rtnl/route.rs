@@ -212,7 +212,7 @@ impl Route {
         Ok(Some(route))
     }
 
-    fn message(&self) -> RouteMessage {
+    pub(super) fn message(&self) -> RouteMessage {
         let mut message = RouteMessage::default();
         let header = &mut message.header;
         header.address_family = if self.dst.addr().is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
@@ -330,6 +330,11 @@ impl Rtnl {
         Ok(routes)
     }
 
+    /// Those of IPv4; of one destination in one table in the order in which they are looked at.
+    pub(super) fn ipv4_routes(&mut self) -> Result<Vec<Route>, Error> {
+        self.routes_of(AddressFamily::Inet)
+    }
+
     fn routes_of(&mut self, family: AddressFamily) -> Result<Vec<Route>, Error> {
         let mut request = RouteMessage::default();
         request.header.address_family = family;
@@ -354,18 +359,7 @@ impl Rtnl {
             .map_err(|error| error.on("add route", self.describe(route)))
     }
 
-    /// Deletes the route that is equal in all that `route` says.
-    ///
-    /// # Errors
-    /// [`nl::Kind::NotFound`], [`nl::Kind::NotPermitted`].
-    pub fn delete_route(&mut self, route: &Route) -> Result<(), Error> {
-        let request = route.message();
-        self.socket
-            .transact(|batch| batch.push(rtm::DELROUTE, 0, |out| emit(out, &request)), |_| Ok(()))
-            .map_err(|error| error.on("delete route", self.describe(route)))
-    }
-
-    fn describe(&mut self, route: &Route) -> String {
+    pub(super) fn describe(&mut self, route: &Route) -> String {
         match route.oif {
             Some(index) => format!("{route} dev {}", self.call(index)),
             None => route.to_string(),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::rule::{RuleAttribute, RuleFlags, RuleHeader, RuleMessage, RulePortRange};
+use netlink_packet_route::rule::{RuleAttribute, RuleFlags, RuleHeader, RuleMessage, RulePortRange, RuleUidRange};
 use ovsdp_proto::nla::{Attr, Attrs};
 use ovsdp_proto::nlmsg::flag;
 use ovsdp_proto::{DecodeError, Reason};
@@ -46,12 +46,20 @@ pub struct Rule {
     pub sport: Option<(u16, u16)>,
     /// Packets to these ports.
     pub dport: Option<(u16, u16)>,
+    /// Packets of sockets of these users.
+    pub uids: Option<(u32, u32)>,
+    /// Packets out of a tunnel with this key; 0 any.
+    pub tunnel: u64,
     /// `FR_ACT_*`: 1 a table, 2 another rule, 3 nothing, 6 to 8 dropping them.
     pub action: u8,
-    /// The table, for action 1.
+    /// Whether the table, for action 1, is that of the packet's VRF.
+    pub l3mdev: bool,
+    /// The table, for action 1 otherwise.
     pub table: u32,
     /// Routes of at most this prefix length do not count.
     pub suppress: Option<u32>,
+    /// Routes out of devices of this group do not count.
+    pub suppress_group: Option<u32>,
     /// The priority to go on with, for action 2.
     pub goto: Option<u32>,
     /// `RTPROT_*`: who added it.
@@ -102,9 +110,13 @@ impl Rule {
             ip_proto: 0,
             sport: None,
             dport: None,
+            uids: None,
+            tunnel: 0,
             action: header.action.into(),
+            l3mdev: false,
             table: u32::from(header.table),
             suppress: None,
+            suppress_group: None,
             goto: None,
             protocol: 0,
             more: false,
@@ -122,6 +134,10 @@ impl Rule {
                 fra::FWMARK => mark = attr.u32().unwrap_or(0),
                 fra::FWMASK => mask = attr.u32().unwrap_or(0),
                 fra::SUPPRESS_PREFIXLEN => rule.suppress = attr.u32().filter(|length| *length != u32::MAX),
+                fra::SUPPRESS_IFGROUP => rule.suppress_group = attr.u32().filter(|group| *group != u32::MAX),
+                fra::TUN_ID => rule.tunnel = attr.array().map_or(0, u64::from_be_bytes),
+                fra::L3MDEV => rule.l3mdev = attr.u8() == Some(1),
+                fra::UID_RANGE => rule.uids = Some(uids(&attr)?),
                 fra::TABLE => rule.table = attr.u32().unwrap_or(rule.table),
                 fra::PROTOCOL => rule.protocol = attr.u8().unwrap_or(0),
                 fra::IP_PROTO => rule.ip_proto = attr.u8().unwrap_or(0),
@@ -159,6 +175,10 @@ impl Rule {
             attributes.extend([RuleAttribute::FwMark(mark), RuleAttribute::FwMask(mask)]);
         }
         attributes.extend(self.suppress.map(RuleAttribute::SuppressPrefixLen));
+        attributes.extend(self.suppress_group.map(RuleAttribute::SuppressIfGroup));
+        attributes.extend((self.tunnel != 0).then_some(RuleAttribute::TunId(self.tunnel)));
+        attributes.extend(self.l3mdev.then_some(RuleAttribute::L3MDev(true)));
+        attributes.extend(self.uids.map(|(start, end)| RuleAttribute::UidRange(RuleUidRange { start, end })));
         attributes.extend((self.table != 0).then_some(RuleAttribute::Table(self.table)));
         attributes.extend((self.protocol != 0).then(|| RuleAttribute::Protocol(self.protocol.into())));
         attributes.extend((self.ip_proto != 0).then(|| RuleAttribute::IpProtocol(self.ip_proto.into())));
@@ -182,6 +202,12 @@ fn ip(any: IpAddr, attr: &Attr<'_>) -> Result<IpAddr, DecodeError> {
 fn ports(attr: &Attr<'_>) -> Result<(u16, u16), DecodeError> {
     let [a, b, c, d] = attr.array::<4>().ok_or(attr.error(FAMILY, Reason::BadLength))?;
     Ok((u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d])))
+}
+
+/// The first and the last of a range of users.
+fn uids(attr: &Attr<'_>) -> Result<(u32, u32), DecodeError> {
+    let [a, b, c, d, e, f, g, h] = attr.array::<8>().ok_or(attr.error(FAMILY, Reason::BadLength))?;
+    Ok((u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])))
 }
 
 impl Rtnl {

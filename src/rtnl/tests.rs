@@ -322,6 +322,55 @@ fn routes_come_back_as_they_were() {
 }
 
 #[test]
+fn of_rivals_the_one_that_is_meant_goes() {
+    in_namespace("of_rivals_the_one_that_is_meant_goes", || {
+        let mut rtnl = Rtnl::open().unwrap();
+        for command in ["link set v0 up", "address add 172.16.3.140/24 dev v0", "address add 172.16.3.141/24 dev v0"] {
+            ip(command);
+        }
+        let own = |rtnl: &mut Rtnl| rtnl.routes().unwrap().into_iter().filter(|route| route.protocol == 3).collect::<Vec<_>>();
+        // Each time the third is meant, which says least.
+        for rivals in [
+            [
+                "10.0.0.0/8 via 172.16.3.1 src 172.16.3.140",
+                "10.0.0.0/8 via 172.16.3.1 src 172.16.3.141",
+                "10.0.0.0/8 via 172.16.3.1",
+                "10.0.0.0/8 via 172.16.3.2",
+            ],
+            ["10.0.0.0/8 via 172.16.3.2", "10.0.0.0/8 via 172.16.3.1 src 172.16.3.141", "10.0.0.0/8 via 172.16.3.1", "10.0.0.0/8 via 172.16.3.3"],
+            [
+                "10.0.0.0/8 via 172.16.3.1 mtu 1400",
+                "10.0.0.0/8 via 172.16.3.1 advmss 1300",
+                "10.0.0.0/8 via 172.16.3.1",
+                "10.0.0.0/8 via 172.16.3.1 metric 5",
+            ],
+            [
+                "10.0.0.0/8 nexthop via 172.16.3.1 dev v0 nexthop via 172.16.3.2 dev v0",
+                "10.0.0.0/8 via 172.16.3.2 dev v0",
+                "10.0.0.0/8 via 172.16.3.1 dev v0",
+                "10.0.0.0/8 via 172.16.3.1 dev v0 src 172.16.3.141",
+            ],
+        ] {
+            rivals.iter().for_each(|route| drop(ip(&format!("route append {route}"))));
+            let all = own(&mut rtnl);
+            assert_eq!(all.len(), 4, "{all:#?}");
+            rtnl.delete_route(&all[2]).unwrap();
+            let left: Vec<Route> = own(&mut rtnl);
+            assert_eq!(left.len(), 3);
+            assert!([0, 1, 3].iter().all(|at| left.contains(&all[*at])), "{rivals:?} came to {left:#?}");
+            assert_eq!(left[0], all[0], "another one is in force");
+            // It is gone: those that are like it are not taken for it.
+            assert_eq!(rtnl.delete_route(&all[2]).unwrap_err().kind(), Kind::NotFound);
+            assert_eq!(own(&mut rtnl), left);
+            for route in &left {
+                rtnl.delete_route(route).unwrap();
+            }
+        }
+        assert_eq!(own(&mut rtnl), []);
+    });
+}
+
+#[test]
 fn next_hop_objects_and_encapsulation_are_given_back() {
     in_namespace("next_hop_objects_and_encapsulation_are_given_back", || {
         let mut rtnl = Rtnl::open().unwrap();
@@ -352,6 +401,7 @@ fn rules_come_back_as_they_were() {
             "from all oif v1 ipproto 6 sport 1000-2000 dport 53 unreachable priority 102",
             "from all goto 32766 priority 103",
             "from all fwmark 7 prohibit protocol 12 priority 104",
+            "from all uidrange 1000-1999 tun_id 7 lookup 9 suppress_ifgroup 5 priority 106",
             "from 192.0.2.1 lookup 7",
         ];
         let own = rtnl.rules().unwrap();
@@ -363,11 +413,11 @@ fn rules_come_back_as_they_were() {
                 rule.replace("192.0.2.0/24", "2001:db8::/32").replace("198.51.100.0/24", "2001:db8:1::/48").replace("192.0.2.1", "2001:db8::1")
             ));
         }
-        ip("rule add from all uidrange 0-5 lookup 9 priority 105");
+        ip("rule add from all realms 5 lookup 9 priority 105");
         let show = || format!("{}{}", ip("rule show"), ip("-6 rule show"));
         let text = show();
         let made: Vec<Rule> = rtnl.rules().unwrap().into_iter().filter(|rule| rule.protocol != 2).collect();
-        assert_eq!(made.len(), 13, "{made:#?}");
+        assert_eq!(made.len(), 15, "{made:#?}");
         let (odd, made): (Vec<Rule>, Vec<Rule>) = made.into_iter().partition(|rule| rule.more);
         assert_eq!(odd.iter().map(|rule| rule.priority).collect::<Vec<_>>(), [Some(105)]);
         let open = made.iter().find(|rule| rule.table == 7).unwrap();

@@ -13,6 +13,8 @@ pub enum Kind {
     Absent,
     /// The answer to br-exists is no. ovs-vsctl says nothing then, and exits with 2.
     No,
+    /// What wait-until waits for is not so yet.
+    NotYet,
     /// It contradicts what is there already.
     Conflict,
     /// Open vSwitch has it, and this switch does not.

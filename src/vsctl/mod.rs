@@ -21,7 +21,7 @@ mod view;
 mod words;
 
 pub use columns::{Class, RULES, Rule};
-pub use command::{Command, Globals, Line, commands, line, options, verbs};
+pub use command::{Command, Globals, Line, Verbosity, commands, line, options, verbs};
 pub use database::Database;
 pub use error::{Error, Kind};
 pub use print::{Data, Format, Records, Style, render};

@@ -57,7 +57,12 @@ fn told(dst: &IpNet) -> String {
 
 /// Whether the gateway can be reached over the interface: the kernel refuses a route whose gateway cannot.
 fn gateway(settings: &Settings, route: &Written<Route>, all: &[Written<Route>], found: &mut Sink) {
-    let Some(via) = route.value.via else { return };
+    let value = &route.value;
+    value.via.iter().for_each(|via| reachable(settings, route, (*via, value.onlink), all, found));
+    value.hops.iter().for_each(|hop| reachable(settings, route, (hop.via, hop.onlink), all, found));
+}
+
+fn reachable(settings: &Settings, route: &Written<Route>, (via, onlink): (IpAddr, bool), all: &[Written<Route>], found: &mut Sink) {
     let own = |address: IpAddr| address == via;
     // Which addresses there will be is not known.
     if matches!(settings.ask, Ask::Dhcp { .. }) && via.is_ipv4() {
@@ -71,9 +76,9 @@ fn gateway(settings: &Settings, route: &Written<Route>, all: &[Written<Route>], 
         found.push(diagnostic.at(route.span).help("write the router's address, or remove `via` if the destination is on the link"));
         return;
     }
-    let on_link = |other: &Written<Route>| other.value.kind == RouteKind::Unicast && other.value.via.is_none() && other.value.dst.contains(&via);
+    let on_link = |other: &Written<Route>| other.value.kind == RouteKind::Unicast && !other.value.has_gateway() && other.value.dst.contains(&via);
     let link_local = matches!(via, IpAddr::V6(v6) if v6.is_unicast_link_local());
-    if route.value.onlink || link_local || nets.iter().any(|net| net.contains(&via)) || all.iter().any(on_link) {
+    if onlink || link_local || nets.iter().any(|net| net.contains(&via)) || all.iter().any(on_link) {
         return;
     }
     let message = format!("`{via}` is in no network of `{}`, so the kernel would refuse this route", settings.device.name);

@@ -2,6 +2,8 @@
 //!
 //! It must not know what else there is on the interface; `judge` looks at the routes together.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use super::super::diag::shown;
@@ -10,7 +12,7 @@ use super::super::span::Span;
 use super::super::suggest;
 use super::line::Word;
 use super::words::{Context, Read, Words};
-use crate::model::{Route, RouteKind, RouteMetric};
+use crate::model::{Hop, Route, RouteKind, RouteMetric};
 
 /// The metrics with the least and the most the kernel keeps as it was told.
 const METRICS: [(RouteMetric, u32, u32); 10] = [
@@ -51,13 +53,16 @@ const REFUSED: [&str; 17] = [
 /// The kinds of route the kernel makes by itself, or that nothing uses any longer.
 const REFUSED_KINDS: [&str; 5] = ["broadcast", "anycast", "multicast", "nat", "xresolve"];
 /// What is understood, for suggestions.
-const WORDS: [&str; 13] = ["to", "via", "dev", "table", "metric", "priority", "preference", "src", "scope", "proto", "protocol", "tos", "onlink"];
+const WORDS: [&str; 14] =
+    ["to", "via", "dev", "table", "metric", "priority", "preference", "src", "scope", "proto", "protocol", "tos", "onlink", "nexthop"];
 
 /// A route with what of it was written, before it is known to be whole.
 struct Draft {
     route: Route,
     via: Option<Span>,
     onlink: Option<Span>,
+    /// Where the first of several gateways stands.
+    hops: Option<Span>,
     table: bool,
     seen: Vec<&'static str>,
 }
@@ -87,7 +92,7 @@ pub(super) fn read(context: Context<'_>, line: &[Word<'_>]) -> Read<Route> {
 
 /// A route to `dst` with what the rest of the line says.
 pub(super) fn build(mut words: Words<'_>, dst: IpNet, kind: RouteKind) -> Read<Route> {
-    let mut draft = Draft { route: Route { kind, ..Route::new(dst, None) }, via: None, onlink: None, table: false, seen: Vec::new() };
+    let mut draft = Draft { route: Route { kind, ..Route::new(dst, None) }, via: None, onlink: None, hops: None, table: false, seen: Vec::new() };
     while let Some(word) = words.next() {
         draft.option(&mut words, word)?;
     }
@@ -109,21 +114,12 @@ impl Draft {
         match word.text {
             "via" => {
                 self.once(context, &word, "via")?;
-                let (gateway, span) = context.gateway(words, &word)?;
-                if gateway.is_unspecified() || gateway.is_multicast() || gateway.is_loopback() {
-                    return Err(context.bad(span, format!("`{gateway}` is no gateway"), "write the router's address"));
-                }
+                let (gateway, span) = gateway(words, &word)?;
                 (self.route.via, self.via) = (Some(gateway), Some(span));
             }
             "dev" | "oif" => {
                 self.once(context, &word, "dev")?;
-                let device = words.value(&word, "the interface's name")?;
-                if device.text != context.device {
-                    let other = shown(device.text.as_bytes());
-                    let message = format!("this route leads out of `{other}`, and the file is about `{}`", context.device);
-                    let kind = if context.ipv6 { "route6" } else { "route" };
-                    return Err(context.bad(device.span, message, format!("write it into `{kind}-{other}`, or correct the name")));
-                }
+                device(words, &word)?;
             }
             "table" => {
                 self.once(context, &word, "table")?;
@@ -168,13 +164,47 @@ impl Draft {
                 self.once(context, &word, "onlink")?;
                 (self.route.onlink, self.onlink) = (true, Some(word.span));
             }
-            "nexthop" => {
-                let message = "a route over several gateways is not supported yet";
+            "nexthop" if context.ipv6 => {
+                let message = "a route over several gateways is not supported yet for IPv6";
                 let help = "write a line for each gateway with a `metric` of its own: the lowest is used";
                 return Err(context.unsupported(word.span, message, help));
             }
+            "nexthop" => return self.hop(words, word),
             text => return self.metric(words, word, METRICS.iter().find(|(metric, ..)| metric.name() == text)),
         }
+        Ok(())
+    }
+
+    /// One gateway of several, up to the next one.
+    fn hop(&mut self, words: &mut Words<'_>, key: Word<'_>) -> Read<()> {
+        let context = words.context;
+        let (mut via, mut hop) = (None, (1, false));
+        let mut said: Vec<&str> = Vec::new();
+        while let Some(word) = words.peek().filter(|word| word.text != "nexthop") {
+            words.next();
+            if said.contains(&word.text) {
+                return Err(context.bad(word.span, format!("`{}` is said twice", word.text), "keep one of them"));
+            }
+            match word.text {
+                "via" => via = Some(gateway(words, &word)?),
+                "dev" => device(words, &word)?,
+                "weight" => hop.0 = words.number(&word, 1, 256)?,
+                "onlink" => hop.1 = true,
+                other => {
+                    let message = format!("`{}` stands behind a gateway of several", shown(other.as_bytes()));
+                    return Err(context.bad(word.span, message, "write what is about the whole route before the first `nexthop`"));
+                }
+            }
+            said.push(word.text);
+        }
+        let Some((via, span)) = via else {
+            return Err(context.bad(key.span, "`nexthop` without a gateway", "write `via` and the router's address behind it"));
+        };
+        if self.route.hops.iter().any(|other| other.via == via) {
+            return Err(context.bad(span, format!("`{via}` is a gateway of this route already"), "keep one of them, with a `weight`"));
+        }
+        self.hops.get_or_insert(key.span);
+        self.route.hops.push(Hop { via, weight: u16::try_from(hop.0).unwrap_or(1), onlink: hop.1 });
         Ok(())
     }
 
@@ -205,7 +235,16 @@ impl Draft {
     }
 
     fn finish(self, context: Context<'_>) -> Read<Route> {
-        let Self { mut route, via, onlink, table, .. } = self;
+        let Self { mut route, via, onlink, hops, table, .. } = self;
+        if let Some(span) = hops.filter(|_| via.is_some() || onlink.is_some()) {
+            return Err(context.bad(span, "one gateway, and several", "write `nexthop` before each, and all that is about one behind it"));
+        }
+        // The kernel knows no several that are one.
+        if let [only] = route.hops.as_slice() {
+            (route.via, route.onlink) = (Some(only.via), only.onlink);
+            route.hops.clear();
+        }
+        let via = via.or(hops);
         if route.kind == RouteKind::Local && !table {
             route.table = Route::LOCAL;
         }
@@ -218,6 +257,29 @@ impl Draft {
         }
         Ok(route)
     }
+}
+
+/// The router's address behind `via`.
+fn gateway(words: &mut Words<'_>, key: &Word<'_>) -> Read<(IpAddr, Span)> {
+    let context = words.context;
+    let (gateway, span) = context.gateway(words, key)?;
+    if gateway.is_unspecified() || gateway.is_multicast() || gateway.is_loopback() {
+        return Err(context.bad(span, format!("`{gateway}` is no gateway"), "write the router's address"));
+    }
+    Ok((gateway, span))
+}
+
+/// The device behind `dev`, which is the file's own.
+fn device(words: &mut Words<'_>, key: &Word<'_>) -> Read<()> {
+    let context = words.context;
+    let device = words.value(key, "the interface's name")?;
+    if device.text == context.device {
+        return Ok(());
+    }
+    let other = shown(device.text.as_bytes());
+    let message = format!("this route leads out of `{other}`, and the file is about `{}`", context.device);
+    let kind = if context.ipv6 { "route6" } else { "route" };
+    Err(context.bad(device.span, message, format!("write it into `{kind}-{other}`, or correct the name")))
 }
 
 /// A type of service: hexadecimal, as `ip` reads it.

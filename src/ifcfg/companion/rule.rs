@@ -29,10 +29,9 @@ const PROTOCOLS: [(&str, u8); 11] = [
     ("udplite", 136),
 ];
 /// What `ip rule` takes besides, and this version does not.
-const REFUSED: [&str; 12] =
-    ["dscp", "flowlabel", "l3mdev", "map-to", "nat", "proto", "protocol", "realms", "suppress_ifgroup", "tun_id", "uidrange", "vrf"];
+const REFUSED: [&str; 7] = ["dscp", "flowlabel", "map-to", "nat", "proto", "protocol", "realms"];
 /// What is understood, for suggestions.
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 25] = [
     "from",
     "to",
     "iif",
@@ -46,7 +45,11 @@ const WORDS: [&str; 21] = [
     "ipproto",
     "sport",
     "dport",
+    "uidrange",
+    "tun_id",
     "suppress_prefixlength",
+    "suppress_ifgroup",
+    "l3mdev",
     "goto",
     "nop",
     "blackhole",
@@ -63,6 +66,7 @@ struct Draft {
     action: Option<(RuleAction, Span)>,
     table: Option<(u32, Span)>,
     suppress: Option<(u8, Span)>,
+    group: Option<(u32, Span)>,
     seen: Vec<&'static str>,
 }
 
@@ -74,7 +78,7 @@ pub(super) fn read(context: Context<'_>, line: &[Word<'_>]) -> Read<PolicyRule> 
         return Err(context.bad(verb.span, message, "begin with what the packets have in common, such as `from 192.0.2.0/24`"));
     }
     let rule = PolicyRule::new(context.ipv6, RuleAction::Nop);
-    let mut draft = Draft { rule, action: None, table: None, suppress: None, seen: Vec::new() };
+    let mut draft = Draft { rule, action: None, table: None, suppress: None, group: None, seen: Vec::new() };
     while let Some(word) = words.next() {
         draft.word(&mut words, word)?;
     }
@@ -102,6 +106,8 @@ impl Draft {
             "ipproto" => rule.ipproto = protocol(words, &word)?,
             "sport" => rule.sport = Some(ports(words, &word)?),
             "dport" => rule.dport = Some(ports(words, &word)?),
+            "uidrange" => rule.uids = Some(uids(words, &word)?),
+            "tun_id" => rule.tunnel = tunnel(words, &word)?,
             "table" => {
                 let span = words.peek().map_or(word.span, |word| word.span);
                 let table = words.named(&word, Numbered::Table)?;
@@ -115,6 +121,8 @@ impl Draft {
                 let length = words.number(&word, 0, most)?;
                 self.suppress = u8::try_from(length).ok().map(|length| (length, word.span));
             }
+            "suppress_ifgroup" => self.group = Some((group(words, &word)?, word.span)),
+            "l3mdev" => return self.act(context, RuleAction::Vrf, word.span),
             "goto" => {
                 let target = words.number(&word, 1, u32::MAX)?;
                 return self.act(context, RuleAction::Goto(target), word.span);
@@ -135,12 +143,13 @@ impl Draft {
     }
 
     fn finish(self, context: Context<'_>) -> Read<PolicyRule> {
-        let Self { mut rule, action, table, suppress, .. } = self;
-        rule.action = match (action, table, suppress) {
-            (Some(_), Some((_, span)), _) | (Some(_), None, Some((_, span))) => {
+        let Self { mut rule, action, table, suppress, group, .. } = self;
+        let of_lookup = [table.map(|(_, span)| span), suppress.map(|(_, span)| span), group.map(|(_, span)| span)];
+        rule.action = match (action, of_lookup.into_iter().flatten().next()) {
+            (Some(_), Some(span)) => {
                 return Err(context.bad(span, "a rule does one thing with its packets", "remove this, or what else is to become of them"));
             }
-            (Some((action, span)), None, None) => {
+            (Some((action, span)), None) => {
                 if let (RuleAction::Goto(target), Some(priority)) = (action, rule.priority)
                     && target <= priority
                 {
@@ -150,9 +159,11 @@ impl Draft {
                 action
             }
             // As `ip` does without a table.
-            (None, table, suppress) => {
-                RuleAction::Lookup { table: table.map_or(Route::MAIN, |(table, _)| table), suppress: suppress.map(|(length, _)| length) }
-            }
+            (None, _) => RuleAction::Lookup {
+                table: table.map_or(Route::MAIN, |(table, _)| table),
+                suppress: suppress.map(|(length, _)| length),
+                suppress_group: group.map(|(group, _)| group),
+            },
         };
         Ok(rule)
     }
@@ -173,7 +184,11 @@ fn name(word: &str) -> Option<&'static str> {
         "sport" => "sport",
         "dport" => "dport",
         "table" | "lookup" => "table",
+        "uidrange" => "uidrange",
+        "tun_id" => "tun_id",
         "suppress_prefixlength" | "sup_pl" => "suppress_prefixlength",
+        "suppress_ifgroup" | "sup_group" => "suppress_ifgroup",
+        "l3mdev" => "l3mdev",
         "goto" => "goto",
         "nop" => "nop",
         "blackhole" => "blackhole",
@@ -246,6 +261,38 @@ fn ports(words: &mut Words<'_>, key: &Word<'_>) -> Read<(u16, u16)> {
     })
 }
 
+/// `FIRST-LAST`.
+fn uids(words: &mut Words<'_>, key: &Word<'_>) -> Read<(u32, u32)> {
+    let word = words.value(key, "a range of users")?;
+    let uid = |text: &str| text.parse::<u32>().ok().filter(|uid| *uid < u32::MAX);
+    let range = word.text.split_once('-').and_then(|(first, last)| uid(first).zip(uid(last)));
+    range.filter(|(first, last)| first <= last).ok_or_else(|| {
+        let message = format!("`{}` is no range of users", shown(word.text.as_bytes()));
+        words.context.bad(word.span, message, "write the first and the last number, such as `1000-1999`, for one user twice the same")
+    })
+}
+
+/// A tunnel's key.
+fn tunnel(words: &mut Words<'_>, key: &Word<'_>) -> Read<u64> {
+    let word = words.value(key, "a tunnel's key")?;
+    let hex = word.text.strip_prefix("0x").map(|digits| u64::from_str_radix(digits, 16));
+    let read = hex.unwrap_or_else(|| word.text.parse()).ok().filter(|key| *key > 0);
+    read.ok_or_else(|| {
+        let message = format!("`{}` is no tunnel's key", shown(word.text.as_bytes()));
+        words.context.bad(word.span, message, "write a number above 0")
+    })
+}
+
+/// A group of devices; the only one with a name of its own is the one every device begins in.
+fn group(words: &mut Words<'_>, key: &Word<'_>) -> Read<u32> {
+    let word = words.value(key, "a group of devices")?;
+    let known = (word.text == "default").then_some(0);
+    known.or_else(|| number(word.text)).filter(|group| *group < u32::MAX).ok_or_else(|| {
+        let message = format!("`{}` is no group of devices that is known here", shown(word.text.as_bytes()));
+        words.context.bad(word.span, message, "write its number, or `default`")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::code::Code;
@@ -270,6 +317,8 @@ mod tests {
             ("iif eth1 oif lo tos 10 ipproto tcp sport 1-9 dport 53 goto 900 prio 8", false, {
                 "from all iif eth1 oif lo tos 0x10 ipproto 6 sport 1-9 dport 53 goto 900 priority 8"
             }),
+            ("uidrange 1000-1999 tun_id 0x10 table 7 sup_group default", false, "from all uidrange 1000-1999 tun_id 16 lookup 7 suppress_ifgroup 0"),
+            ("l3mdev pref 1000", true, "-6 from all l3mdev priority 1000"),
             ("suppress_prefixlength 0", false, "from all lookup 254 suppress_prefixlength 0"),
             ("from 2001:db8::/32 tos 0x10 blackhole", true, "-6 from 2001:db8::/32 tos 0x10 blackhole"),
         ] {
@@ -296,7 +345,14 @@ mod tests {
             ("ipproto tpc", of_line, "tpc", "`tcp`"),
             ("dport 9-1", of_line, "9-1", "1000-2000"),
             ("iif a/b", of_line, "a/b", "name"),
-            ("uidrange 0-5 table 7", Code::Unsupported, "uidrange", "remove it"),
+            ("uidrange 5-0 table 7", of_line, "5-0", "1000-1999"),
+            ("uidrange 5", of_line, "5", "twice"),
+            ("uidrange 0-4294967295", of_line, "0-4294967295", "1000-1999"),
+            ("tun_id 0", of_line, "0", "above 0"),
+            ("suppress_ifgroup lan", of_line, "lan", "`default`"),
+            ("l3mdev table 5", of_line, "table", "remove this"),
+            ("goto 9 suppress_ifgroup 5", of_line, "suppress_ifgroup", "remove this"),
+            ("protocol bird table 7", Code::Unsupported, "protocol", "remove it"),
         ] {
             let found = parse(text, false).expect_err(text);
             let span = found.span.unwrap();

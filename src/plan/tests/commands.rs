@@ -15,7 +15,7 @@ fn with(mut bridge: Bridge, ports: &[&str]) -> Bridge {
 
 fn set(world: &mut World, bridges: &[(&str, Option<Bridge>)]) -> Report {
     let bridges: Vec<_> = bridges.iter().map(|(bridge, target)| (name(bridge), target.clone())).collect();
-    apply(world, &Target::Set { bridges: &bridges }, &mut |_| {})
+    apply(world, &Target::Set { bridges: &bridges, rows: None }, &mut |_| {})
 }
 
 /// A host with two network cards.
@@ -44,13 +44,13 @@ fn a_line_is_whole_or_not_at_all() {
     let mut world = world();
     let start = world.clone();
     let made = [(name("br0"), Some(with(plain("br0"), &["eth0"]))), (name("br1"), Some(plain("br1")))];
-    breaks_nowhere(&start, &Target::Set { bridges: &made });
-    assert_eq!(apply(&mut world, &Target::Set { bridges: &made }, &mut |_| {}).outcome, Outcome::Applied);
-    assert_eq!(apply(&mut world, &Target::Set { bridges: &made }, &mut |_| {}).outcome, Outcome::Unchanged);
+    breaks_nowhere(&start, &Target::Set { bridges: &made, rows: None });
+    assert_eq!(apply(&mut world, &Target::Set { bridges: &made, rows: None }, &mut |_| {}).outcome, Outcome::Applied);
+    assert_eq!(apply(&mut world, &Target::Set { bridges: &made, rows: None }, &mut |_| {}).outcome, Outcome::Unchanged);
     // The port moves, and the bridge it was on goes.
     let moved = [(name("br0"), None), (name("br1"), Some(with(plain("br1"), &["eth0"])))];
-    breaks_nowhere(&world, &Target::Set { bridges: &moved });
-    assert_eq!(apply(&mut world, &Target::Set { bridges: &moved }, &mut |_| {}).outcome, Outcome::Applied);
+    breaks_nowhere(&world, &Target::Set { bridges: &moved, rows: None });
+    assert_eq!(apply(&mut world, &Target::Set { bridges: &moved, rows: None }, &mut |_| {}).outcome, Outcome::Applied);
     assert_eq!(world.state.memory.bridges.keys().copied().collect::<Vec<_>>(), [name("br1")]);
     assert_eq!(set(&mut world, &[("br1", None)]).outcome, Outcome::Applied);
     assert!(!world.state.datapath && world.state.memory == Memory::default());
@@ -99,4 +99,22 @@ fn a_bridge_with_ports_of_others_stays() {
     assert_eq!(names, [name("eth0")]);
     assert_eq!(apply(&mut world, &Target::Down { names: &[name("br0")], with_foreign_ports: true }, &mut |_| {}).outcome, Outcome::Applied);
     down_for_good(&mut world);
+}
+
+#[test]
+fn what_belongs_to_no_bridge_is_of_the_same_line() {
+    let mut world = world();
+    let start = world.clone();
+    let rows = [Record { table: "QoS".into(), row: "x".repeat(36), columns: [("type".to_owned(), Some("linux-htb".to_owned()))].into() }];
+    let made = [(name("br0"), Some(with(plain("br0"), &["eth0"])))];
+    let target = Target::Set { bridges: &made, rows: Some(&rows) };
+    breaks_nowhere(&start, &target);
+    assert_eq!(apply(&mut world, &target, &mut |_| {}).outcome, Outcome::Applied);
+    assert_eq!(world.state.memory.rows, rows);
+    // It stays when bridges go, and goes alone.
+    assert_eq!(set(&mut world, &[("br0", None)]).outcome, Outcome::Applied);
+    assert_eq!(world.state.memory.rows, rows);
+    assert_eq!(apply(&mut world, &Target::Set { bridges: &[], rows: Some(&[]) }, &mut |_| {}).outcome, Outcome::Applied);
+    assert_eq!(apply(&mut world, &Target::Set { bridges: &[], rows: Some(&[]) }, &mut |_| {}).outcome, Outcome::Unchanged);
+    assert_eq!(world.state.memory, Memory::default());
 }

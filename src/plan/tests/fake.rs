@@ -186,10 +186,10 @@ impl World {
         if self.state.routes.iter().any(|there| *there == route || clash(there)) {
             return Err("EEXIST");
         }
-        if let Some(via) = route.via {
+        for (via, onlink) in route.gateways() {
             let link_local = matches!(via, IpAddr::V6(v6) if v6.segments()[0] == 0xfe80);
-            let on_link = |r: &Route| r.ifname == route.ifname && r.via.is_none() && r.dst.contains(&via);
-            if !link_local && route.flags & ROUTE_ONLINK == 0 && !self.state.routes.iter().any(on_link) {
+            let on_link = |r: &Route| r.ifname == route.ifname && !r.has_gateway() && r.dst.contains(&via);
+            if !link_local && !onlink && !self.state.routes.iter().any(on_link) {
                 return Err("ENETUNREACH");
             }
         }
@@ -445,6 +445,7 @@ impl World {
                 }
                 self.state.memory.bridges.insert(*bridge, to);
             }
+            Step::RememberRows { to, .. } => self.state.memory.rows.clone_from(to),
             Step::Forget { bridge, .. } => {
                 self.state.memory.bridges.remove(bridge).ok_or("ENOENT")?;
             }

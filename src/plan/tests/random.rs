@@ -118,7 +118,12 @@ fn beside() -> impl Strategy<Value = (Vec<model::Route>, Vec<PolicyRule>, Vec<Al
     let route = |(dst, via, kind, mtu, metric, onlink): (&str, Option<&str>, RouteKind, bool, Option<u32>, bool)| {
         let via = via.filter(|_| kind == RouteKind::Unicast).map(ip);
         let metrics = if mtu { [(RouteMetric::Mtu, 1280)].into() } else { [].into() };
-        model::Route { kind, metrics, metric, onlink: onlink && via.is_some(), ..model::Route::new(net(dst), via) }
+        // Some lead over a second gateway as well.
+        let several = via.filter(|via| via.is_ipv4() && metric == Some(2));
+        let hop = |via, weight| model::Hop { via, weight, onlink };
+        let hops = several.map(|via| vec![hop(via, 1), hop(ip("10.0.0.2"), 3)]).unwrap_or_default();
+        let via = via.filter(|_| hops.is_empty());
+        model::Route { kind, metrics, metric, onlink: onlink && via.is_some(), hops, ..model::Route::new(net(dst), via) }
     };
     let v4 = prop::option::of(prop::sample::select(vec!["10.0.0.1", "10.0.1.1", "10.5.1.1", "10.66.0.2"]));
     let v6 = prop::option::of(prop::sample::select(vec!["fe80::1", "2001:db8:0::9", "2001:db8:77::1"]));
@@ -129,7 +134,7 @@ fn beside() -> impl Strategy<Value = (Vec<model::Route>, Vec<PolicyRule>, Vec<Al
         prop::option::of(all)
     };
     let routes = (of("172.16.0.0/12", v4.clone().boxed()), of("0.0.0.0/0", v4.boxed()), of("2001:db8:50::/48", v6.boxed()));
-    let lookup = |(priority, table)| PolicyRule { priority, ..PolicyRule::new(false, RuleAction::Lookup { table, suppress: None }) };
+    let lookup = |(priority, table)| PolicyRule { priority, ..PolicyRule::new(false, RuleAction::lookup(table)) };
     let rules = prop::collection::vec((prop::option::of(1..4u32), 1..3u32).prop_map(lookup), 0..3);
     let alias = |(address, label): (&str, &str)| Alias { address: address.parse().unwrap(), label: label.to_owned() };
     let aliases = prop::sample::subsequence(vec![("10.66.0.1/24", "br0:1"), ("10.0.0.9/24", "br0:2")], 0..3);

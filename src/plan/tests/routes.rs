@@ -30,6 +30,38 @@ fn told(world: &World) -> Vec<String> {
     world.state.routes.iter().filter(|route| route.protocol != PROTOCOL_KERNEL).map(ToString::to_string).collect()
 }
 
+fn hops(weights: &[(&str, u16)]) -> Vec<model::Hop> {
+    weights.iter().map(|(via, weight)| model::Hop { via: ip(via), weight: *weight, onlink: false }).collect()
+}
+
+#[test]
+fn several_gateways_move_and_go_back_together() {
+    let mut world = host();
+    let several = Route { hops: hops(&[("192.0.2.7", 1), ("192.0.2.8", 2)]), ..Route::main(name("eth0"), net("10.7.0.0/16"), None, PROTOCOL_STATIC) };
+    world.add_route(Route { scope: 0, ..several });
+    let before = world.snapshot();
+    let route = |weights: &[(&str, u16)]| model::Route { hops: hops(weights), ..asked("10.9.0.0/16", None) };
+    let moved = "10.7.0.0/16 nexthop via 192.0.2.7 weight 1 nexthop via 192.0.2.8 weight 2 dev br0";
+    for (weights, wanted) in [
+        ([("192.0.2.1", 1), ("192.0.2.2", 1)], "10.9.0.0/16 nexthop via 192.0.2.1 weight 1 nexthop via 192.0.2.2 weight 1 dev br0"),
+        // Their order is none.
+        ([("192.0.2.2", 1), ("192.0.2.1", 1)], "10.9.0.0/16 nexthop via 192.0.2.1 weight 1 nexthop via 192.0.2.2 weight 1 dev br0"),
+        ([("192.0.2.1", 1), ("192.0.2.2", 9)], "10.9.0.0/16 nexthop via 192.0.2.1 weight 1 nexthop via 192.0.2.2 weight 9 dev br0"),
+    ] {
+        let intent = files(&[route(&weights)]);
+        breaks_nowhere(&world, &Target::Up { intent: &intent, names: &[] });
+        up_for_good(&mut world, &intent);
+        let told = told(&world);
+        assert!(told.iter().any(|route| route == moved) && told.iter().any(|route| route == wanted) && told.len() == 3, "{told:#?}");
+    }
+    down_for_good(&mut world);
+    assert_eq!(world.snapshot(), before);
+    // One gateway that nothing leads to is one too many.
+    let intent = files(&[route(&[("192.0.2.1", 1), ("203.0.113.1", 1)])]);
+    up_for_good(&mut world, &intent);
+    assert!(!told(&world).iter().any(|route| route.starts_with("10.9")), "{:#?}", told(&world));
+}
+
 #[test]
 fn they_come_change_and_go_with_the_file() {
     let mtu = |value| [(RouteMetric::Mtu, value)].into();
@@ -165,7 +197,7 @@ fn beside_a_lease() {
 
 #[test]
 fn rules_come_change_and_go_with_the_file() {
-    let lookup = |table| RuleAction::Lookup { table, suppress: None };
+    let lookup = RuleAction::lookup;
     let rule = |priority, table| PolicyRule { priority, ..PolicyRule::new(false, lookup(table)) };
     let files = |rules: &[PolicyRule]| {
         let mut files = files(&[model::Route { table: 200, ..asked("10.0.0.0/8", Some("192.0.2.254")) }]);

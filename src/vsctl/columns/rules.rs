@@ -66,7 +66,6 @@ const NO_TREE: &str = "there is no spanning tree yet";
 const NO_SNOOPING: &str = "there is no multicast snooping yet: multicast is flooded";
 const NO_POLICING: &str = "nothing here polices what comes in";
 const NO_MONITORING: &str = "nothing here monitors links by BFD or CFM";
-const NO_BRIDGE: &str = "it belongs to no bridge, and only what belongs to one is kept";
 const NO_SERVER: &str = "there is no database server";
 const NO_DPDK: &str = "the datapath is the kernel's";
 const NO_MIRROR: &str = "nothing is mirrored yet";
@@ -81,11 +80,11 @@ pub static RULES: &[Rule] = &[
     refused("Open_vSwitch", "db_version", READ),
     refused("Open_vSwitch", "dpdk_initialized", READ),
     refused("Open_vSwitch", "dpdk_version", READ),
-    refused("Open_vSwitch", "external_ids", NO_BRIDGE),
+    kept("Open_vSwitch", "external_ids", FOR_OTHERS),
     refused("Open_vSwitch", "iface_types", READ),
     refused("Open_vSwitch", "manager_options", NO_SERVER),
     refused("Open_vSwitch", "next_cfg", READ),
-    refused("Open_vSwitch", "other_config", NO_BRIDGE),
+    recorded("Open_vSwitch", "other_config", UNKNOWN),
     refused("Open_vSwitch", "ovs_version", READ),
     refused("Open_vSwitch", "ssl", NO_SERVER),
     refused("Open_vSwitch", "statistics", READ),

@@ -4,6 +4,7 @@
 use super::super::error::{Error, Kind};
 use super::super::print::{Data, Format, Style};
 use super::super::words::Word;
+use super::verbosity::{self, Verbosity};
 use super::{Argument, Command, Takes, VERBS, Written, command, parts};
 
 /// The program's options.
@@ -15,6 +16,10 @@ pub struct Globals {
     pub dry_run: bool,
     /// How many seconds all of it may take (`-t`, `--timeout`); 0 for any.
     pub timeout: Option<u32>,
+    /// Whether to go on trying to reach the agent until the time is up (`--retry`).
+    pub retry: bool,
+    /// How much is said on standard error (`-v`, `--verbose`).
+    pub verbosity: Verbosity,
     /// How what is printed looks.
     pub style: Style,
 }
@@ -26,6 +31,34 @@ pub struct Line {
     pub globals: Globals,
     /// The commands, at least one.
     pub commands: Vec<Command>,
+}
+
+/// Whether an option has a value.
+#[derive(Clone, Copy)]
+enum Has {
+    Nothing,
+    Value,
+    /// One in the same word, or none.
+    Maybe,
+}
+
+impl Has {
+    const fn shown(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Value => "=VALUE",
+            Self::Maybe => "[=VALUE]",
+        }
+    }
+}
+
+impl From<Takes> for Has {
+    fn from(takes: Takes) -> Self {
+        match takes {
+            Takes::Nothing => Self::Nothing,
+            Takes::Value => Self::Value,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,6 +73,10 @@ enum Global {
     Pretty,
     Bare,
     Database,
+    Retry,
+    Verbose,
+    /// What is so anyway.
+    So,
     /// Of ovs-vsctl, but not here; and why.
     Absent(&'static str),
     /// An option of commands.
@@ -49,28 +86,42 @@ enum Global {
 const NO_SERVER: &str = "there is no database server to connect to";
 /// Where ovs-vsctl looks for the database when it is not told.
 const DEFAULT: [&str; 2] = ["unix:/var/run/openvswitch/db.sock", "unix:/run/openvswitch/db.sock"];
-const LOG: &str = "what is logged is the agent's";
+const NO_LOG: &str = "nothing is logged; --verbose prints the steps of a change";
+const NO_SYSLOG: &str = "nothing is written to syslog";
+const IN_HELP: &str = "--help has them";
 
 /// The program's long options, whether each takes a value, and its letter.
-const GLOBALS: &[(&str, Takes, Option<char>, Global)] = &[
-    ("--no-wait", Takes::Nothing, None, Global::NoWait),
-    ("--dry-run", Takes::Nothing, None, Global::DryRun),
-    ("--timeout", Takes::Value, Some('t'), Global::Timeout),
-    ("--oneline", Takes::Nothing, None, Global::Oneline),
-    ("--format", Takes::Value, Some('f'), Global::Format),
-    ("--data", Takes::Value, Some('d'), Global::Data),
-    ("--no-headings", Takes::Nothing, None, Global::NoHeadings),
-    ("--pretty", Takes::Nothing, None, Global::Pretty),
-    ("--bare", Takes::Nothing, None, Global::Bare),
-    ("--db", Takes::Value, None, Global::Database),
-    ("--retry", Takes::Nothing, None, Global::Absent(NO_SERVER)),
-    ("--private-key", Takes::Value, Some('p'), Global::Absent(NO_SERVER)),
-    ("--certificate", Takes::Value, Some('c'), Global::Absent(NO_SERVER)),
-    ("--ca-cert", Takes::Value, Some('C'), Global::Absent(NO_SERVER)),
-    ("--no-syslog", Takes::Nothing, None, Global::Absent(LOG)),
-    ("--verbose", Takes::Nothing, Some('v'), Global::Absent(LOG)),
-    ("--log-file", Takes::Nothing, None, Global::Absent(LOG)),
-    ("--max-column-width", Takes::Value, None, Global::Absent("tables are as wide as what is in them")),
+const GLOBALS: &[(&str, Has, Option<char>, Global)] = &[
+    ("--no-wait", Has::Nothing, None, Global::NoWait),
+    ("--dry-run", Has::Nothing, None, Global::DryRun),
+    ("--timeout", Has::Value, Some('t'), Global::Timeout),
+    ("--oneline", Has::Nothing, None, Global::Oneline),
+    ("--format", Has::Value, Some('f'), Global::Format),
+    ("--data", Has::Value, Some('d'), Global::Data),
+    ("--no-headings", Has::Nothing, None, Global::NoHeadings),
+    ("--pretty", Has::Nothing, None, Global::Pretty),
+    ("--bare", Has::Nothing, None, Global::Bare),
+    ("--db", Has::Value, None, Global::Database),
+    ("--retry", Has::Nothing, None, Global::Retry),
+    ("--verbose", Has::Maybe, Some('v'), Global::Verbose),
+    ("--no-syslog", Has::Nothing, None, Global::So),
+    ("--leader-only", Has::Nothing, None, Global::Absent(NO_SERVER)),
+    ("--no-leader-only", Has::Nothing, None, Global::Absent(NO_SERVER)),
+    ("--shuffle-remotes", Has::Nothing, None, Global::Absent(NO_SERVER)),
+    ("--no-shuffle-remotes", Has::Nothing, None, Global::Absent(NO_SERVER)),
+    ("--private-key", Has::Value, Some('p'), Global::Absent(NO_SERVER)),
+    ("--certificate", Has::Value, Some('c'), Global::Absent(NO_SERVER)),
+    ("--ca-cert", Has::Value, Some('C'), Global::Absent(NO_SERVER)),
+    ("--bootstrap-ca-cert", Has::Value, None, Global::Absent(NO_SERVER)),
+    ("--peer-ca-cert", Has::Value, None, Global::Absent(NO_SERVER)),
+    ("--ssl-protocols", Has::Value, None, Global::Absent(NO_SERVER)),
+    ("--ssl-ciphers", Has::Value, None, Global::Absent(NO_SERVER)),
+    ("--log-file", Has::Maybe, None, Global::Absent(NO_LOG)),
+    ("--syslog-method", Has::Value, None, Global::Absent(NO_SYSLOG)),
+    ("--syslog-target", Has::Value, None, Global::Absent(NO_SYSLOG)),
+    ("--commands", Has::Nothing, None, Global::Absent(IN_HELP)),
+    ("--options", Has::Nothing, None, Global::Absent(IN_HELP)),
+    ("--max-column-width", Has::Value, None, Global::Absent("tables are as wide as what is in them")),
 ];
 
 /// The program's options.
@@ -78,15 +129,15 @@ pub fn options() -> Vec<String> {
     let here = GLOBALS.iter().filter(|(.., global)| !matches!(global, Global::Absent(_)));
     here.map(|(name, takes, letter, _)| {
         let letter = letter.map(|letter| format!("-{letter}, ")).unwrap_or_default();
-        format!("{letter}{name}{}", if *takes == Takes::Value { "=VALUE" } else { "" })
+        format!("{letter}{name}{}", takes.shown())
     })
     .collect()
 }
 
 /// Every long option, the program's and the commands', that begins like this.
-fn long(typed: &str) -> Vec<(&'static str, Takes, Global)> {
+fn long(typed: &str) -> Vec<(&'static str, Has, Global)> {
     let globals = GLOBALS.iter().map(|(name, takes, _, global)| (*name, *takes, *global));
-    let options = VERBS.iter().flat_map(|verb| verb.options.iter().map(|option| (option.name, option.takes, Global::Command)));
+    let options = VERBS.iter().flat_map(|verb| verb.options.iter().map(|option| (option.name, option.takes.into(), Global::Command)));
     let mut all: Vec<_> = globals.chain(options).filter(|(name, ..)| name.starts_with(typed)).collect();
     all.sort_by_key(|(name, ..)| *name);
     all.dedup_by_key(|(name, ..)| *name);
@@ -131,6 +182,9 @@ impl Reader<'_> {
             Global::Database if DEFAULT.contains(&text) => {}
             Global::Database => return Err(Error::new(Kind::Refused, format!("there is no database '{text}' here: {NO_SERVER}")).at(at)),
             Global::Absent(why) => return Err(Error::new(Kind::Refused, format!("there is no option '{}' here: {why}", name.text)).at(at)),
+            Global::Retry => self.globals.retry = true,
+            Global::Verbose => self.globals.verbosity = verbosity::read(text, self.globals.verbosity).map_err(|error| error.at(at))?,
+            Global::So => {}
             Global::Command => {
                 // Said twice here, the last one counts; after the first `--` it would be an error.
                 self.commands.retain(|(other, _)| other.text != name.text);
@@ -151,11 +205,12 @@ impl Reader<'_> {
             }
         };
         let value = match takes {
-            Takes::Value => Some(self.value(inside, &format!("option '{name}' requires an argument")).map_err(|error| error.at(typed.at()))?),
-            Takes::Nothing if inside.is_some() && !matches!(global, Global::Absent(_)) => {
+            Has::Value => Some(self.value(inside, &format!("option '{name}' requires an argument")).map_err(|error| error.at(typed.at()))?),
+            Has::Nothing if inside.is_some() => {
                 return Err(Error::usage(format!("option '{name}' doesn't allow an argument")).at(typed.at()));
             }
-            Takes::Nothing => None,
+            Has::Nothing => None,
+            Has::Maybe => inside,
         };
         self.apply(global, &typed.called(name), value)
     }
@@ -169,11 +224,12 @@ impl Reader<'_> {
         let rest = &word.text[1 + letter.len_utf8()..];
         let inside = (!rest.is_empty()).then(|| Argument::new(rest, at, 1 + letter.len_utf8()));
         let value = match takes {
-            Takes::Value => {
+            Has::Value => {
                 let missing = format!("option requires an argument -- '{letter}'");
                 Some(self.value(inside, &missing).map_err(|error| error.at(here.at()))?)
             }
-            Takes::Nothing => None,
+            Has::Maybe => inside,
+            Has::Nothing => None,
         };
         self.apply(*global, &here.called(name), value)
     }
@@ -201,6 +257,9 @@ pub fn line(words: &[Word]) -> Result<Line, Error> {
     }
     if commands.is_empty() {
         return Err(Error::usage("missing command name (use --help for help)"));
+    }
+    if reader.globals.retry && reader.globals.timeout.unwrap_or(0) == 0 {
+        return Err(Error::new(Kind::Refused, "nothing here is tried for ever: --retry takes --timeout=SECONDS besides"));
     }
     Ok(Line { globals: reader.globals, commands })
 }

@@ -3,6 +3,7 @@
 mod globals;
 #[cfg(test)]
 mod tests;
+mod verbosity;
 mod verbs;
 
 use core::fmt;
@@ -13,6 +14,7 @@ use super::error::Error;
 use super::words::{At, Word};
 
 pub use globals::{Globals, Line, line, options};
+pub use verbosity::Verbosity;
 pub use verbs::verbs;
 pub(super) use verbs::{Takes, VERBS, Verb};
 

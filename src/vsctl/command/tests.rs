@@ -63,19 +63,31 @@ fn a_line_of_a_file_is_its_commands() {
 fn what_open_vswitch_has_and_this_has_not_is_refused_by_name() {
     for (text, says) in [
         ("get-manager", "there is no command 'get-manager' here: there is no database server to manage"),
-        ("-- wait-until port p1 tag=5", "there is no command 'wait-until' here: nobody else changes what is waited for"),
+        ("get-ssl", "there is no command 'get-ssl' here: there is no database server to connect to"),
         ("frobnicate", "unknown command 'frobnicate'; use --help for help"),
     ] {
         assert_eq!(parsed(text).unwrap_err(), says);
     }
     for (text, says) in [
         ("--db=unix:/x list-br", "there is no database 'unix:/x' here: there is no database server to connect to"),
-        ("--no-syslog list-br", "there is no option '--no-syslog' here: what is logged is the agent's"),
-        ("-vdbg list-br", "there is no option '--verbose' here: what is logged is the agent's"),
-        ("--no list-br", "option '--no' is ambiguous; possibilities: '--no-headings' '--no-syslog' '--no-wait'"),
+        ("--syslog-target=x:1 list-br", "there is no option '--syslog-target' here: nothing is written to syslog"),
+        ("--log-file list-br", "there is no option '--log-file' here: nothing is logged; --verbose prints the steps of a change"),
+        ("-vfile:dbg list-br", "there is no '-vfile:dbg' here: nothing is written to a file"),
+        ("--retry list-br", "nothing here is tried for ever: --retry takes --timeout=SECONDS besides"),
+        ("--retry --timeout=0 list-br", "nothing here is tried for ever: --retry takes --timeout=SECONDS besides"),
+        ("--no-s list-br", "option '--no-s' is ambiguous; possibilities: '--no-shuffle-remotes' '--no-syslog'"),
     ] {
         assert_eq!(super::line(&split(text)).unwrap_err().text, says);
     }
+}
+
+#[test]
+fn options_of_the_program_are_read() {
+    let line = super::line(&split("--retry -t5 -v --no-syslog --verbose=off list-br")).unwrap();
+    assert_eq!((line.globals.retry, line.globals.timeout, line.globals.verbosity), (true, Some(5), Verbosity::Quiet));
+    // What is one word more is the first command's.
+    let line = super::line(&split("-v wait-until port p1")).unwrap();
+    assert_eq!((line.globals.verbosity, line.commands[0].verb()), (Verbosity::Steps, "wait-until"));
 }
 
 #[test]

@@ -76,6 +76,8 @@ pub(in crate::vsctl) static VERBS: &[Verb] = &[
     reads("list-ports", NONE, 1, 1, run::list_ports),
     changes("add-port", MAY_EXIST, 2, MANY, run::add_port),
     changes("add-bond", &[flag("--may-exist"), flag("--fake-iface")], 4, MANY, run::add_bond),
+    changes("add-bond-iface", MAY_EXIST, 2, 2, run::add_bond_iface),
+    changes("del-bond-iface", IF_EXISTS, 1, 2, run::del_bond_iface),
     changes("del-port", &[flag("--if-exists"), flag("--with-iface")], 1, 2, run::del_port),
     reads("port-to-br", NONE, 1, 1, run::port_to_br),
     reads("list-ifaces", NONE, 1, 1, run::list_ifaces),
@@ -89,6 +91,7 @@ pub(in crate::vsctl) static VERBS: &[Verb] = &[
     reads("comment", NONE, 0, MANY, |_, _| Ok(Output::Nothing)),
     reads("list", &[flag("--if-exists"), value("--columns")], 1, MANY, run::list),
     reads("find", &[value("--columns")], 1, MANY, run::find),
+    reads("wait-until", NONE, 2, MANY, run::wait_until),
     reads("get", &[flag("--if-exists"), value("--id")], 2, MANY, run::get),
     changes("set", IF_EXISTS, 3, MANY, run::set),
     changes("add", IF_EXISTS, 4, MANY, run::add),
@@ -122,9 +125,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("del-zone-tp", "connection tracking is not the switch's"),
     ("list-zone-tp", "connection tracking is not the switch's"),
     ("list-dp-cap", "`ovsdp dpctl` tells what the datapath can do"),
-    ("add-bond-iface", "write the bond's interfaces with add-bond"),
-    ("del-bond-iface", "write the bond's interfaces with add-bond"),
-    ("wait-until", "nobody else changes what is waited for"),
 ];
 
 /// The command of a name.

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use ovsdp_proto::IfName;
 
+use super::commanded;
 use crate::model::{Bridge, Interface, Port};
 
-/// Gives `new`, as rows describe it, what `old` has besides. A port that is not in `old` came by a command.
+/// Gives `new`, as rows describe it, what `old` has besides. A bridge or port that is not in `old` came by a command.
 pub fn carry_over(old: &BTreeMap<IfName, Bridge>, new: &mut BTreeMap<IfName, Bridge>) {
     for (name, bridge) in new {
+        bridge.commanded = commanded::noted(old.get(name), bridge);
         let Some(before) = old.get(name) else {
+            bridge.by_command = true;
             bridge.ports.values_mut().for_each(|port| port.by_command = true);
             continue;
         };
-        bridge.onboot = before.onboot;
+        (bridge.onboot, bridge.by_command) = (before.onboot, before.by_command);
         bridge.local = interface(&before.local, &bridge.local);
         for (name, port) in &mut bridge.ports {
             match before.ports.get(name) {

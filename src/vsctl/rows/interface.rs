@@ -8,7 +8,13 @@ use crate::vsctl::view::RowView;
 
 /// A row's name, which is a device's or a port's.
 pub(super) fn name(row: RowView<'_>) -> Result<IfName, Misfit> {
-    let misfit = |text: String| Misfit { row: row.uuid(), column: "name", key: "", text, help: "a name has at most 15 bytes and no blank".into() };
+    let misfit = |text: String| Misfit {
+        row: row.uuid(),
+        column: "name",
+        key: "",
+        text,
+        help: "a port is called as a device is: at most 15 bytes, no blank".into(),
+    };
     IfName::new(row.name()).map_err(|bad| misfit(format!("{} `{}` cannot be had here: {bad}", row.table().name, row.name())))
 }
 

@@ -6,6 +6,7 @@
 mod bridge;
 mod carry;
 mod cell;
+mod commanded;
 mod interface;
 mod port;
 mod records;
@@ -21,7 +22,7 @@ use super::database::Database;
 use super::error::{Error, Kind};
 use super::run::Outcome;
 use super::uuid::Uuid;
-use crate::model::Bridge;
+use crate::model::{Bridge, Record};
 
 pub use carry::carry_over;
 
@@ -55,14 +56,19 @@ impl Database {
         Ok(bridges)
     }
 
-    /// The database that says what `bridges` are, its one Open_vSwitch row called `root`.
+    /// What is kept of the rows that belong to no bridge: those of QoS and Queue, and what is recorded of the Open_vSwitch row.
+    pub fn rows_of_none(&self) -> Vec<Record> {
+        records::of_none(self)
+    }
+
+    /// The database that says what `bridges` are, its one Open_vSwitch row called `root`, with the `rows` that belong to no bridge.
     ///
     /// # Errors
     /// Their records fit nothing that is there.
-    pub fn of<'a>(root: Uuid, bridges: impl IntoIterator<Item = &'a Bridge>) -> Result<Self, Error> {
+    pub fn of<'a>(root: Uuid, bridges: impl IntoIterator<Item = &'a Bridge>, rows: &[Record]) -> Result<Self, Error> {
         let bridges: Vec<&Bridge> = bridges.into_iter().collect();
         let mut database = write::database(root, bridges.iter().copied());
-        records::lay_over(&mut database, &bridges)?;
+        records::lay_over(&mut database, &bridges, rows)?;
         Ok(database)
     }
 }

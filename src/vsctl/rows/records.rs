@@ -1,6 +1,7 @@
 //! What the rows say and the model does not: taken out of a database as records, and laid over one again.
 //!
-//! A record is about a row of a bridge: its own, its ports' and interfaces', and those that these name, such as controllers.
+//! A record is about a row of a bridge: its own, its ports' and interfaces', and those that these name, such as controllers. Rows that stay
+//! when nobody names them are no bridge's, whoever names them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use crate::model::{Bridge, Record};
 use crate::vsctl::columns::{self, Class};
 use crate::vsctl::database::Database;
 use crate::vsctl::error::Error;
-use crate::vsctl::schema::{Column, Table};
+use crate::vsctl::schema::{Column, TABLES, Table};
 use crate::vsctl::uuid::Uuid;
 use crate::vsctl::value::{self, Atom, Datum, Symbols};
 use crate::vsctl::view::RowView;
@@ -19,10 +20,13 @@ use crate::vsctl::view::RowView;
 /// The columns that say how bridges, ports and interfaces hang together, which the model says in full.
 const STRUCTURE: [&str; 4] = ["bridges", "interfaces", "name", "ports"];
 
+/// The table of the one row that is always there.
+const ROOT: &str = "Open_vSwitch";
+
 /// Whether a column is written down in records: what the switch says is not, and what the model always says.
 fn is_kept(table: &Table, column: &Column) -> bool {
     let told = columns::rule(table, column, None).is_none_or(|rule| rule.class != Class::Refused || !rule.only.is_empty());
-    told && !(table.is_named() && STRUCTURE.contains(&column.name))
+    told && !(STRUCTURE.contains(&column.name) && (table.is_named() || table.name == ROOT))
 }
 
 /// Gives each bridge the records of what `database` says of it beyond the model.
@@ -38,12 +42,23 @@ pub(super) fn keep(database: &Database, bridges: &mut BTreeMap<IfName, Bridge>) 
         // Those that these name, and those that they name.
         while let Some(row) = rows.get(at).copied() {
             let named = row.table().columns.iter().filter(|column| is_kept(row.table(), column)).flat_map(|column| named_by(database, row, column));
-            let new: Vec<RowView<'_>> = named.filter(|row| !row.table().is_named() && seen.insert(row.uuid())).collect();
+            let new: Vec<RowView<'_>> = named.filter(|row| !row.table().is_named() && !row.table().root && seen.insert(row.uuid())).collect();
             rows.extend(new);
             at += 1;
         }
         bridge.records = rows.into_iter().filter_map(|row| record(database, &plain, row)).collect();
+        bridge.records.sort();
     }
+}
+
+/// The records of the rows that are no bridge's.
+pub(super) fn of_none(database: &Database) -> Vec<Record> {
+    // Beside them there is nothing that goes without saying.
+    let plain = Database::new(database.root());
+    let rows = TABLES.iter().filter(|table| table.root).flat_map(|table| database.rows(table).into_iter().map(move |row| (table, row)));
+    let mut records: Vec<Record> = rows.filter_map(|(table, row)| record(database, &plain, database.view(table.name, row)?)).collect();
+    records.sort();
+    records
 }
 
 fn named_by<'a>(database: &'a Database, row: RowView<'a>, column: &'static Column) -> Vec<RowView<'a>> {
@@ -62,7 +77,7 @@ fn record(database: &Database, plain: &Database, row: RowView<'_>) -> Option<Rec
         let goes_without_saying = there.map_or_else(|| Datum::default_of(&column.kind), |there| plain.get(table, there, column).into_owned());
         differ(column, &says, &goes_without_saying, &mut columns);
     }
-    if columns.is_empty() && table.is_named() {
+    if columns.is_empty() && (table.is_named() || table.name == ROOT) {
         return None;
     }
     let called = if table.is_named() { row.name().to_owned() } else { row.uuid().to_string() };
@@ -92,9 +107,9 @@ impl Symbols for NoNames {
     }
 }
 
-/// Has `database` say what the records of `bridges` say.
-pub(super) fn lay_over(database: &mut Database, bridges: &[&Bridge]) -> Result<(), Error> {
-    let records: Vec<&Record> = bridges.iter().flat_map(|bridge| &bridge.records).collect();
+/// Has `database` say what the records of `bridges` say, and those of the `rows` that are none's.
+pub(super) fn lay_over(database: &mut Database, bridges: &[&Bridge], rows: &[Record]) -> Result<(), Error> {
+    let records: Vec<&Record> = bridges.iter().flat_map(|bridge| &bridge.records).chain(rows).collect();
     let mut places = Vec::new();
     for record in records {
         let table = Table::of(&record.table).ok_or_else(|| misfit(record, "there is no such table"))?;

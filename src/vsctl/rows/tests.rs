@@ -10,7 +10,7 @@ fn there_and_back(line: &str) -> BTreeMap<IfName, Bridge> {
     let root = Uuid(1);
     let made = after(&Database::new(root), line).database;
     let bridges = made.intent().unwrap_or_else(|misfit| panic!("{line}: {}", misfit.text));
-    let again = Database::of(root, bridges.values()).unwrap();
+    let again = Database::of(root, bridges.values(), &made.rows_of_none()).unwrap();
     assert_eq!(again, made.without_count(), "{line}");
     assert_eq!(again.intent().unwrap(), bridges, "{line}");
     // What is remembered is written down in between.
@@ -34,6 +34,7 @@ fn rows_are_the_same_when_they_were_bridges() {
         "add-br br0 -- set-controller br0 tcp:192.0.2.1 -- add-port br0 p1 tag=4095 vlan_mode=dot1q-tunnel cvlans=1,2 other_config:qinq-ethtype=802.1q",
         "add-br br0 -- add-port br0 p1 -- --id=@p get port p1 -- --id=@m create Mirror name=m select_src_port=@p -- set bridge br0 mirrors=@m",
         "add-br br0 -- add-port br0 p1 qos=@q -- --id=@q create QoS type=linux-htb queues:0=@u -- --id=@u create Queue other_config:max-rate=7",
+        "create QoS type=linux-htb other_config:max-rate=7 -- create Queue dscp=7 -- set Open_vSwitch . external_ids:a=b other_config:c=d",
         "add-br br0 -- add-port br0 p1 vlan_mode=trunk tag=9 protected=true other_config:priority-tags=true external_ids:\"a:b c\"=\"d,e\"",
     ] {
         // Quotes are letters to `split`; a value with a blank needs words of its own.
@@ -88,7 +89,7 @@ fn what_commands_say_nothing_of_stays() {
     bridge.onboot = false;
     bridge.local.hwaddr = Some("52:54:00:00:00:01".parse().unwrap());
     bridge.ports.get_mut(&name("b")).unwrap().interfaces.reverse();
-    let before = Database::of(Uuid(1), old.values()).unwrap();
+    let before = Database::of(Uuid(1), old.values(), &[]).unwrap();
     let mut new = after(&before, "del-port p1 -- add-port br0 p2 -- set port b tag=7").database.intent().unwrap();
     carry_over(&old, &mut new);
     let bridge = &new[&name("br0")];
@@ -123,6 +124,11 @@ const PIECES: &[&str] = &[
     "--if-exists clear bridge br0 mirrors",
     "set-controller br0 tcp:192.0.2.1 ptcp:",
     "--id=@q create QoS type=linux-htb -- set port p1 qos=@q",
+    "--id=@q create QoS type=linux-hfsc queues:1=@u -- --id=@u create Queue dscp=3",
+    "-- --all destroy QoS",
+    "set Open_vSwitch . external_ids:a=b other_config:c=d",
+    "--may-exist add-bond-iface b e2",
+    "--if-exists del-bond-iface e2",
     "emer-reset",
 ];
 
@@ -134,10 +140,10 @@ proptest::proptest! {
             let Ok(outcome) = database.transact(&commands(&split(PIECES[pick])).unwrap()) else { continue };
             let Ok(bridges) = outcome.database.intent() else { continue };
             // As the agent does it: what is remembered is all there is of it.
-            let again = Database::of(Uuid(1), bridges.values()).unwrap();
+            let again = Database::of(Uuid(1), bridges.values(), &outcome.database.rows_of_none()).unwrap();
             proptest::prop_assert_eq!(&again.intent().unwrap(), &bridges);
             let shown = |database: &Database| {
-                let line = ["show", "list Bridge", "list Port", "list Interface", "list Mirror", "list Controller"].join(" -- ");
+                let line = ["show", "list Bridge", "list Port", "list Interface", "list Mirror", "list Controller", "list QoS", "list Queue", "list Open_vSwitch"].join(" -- ");
                 let outputs = database.transact(&commands(&split(&line)).unwrap()).unwrap().outputs;
                 crate::vsctl::render(&outputs, &crate::vsctl::Style::default())
             };

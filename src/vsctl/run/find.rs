@@ -1,4 +1,4 @@
-//! find: rows that fulfil every condition.
+//! find and wait-until: rows that fulfil every condition, and one that is to.
 
 use core::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::records::{Parts, parts, records};
 use super::{Output, Run};
 use crate::vsctl::command::{Argument, Command};
-use crate::vsctl::error::Error;
+use crate::vsctl::error::{Error, Kind};
 use crate::vsctl::schema::{self, Table};
 use crate::vsctl::uuid::Uuid;
 use crate::vsctl::value::{Atom, Datum, Type};
@@ -79,9 +79,7 @@ fn fulfils(run: &mut Run, table: &'static Table, row: Uuid, argument: &Argument)
     let (typed, from) = (&rest[sign.len()..], from + sign.len());
     let has = run.database.get(table, row, column).into_owned();
     let Some((typed_key, key_from)) = key else {
-        let compared = matches!(relation, Relation::Is(_));
-        let kind = if compared { column.kind } else { Type { min: 0, max: usize::MAX, ..column.kind } };
-        let wants = run.datum(typed, &kind, argument, from)?;
+        let wants = run.datum(typed, &column.kind, argument, from)?;
         return Ok(holds(*relation, &has, &wants));
     };
     let Some(of) = column.kind.value else {
@@ -114,4 +112,26 @@ pub(in crate::vsctl) fn find(run: &mut Run, command: &Command) -> Result<Output,
         }
     }
     records(run, table, command, &found)
+}
+
+/// Fails with [`Kind::NotYet`] as long as there is no such row, or it fulfils not all conditions: whoever runs the line may try again.
+pub(in crate::vsctl) fn wait_until(run: &mut Run, command: &Command) -> Result<Output, Error> {
+    let (of, record) = (command.argument(0)?, command.argument(1)?);
+    let table = schema::table(&of.text).map_err(|error| error.at(of.at()))?;
+    let conditions = command.arguments.get(2..).unwrap_or_default();
+    for condition in conditions {
+        parts(table, condition)?;
+    }
+    let not_yet =
+        |text: String| Error { help: Some("write --timeout=SECONDS, of ovs-vsctl itself, to wait for it".into()), ..Error::new(Kind::NotYet, text) };
+    let row = match run.database.find(table, &record.text) {
+        Ok(row) => row,
+        Err(error) => return Err(not_yet(error.text).at(record.at())),
+    };
+    for condition in conditions {
+        if !fulfils(run, table, row, condition)? {
+            return Err(not_yet(format!("{} is not so of {} {}", condition.text, table.name, record.text)).at(condition.at()));
+        }
+    }
+    Ok(Output::Nothing)
 }

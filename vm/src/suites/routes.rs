@@ -100,6 +100,7 @@ fn written_down(world: &mut World) -> anyhow::Result<()> {
     let stage = Stage::with_static_address(world)?;
     let host = &stage.host;
     host.run("ip route add blackhole 203.0.113.0/24 && ip route add 198.18.0.0/15 via 172.16.3.1 dev eth0 mtu 1400")?;
+    host.run("ip route add 10.88.0.0/16 nexthop via 172.16.3.1 dev eth0 weight 1 nexthop via 172.16.3.2 dev eth0 weight 7")?;
     let before = snapshot(host)?;
     host.write("/etc/iproute2/rt_tables.d/isp.conf", "100 isp\n")?;
     ifcfg(host, "eth0", "DEVICE=eth0 TYPE=OVSPort OVS_BRIDGE=ovsbr0")?;
@@ -107,7 +108,8 @@ fn written_down(world: &mut World) -> anyhow::Result<()> {
     ifcfg(host, "ovsbr0", &format!("DEVICE=ovsbr0 TYPE=OVSBridge {addresses} GATEWAY={SERVER}"))?;
     let v4 = "# all sorts\n10.2.0.0/16 via 10.1.0.1\n10.1.0.0/24 dev ovsbr0\n10.3.0.0/16 via 172.16.3.1 table isp src 172.16.3.141 metric 5\n\
               10.4.0.0/16 via 172.16.3.1 mtu lock 1300 advmss 1200 initcwnd 20\n10.5.0.0/16 via 192.0.2.1 onlink proto bird\n\
-              blackhole 10.0.0.0/8\nunreachable 10.6.0.0/16 metric 9\nlocal 10.7.0.1\nthrow 10.8.0.0/16 table 100\n10.9.0.0/16 scope global tos 0x10\n";
+              blackhole 10.0.0.0/8\nunreachable 10.6.0.0/16 metric 9\nlocal 10.7.0.1\nthrow 10.8.0.0/16 table 100\n10.9.0.0/16 scope global tos 0x10\n\
+              10.10.0.0/16 nexthop via 172.16.3.1 weight 3 nexthop via 172.16.3.3 dev ovsbr0\n";
     let v6 = "2001:db8:4::/48 via 2001:db8:3::1 mtu 1400\n2001:db8:5::/48 via fe80::1\nunreachable 2001:db8::/32\ndefault via 2001:db8:9::1 onlink\n";
     let moved = "198.18.0.0/15 via 172.16.3.1 dev ovsbr0 mtu 1400";
     let foreign = "blackhole 203.0.113.0/24";
@@ -118,10 +120,12 @@ fn written_down(world: &mut World) -> anyhow::Result<()> {
         v6,
         &[
             "10.1.0.0/24 dev ovsbr0 proto static scope link",
+            "10.10.0.0/16 proto static",
             "10.2.0.0/16 via 10.1.0.1 dev ovsbr0 proto static",
             "10.3.0.0/16 via 172.16.3.1 dev ovsbr0 table isp proto static src 172.16.3.141 metric 5",
             "10.4.0.0/16 via 172.16.3.1 dev ovsbr0 proto static mtu lock 1300 advmss 1200 initcwnd 20",
             "10.5.0.0/16 via 192.0.2.1 dev ovsbr0 proto bird onlink",
+            "10.88.0.0/16",
             "10.9.0.0/16 tos 0x10 dev ovsbr0 proto static",
             moved,
             "2001:db8:4::/48 via 2001:db8:3::1 dev ovsbr0 proto static metric 1024 mtu 1400",
@@ -131,6 +135,10 @@ fn written_down(world: &mut World) -> anyhow::Result<()> {
             default,
             "default via 2001:db8:9::1 dev ovsbr0 proto static metric 1024 onlink",
             "local 10.7.0.1 dev ovsbr0 table local proto static scope host",
+            "nexthop via 172.16.3.1 dev ovsbr0 weight 1",
+            "nexthop via 172.16.3.1 dev ovsbr0 weight 3",
+            "nexthop via 172.16.3.2 dev ovsbr0 weight 7",
+            "nexthop via 172.16.3.3 dev ovsbr0 weight 1",
             "throw 10.8.0.0/16 table isp proto static",
             "unreachable 10.6.0.0/16 proto static metric 9",
             "unreachable 2001:db8::/32 dev lo proto static metric 1024",
@@ -142,7 +150,8 @@ fn written_down(world: &mut World) -> anyhow::Result<()> {
     host.run("ip route add 10.77.0.0/16 via 172.16.3.1")?;
     let by_hand = "10.77.0.0/16 via 172.16.3.1 dev ovsbr0";
     let v4 = "10.1.0.0/24 mtu 1200\n10.3.0.0/16 via 172.16.3.2 table isp metric 5\n10.4.0.0/16 via 172.16.3.1 mtu 1350\n\
-              10.5.0.0/16 via 172.16.3.1\nprohibit 10.0.0.0/8\n";
+              10.5.0.0/16 via 172.16.3.1\nprohibit 10.0.0.0/8\n\
+              10.10.0.0/16 nexthop via 172.16.3.1 weight 3 nexthop via 172.16.3.3 weight 2\n";
     let v6 = "2001:db8:4::/48 via 2001:db8:3::1 mtu 1300\n2001:db8:5::/48 via fe80::2\nprohibit 2001:db8::/32\n";
     comes_to(
         host,
@@ -150,15 +159,21 @@ fn written_down(world: &mut World) -> anyhow::Result<()> {
         v6,
         &[
             "10.1.0.0/24 dev ovsbr0 proto static scope link mtu 1200",
+            "10.10.0.0/16 proto static",
             "10.3.0.0/16 via 172.16.3.2 dev ovsbr0 table isp proto static metric 5",
             "10.4.0.0/16 via 172.16.3.1 dev ovsbr0 proto static mtu 1350",
             "10.5.0.0/16 via 172.16.3.1 dev ovsbr0 proto static",
             by_hand,
+            "10.88.0.0/16",
             moved,
             "2001:db8:4::/48 via 2001:db8:3::1 dev ovsbr0 proto static metric 1024 mtu 1300",
             "2001:db8:5::/48 via fe80::2 dev ovsbr0 proto static metric 1024",
             foreign,
             default,
+            "nexthop via 172.16.3.1 dev ovsbr0 weight 1",
+            "nexthop via 172.16.3.1 dev ovsbr0 weight 3",
+            "nexthop via 172.16.3.2 dev ovsbr0 weight 7",
+            "nexthop via 172.16.3.3 dev ovsbr0 weight 2",
             "prohibit 10.0.0.0/8 proto static",
             "prohibit 2001:db8::/32 dev lo proto static metric 1024",
         ],
@@ -171,10 +186,13 @@ fn written_down(world: &mut World) -> anyhow::Result<()> {
         &[
             "10.4.0.0/16 via 172.16.3.1 dev ovsbr0 proto static metric 7",
             by_hand,
+            "10.88.0.0/16",
             moved,
             "2001:db8:4::/48 via 2001:db8:3::1 dev ovsbr0 proto static metric 1024",
             foreign,
             default,
+            "nexthop via 172.16.3.1 dev ovsbr0 weight 1",
+            "nexthop via 172.16.3.2 dev ovsbr0 weight 7",
         ],
     )?;
     stage.pings_both_ways()?;
@@ -214,18 +232,24 @@ fn rules(world: &mut World) -> anyhow::Result<()> {
     };
     comes_to(
         "to 198.51.100.0/24 lookup 200 priority 500\nfrom 192.0.2.0/24 fwmark 0x1/0xff iif ovsbr0 tos 0x10 table main suppress_prefixlength 0 priority 501\n\
-         not from 192.0.2.0/24 ipproto tcp dport 5000-5010 goto 32766 priority 502\nto 192.0.2.99 unreachable\nfrom 203.0.113.0/24 lookup 9 priority 77\n",
+         not from 192.0.2.0/24 ipproto tcp dport 5000-5010 goto 32766 priority 502\nto 192.0.2.99 unreachable\nfrom 203.0.113.0/24 lookup 9 priority 77\n\
+         uidrange 1000-1999 tun_id 7 table 200 suppress_ifgroup 5 priority 503\nl3mdev priority 504\nuidrange 65534-65534 unreachable priority 400\n",
         "from 2001:db8::/32 lookup 200 priority 500\n",
         &[
             "76: from all to 192.0.2.99 unreachable proto static",
+            "400: from all uidrange 65534-65534 unreachable proto static",
             "500: from all to 198.51.100.0/24 lookup 200 proto static",
             "501: from 192.0.2.0/24 tos 0x10 fwmark 0x1/0xff iif ovsbr0 lookup main suppress_prefixlength 0 proto static",
             "502: not from 192.0.2.0/24 ipproto ipproto-6 dport 5000-5010 goto 32766 proto static",
+            "503: from all uidrange 1000-1999 tun_id 7 lookup 200 suppress_ifgroup 5 proto static",
+            "504: from all lookup [l3mdev-table] proto static",
             "500: from 2001:db8::/32 lookup 200 proto static",
         ],
     )?;
     let chosen = host.json("ip -j route get 198.51.100.1")?;
     ensure!(chosen[0]["gateway"] == "172.16.3.2", "the rule does not decide: {chosen}");
+    ensure!(host.try_run("ip route get 192.0.2.9 uid 65534")?.code != 0, "a user's packets go on");
+    host.run("ip route get 192.0.2.9 uid 65533")?;
     // Another table, others gone; one of somebody else's that a line asked for stays.
     let changed = "to 198.51.100.0/24 lookup main priority 500\n";
     comes_to(changed, "", &["500: from all to 198.51.100.0/24 lookup main proto static"])?;

@@ -181,7 +181,9 @@ fn whole_or_not_at_all(world: &mut World) -> anyhow::Result<()> {
         ("add-br br9 -- add-port br9 p1 -- add-port ovsbr0 p1", "p1"),
         ("add-port ovsbr0 p1 -- set bridge ovsbr0 stp_enable=true", "spanning tree"),
         ("add-port ovsbr0 lo", "lo"),
-        ("set Open_vSwitch . external_ids:a=b", "belongs to no bridge"),
+        ("set Open_vSwitch . db_version=9", "what the switch says"),
+        ("wait-until Port p1 -- add-port ovsbr0 p1", "no row"),
+        ("add-port ovsbr0 name-of-17-bytes0", "15 bytes"),
     ] {
         let failed = host.try_run(&format!("{OURS} {line}"))?.fails_with(1)?;
         ensure!(failed.stderr.starts_with("ovs-vsctl: ") && failed.stderr.contains(clue), "{line}: no {clue}: {failed}");
@@ -197,8 +199,31 @@ fn whole_or_not_at_all(world: &mut World) -> anyhow::Result<()> {
     kill_agent(host)?;
     ensure!(vsctl(host, "get Port p1 other_config")?.stdout == "{colour=blue}\n", "what was only kept is lost");
     ensure!(vsctl(host, "get QoS p1 type")?.stdout == "linux-htb\n", "the row of a port is lost");
+    // External ids of what files describe stay beside the files', and rows that belong to no bridge until they are destroyed.
+    vsctl(host, "br-set-external-id ovsbr0 mine 1 -- set Interface eth0 external_ids:nic=a -- set Open_vSwitch . external_ids:system-id=x")?;
+    vsctl(host, "create QoS type=linux-hfsc -- clear Port p1 qos")?;
+    let ids = || -> anyhow::Result<String> {
+        let line = "get Bridge ovsbr0 external_ids -- get Interface eth0 external_ids -- get Open_vSwitch . external_ids -- --columns=type list QoS";
+        Ok(vsctl(host, line)?.stdout)
+    };
+    let kept = ids()?;
+    ensure!(kept.contains("mine") && kept.contains("{nic=a}") && kept.contains("linux-htb") && kept.contains("linux-hfsc"), "{kept}");
+    changed_nothing(&host.run("ovsdp up")?)?;
+    kill_agent(host)?;
+    host.run("ovsdp up")?;
+    ensure!(ids()?.lines().count() == kept.lines().count() && ids()?.contains("{nic=a}") && ids()?.contains("mine"), "{}", ids()?);
+    vsctl(host, "-- --all destroy QoS")?;
+    ensure!(vsctl(host, "list QoS")?.stdout.is_empty(), "what was destroyed is there");
+    // What is waited for comes with another's command.
+    let mut waiting = host.spawn(&format!("{OURS} --timeout=60 wait-until Port p1 tag=44 -- set Port p1 external_ids:waited=yes"))?;
+    let told = vsctl(host, "-v set Port p1 tag=44")?;
+    ensure!(told.stderr.contains("VLANs") && told.stderr.contains(": done"), "{told}");
+    ensure!(waiting.wait(Duration::from_secs(60))? == 0, "what was waited for is so: {}", waiting.stderr());
+    ensure!(vsctl(host, "get Port p1 external_ids:waited")?.stdout.trim_matches(['"', '\n']) == "yes", "nobody waited");
+    vsctl(host, "--retry --timeout=60 clear Port p1 tag")?;
     // A change of a file's port lasts until the files are asked again.
-    vsctl(host, "set Port eth0 tag=7 -- add-port ovsbr0 p2")?;
+    let changed = vsctl(host, "set Port eth0 tag=7 -- add-port ovsbr0 p2")?;
+    ensure!(changed.stderr.contains("tag=7 of Port eth0 lasts until the next `ovsdp up`"), "{changed}");
     ensure!(host.try_run(&format!("ping -n -c 1 -w 2 {}", super::stage::SERVER))?.code != 0, "tag=7 has no effect");
     let up = host.run("ovsdp up")?;
     ensure!(up.stdout.contains("VLANs") && up.stdout.lines().count() == 1, "{up}");

@@ -36,6 +36,12 @@ fn lines_of_ip_route() {
         ("blackhole 10.0.0.0/8", Route { kind: RouteKind::Blackhole, ..route("10.0.0.0/8", None) }),
         ("10.0.0.0/8 via 203.0.113.1 onlink", Route { onlink: true, ..route("10.0.0.0/8", Some("203.0.113.1")) }),
         ("10.0.0.0/8 via inet6 fe80::1", route("10.0.0.0/8", Some("fe80::1"))),
+        ("10.0.0.0/8 metric 5 nexthop via 192.0.2.1 weight 256 nexthop dev br0 via 192.0.2.2 onlink", {
+            let hop = |via: &str, weight, onlink| Hop { via: via.parse().unwrap(), weight, onlink };
+            let hops = vec![hop("192.0.2.1", 256, false), hop("192.0.2.2", 1, true)];
+            Route { metric: Some(5), hops, ..route("10.0.0.0/8", None) }
+        }),
+        ("10.0.0.0/8 nexthop via 192.0.2.1 weight 3 onlink", Route { onlink: true, ..route("10.0.0.0/8", Some("192.0.2.1")) }),
         ("10.0.0.0/8 mtu lock 1400 advmss 1360 initcwnd 20 quickack 1", {
             let all = [
                 (RouteMetric::Lock, 4),
@@ -85,7 +91,14 @@ fn what_is_not_understood_is_refused_at_its_place() {
         ("10.0.0.0/8 tos 3", false, of_line, "3", "`0x10`"),
         ("2001:db8::/32 tos 10", true, of_line, "tos", "rule6-"),
         ("blackhole 10.0.0.0/8 via 10.1.1.1", false, of_line, "10.1.1.1", "remove `via`"),
-        ("10.0.0.0/8 nexthop via 10.1.1.1", false, Code::Unsupported, "nexthop", "a line for each gateway"),
+        ("2001:db8::/32 nexthop via fe80::1 nexthop via fe80::2", true, Code::Unsupported, "nexthop", "a line for each gateway"),
+        ("10.0.0.0/8 nexthop via 10.1.1.1 nexthop via 10.1.1.1", false, of_line, "10.1.1.1", "`weight`"),
+        ("10.0.0.0/8 nexthop dev br0", false, of_line, "nexthop", "`via`"),
+        ("10.0.0.0/8 nexthop via 10.1.1.1 dev eth1", false, of_line, "eth1", "`route-eth1`"),
+        ("10.0.0.0/8 nexthop via 10.1.1.1 weight 257", false, of_line, "257", "a number"),
+        ("10.0.0.0/8 nexthop via 10.1.1.1 metric 5", false, of_line, "metric", "before the first"),
+        ("10.0.0.0/8 via 10.1.1.9 nexthop via 10.1.1.1", false, of_line, "nexthop", "before each"),
+        ("blackhole 10.0.0.0/8 nexthop via 10.1.1.1 nexthop via 10.1.1.2", false, of_line, "nexthop", "remove `via`"),
         ("10.0.0.0/8 realm 5", false, Code::Unsupported, "realm", "remove it"),
         ("broadcast 10.0.0.255", false, Code::Unsupported, "broadcast", "remove the line"),
     ] {
