@@ -26,6 +26,7 @@ mod leases;
 mod leasing;
 mod line;
 mod log;
+mod reach;
 mod restart;
 mod revalidator;
 mod shared;
