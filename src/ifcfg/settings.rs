@@ -76,6 +76,8 @@ pub(super) struct Settings {
     pub(super) device: Named,
     pub(super) role: Role,
     pub(super) onboot: bool,
+    /// What it says of NetworkManager (`NM_CONTROLLED`).
+    pub(super) nm_controlled: Option<bool>,
     pub(super) mac: Option<Mac>,
     pub(super) mtu: Option<Placed<u32>>,
     /// The address a port's device is to be known by (`HWADDR`).
@@ -209,7 +211,7 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
     let onboot = reader.flag("ONBOOT").unwrap_or(true);
     let mtu = mtu(&mut reader);
     let mac = mac(&mut reader);
-    network_manager(&mut reader);
+    let nm_controlled = network_manager(&mut reader);
     let hwaddr = role.as_ref().and_then(|role| hardware(&mut reader, role));
     if let Some(role) = &role {
         link_status(&mut reader);
@@ -237,6 +239,7 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
         device: device?,
         role: role?,
         onboot,
+        nm_controlled,
         mac,
         mtu,
         hwaddr,
@@ -390,13 +393,15 @@ fn mac(reader: &mut Reader<'_>) -> Option<Mac> {
     }
 }
 
-fn network_manager(reader: &mut Reader<'_>) {
-    if reader.flag("NM_CONTROLLED") == Some(true)
+fn network_manager(reader: &mut Reader<'_>) -> Option<bool> {
+    let asked = reader.flag("NM_CONTROLLED");
+    if asked == Some(true)
         && let Some(var) = reader.vars.get("NM_CONTROLLED")
     {
         let message = "`NM_CONTROLLED=yes`: NetworkManager may take this device away";
         reader.warning(Code::NetworkManager, var, message, "write `NM_CONTROLLED=no`");
     }
+    asked
 }
 
 /// `HWADDR`, where there is a device to be known by it.
