@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -19,6 +19,7 @@ use super::announcer::Announcer;
 use super::claims;
 use super::inbox::{Order, Orders};
 use super::leases::Leases;
+use super::limit::Limit;
 use super::log;
 use super::shared::{Shared, now};
 use super::topology::{self, Places};
@@ -66,27 +67,6 @@ pub(super) struct Hands {
     pub(super) attached: BTreeSet<IfName>,
     /// Devices that are, or lately were, members of bundles.
     pub(super) bundled: BTreeSet<IfName>,
-}
-
-/// How long a change may take.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limit {
-    /// When its time is up.
-    pub(super) at: Instant,
-    /// How many seconds it was given.
-    pub(super) secs: u32,
-}
-
-impl Limit {
-    /// So many seconds from when the change was `asked` for.
-    pub(super) fn of(asked: Instant, secs: u32) -> Self {
-        Self { at: asked + Duration::from_secs(secs.into()), secs }
-    }
-
-    /// Why a change ends that has taken too long.
-    pub(super) fn error(self) -> Error {
-        Error::new(Kind::TimedOut, format!("the {} s are up that --timeout gives", self.secs))
-    }
 }
 
 /// Whether a step is done as planned, or taken back as far as it was ever done.

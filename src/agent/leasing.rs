@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use ovsdp_proto::IfName;
 
-use super::hands::{Hands, Limit, Why};
+use super::hands::{Hands, Why};
 use super::inbox::Order;
 use super::leases::{self, Asker};
+use super::limit::Limit;
 use super::{alarm, log};
 use crate::dhcp;
 use crate::error::{Error, Kind};

@@ -24,6 +24,7 @@ mod inbox;
 mod keeper;
 mod leases;
 mod leasing;
+mod limit;
 mod line;
 mod log;
 mod reach;

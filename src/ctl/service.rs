@@ -265,6 +265,7 @@ impl Service {
 /// What the macro below generates stands beside its `impl`; this module is there to say so once.
 mod interface {
     #![allow(missing_docs, reason = "zlink::service generates undocumented public helper types")]
+    #![allow(clippy::too_many_arguments, reason = "a call's parameters are its function's")]
 
     use std::os::fd::OwnedFd;
 

@@ -44,7 +44,7 @@ fn device(file: &str, vars: &Vars) -> Option<IfName> {
     let yes = |key: &&str| text(key).is_some_and(|text| !is_false(text));
     // Open vSwitch's words in such a file have a finding of their own.
     let ovs = vars.of(file).any(|(key, _)| key.starts_with("OVS"));
-    if !kind || ovs || OTHERS.iter().any(|key| own(&key)) || OTHERS_YES.iter().any(|key| yes(&key)) {
+    if !kind || ovs || OTHERS.iter().any(own) || OTHERS_YES.iter().any(yes) {
         return None;
     }
     let name = text("DEVICE").or_else(|| file.strip_prefix("ifcfg-"))?;

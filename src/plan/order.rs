@@ -144,7 +144,8 @@ pub fn down(names: &[IfName], with_foreign_ports: bool, observed: &Observed) -> 
     let mut notes = Vec::new();
     for name in names.iter().filter(|name| !memory.bridges.contains_key(*name)) {
         let Some(bridge) = memory.bridge_of(*name) else {
-            notes.push(format!("{name} is not up"));
+            let plain = memory.plain.contains_key(name);
+            notes.push(if plain { format!("{name} is no port of a bridge: it stays as it is") } else { format!("{name} is not up") });
             continue;
         };
         match targets.iter_mut().find(|(known, _)| *known == bridge) {

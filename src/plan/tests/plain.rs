@@ -31,7 +31,9 @@ fn it_comes_up_before_what_needs_it_and_once() {
     up_for_good(&mut world, &other);
     let there: Vec<_> = world.state.addresses_on(name("eth1")).filter(|one| one.address.addr().is_ipv4()).map(|one| one.address).collect();
     assert_eq!(there, [net("198.51.100.1/24")]);
-    // It stays when the bridges go.
+    // It stays when the bridges go, and when somebody names it.
+    let named = apply(&mut world, &Target::Down { names: &[name("eth1")], with_foreign_ports: false }, &mut |_| {});
+    assert_eq!((named.outcome, &*named.notes[0]), (Outcome::Unchanged, "eth1 is no port of a bridge: it stays as it is"));
     take_down(&mut world);
     assert!(world.state.memory.bridges.is_empty() && !world.state.datapath);
     assert_eq!(world.state.addresses_on(name("eth1")).filter(|one| one.address == net("198.51.100.1/24")).count(), 1);
