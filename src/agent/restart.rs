@@ -1,5 +1,5 @@
-//! Everything that comes up by itself, each bridge and each device that bridges need on its own: one that fails does not keep the others down, and its failure is
-//! told at the end.
+//! Everything that comes up by itself, each bridge and each device that bridges need on its own: one that fails does not keep the others
+//! down, and its failure is told at the end.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -14,7 +14,8 @@ use crate::model::Intent;
 use crate::plan::{self, Outcome, Target};
 
 impl Worker {
-    /// Brings up all bridges of `intent` and what they need, those apart that have nothing to do with each other; returns how many steps changed something.
+    /// Brings up all bridges of `intent` and what they need, those apart that have nothing to do with each other; returns how many steps
+    /// changed something.
     pub(super) fn each(&mut self, intent: &Intent, lines: &Lines) -> Result<u32, Error> {
         let groups = plan::apart(intent, &self.hands.shared.memory());
         // What a bridge needs has had its turn by then: whether it failed is another line's.

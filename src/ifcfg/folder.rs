@@ -36,7 +36,8 @@ impl Other {
     }
 }
 
-/// Makes the intent of `list`, and reports into `found` what does not fit. `plain`: the devices that are no port of any. The intent counts only when no error stands.
+/// Makes the intent of `list`, and reports into `found` what does not fit. `plain`: the devices that are no port of any. The intent
+/// counts only when no error stands.
 pub(super) fn build(list: &[Settings], others: &[Other], plain: &[IfName], found: &mut Vec<Diagnostic>) -> Intent {
     let mut folder = Folder { list, others, found };
     let unique = folder.unique();

@@ -41,9 +41,8 @@ pub(super) fn compare(list: &[Settings], manager: &Manager, devices: &[Device], 
                 None if obeys_file || is_left(manager, name, devices) => continue,
                 None => format!("NetworkManager runs on this host, and nothing in its configuration has it leave `{name}` alone"),
             };
-            let help = format!(
-                "write `unmanaged-devices=interface-name:{name}` below `[keyfile]` into a file in /etc/NetworkManager/conf.d, then `nmcli general reload conf`"
-            );
+            let file = "below `[keyfile]` into a file in /etc/NetworkManager/conf.d, then `nmcli general reload conf`";
+            let help = format!("write `unmanaged-devices=interface-name:{name}` {file}");
             found.push(Diagnostic::warning(Code::NetworkManager, &settings.file, message).at(span).help(help));
         }
     }

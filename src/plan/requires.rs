@@ -1,4 +1,5 @@
-//! What must come up first (`OVSREQUIRES`, the way of a tunnel's packets): which bridges and plain devices come up along with those asked for, and in which order.
+//! What must come up first (`OVSREQUIRES`, the way of a tunnel's packets): which bridges and plain devices come up along with those
+//! asked for, and in which order.
 //!
 //! It must not know how they come up.
 
