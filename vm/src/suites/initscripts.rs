@@ -42,7 +42,8 @@ up_by_ip() {
         Bond)
             there "$DEVICE" || ip link add "$DEVICE" type bond mode active-backup
             for member in $(grep -l "^MASTER=$DEVICE\$" ifcfg-*); do
-                ip link set dev "${member#ifcfg-}" down && ip link set dev "${member#ifcfg-}" master "$DEVICE" up
+                member="${member#ifcfg-}"
+                ip link set dev "$member" down && ip link set dev "$member" master "$DEVICE" && ip link set dev "$member" up
             done ;;
         Bridge) there "$DEVICE" || ip link add "$DEVICE" type bridge ;;
     esac
