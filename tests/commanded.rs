@@ -32,8 +32,8 @@ impl Scene {
         let mut sources = Sources::default();
         self.files.iter().for_each(|(name, text)| sources.insert(name, text.as_bytes().to_vec()));
         let outcome = ifcfg::intent(&sources, &Host::new("host"));
-        let Intent { bridges } = outcome.intent.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
-        self.memory.with_commanded(Intent { bridges }).bridges
+        let Intent { bridges, .. } = outcome.intent.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
+        self.memory.with_commanded(Intent { bridges, ..Intent::default() }).bridges
     }
 
     fn ask_files(&mut self) {

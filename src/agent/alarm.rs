@@ -4,15 +4,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use nix::time::clock_gettime;
 
 use super::log;
 use crate::error::{Error, Kind};
+use crate::nl;
 use crate::plan::Unconfirmed;
 
 /// Milliseconds since the boot (`CLOCK_BOOTTIME`).
 pub(super) fn now_ms() -> u64 {
-    clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(0, |now| u64::try_from(Duration::from(now).as_millis()).unwrap_or(u64::MAX))
+    nl::milliseconds(nix::time::ClockId::CLOCK_BOOTTIME)
 }
 
 /// When a change that was given `seconds` now is taken back.

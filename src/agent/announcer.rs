@@ -54,8 +54,7 @@ impl Announcer {
     pub(super) fn say(&mut self, rtnl: &mut Rtnl, memory: &Memory) {
         self.again.retain(|_, task| !task.is_finished());
         for (ifname, address) in std::mem::take(&mut self.due) {
-            let asked = memory.bridges.values().flat_map(|bridge| bridge.intent.interfaces()).find(|interface| interface.name == ifname);
-            let arp = asked.map_or_else(Arp::default, |interface| interface.arp.clone());
+            let arp = memory.interface(ifname).map_or_else(Arp::default, |interface| interface.arp.clone());
             let Ok(Some(link)) = rtnl.link(&ifname) else { continue };
             let Some(mac) = link.mac.filter(|_| link.up && link.ethernet && arp.announces(address)) else { continue };
             let router = link.inet6.is_some_and(|inet6| inet6.forwarding != 0);

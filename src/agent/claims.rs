@@ -49,7 +49,7 @@ impl Hands {
     /// Waits until none of `addresses` is tentative any longer.
     pub(super) fn await_addresses(&mut self, addresses: &[(IfName, Ipv6Addr)]) -> Result<(), Why> {
         self.announce();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = self.limit.iter().map(|limit| limit.at).fold(Instant::now() + PATIENCE, Instant::min);
         // Before the first look: what changes after it is told.
         let mut events = Events::open()?;
         let mut waiting = addresses.to_vec();
@@ -74,8 +74,11 @@ impl Hands {
             waiting = left;
             let Some(time) = deadline.checked_duration_since(Instant::now()).filter(|time| !time.is_zero()) else {
                 let list = waiting.iter().map(|(ifname, address)| format!("{address} on {ifname}")).collect::<Vec<_>>().join(", ");
-                let error =
-                    Error::new(Kind::TimedOut, format!("after {} s duplicate address detection has not ended for {list}", PATIENCE.as_secs()));
+                let how_long = match self.limit.filter(|limit| limit.at <= deadline) {
+                    Some(limit) => limit.error().message,
+                    None => format!("{} s have passed", PATIENCE.as_secs()),
+                };
+                let error = Error::new(Kind::TimedOut, format!("{how_long}, and duplicate address detection has not ended for {list}"));
                 return Err(error.advise("see that the link has carrier: `ip -6 addr show tentative`").into());
             };
             events.wait(time)?;

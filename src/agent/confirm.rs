@@ -1,10 +1,14 @@
 //! The worker's part of a change that waits to be confirmed: begun, confirmed, taken back when its time is up or somebody says so,
 //! and taken over from an agent that was killed.
 
+use std::net::IpAddr;
+
+use ovsdp_proto::IfName;
+
 use super::worker::{Worker, tell, unreadable};
 use super::{alarm, log};
-use crate::ctl::api::Confirmed;
-use crate::ctl::service::Lines;
+use crate::ctl::api::{Confirmed, Progress, Stage};
+use crate::ctl::service::{Lines, Probe};
 use crate::error::{Error, Kind};
 use crate::host::store;
 use crate::plan::{self, Executor, Journal, Unconfirmed};
@@ -58,6 +62,33 @@ impl Worker {
         self.alarm.set(None);
         *self.hands.shared.unconfirmed() = None;
         self.waiting.take()
+    }
+
+    /// Lets the change that was just made stay, or go on waiting `to_be_confirmed`, if who is to answer does (see [`Hands::prove`]). Takes it
+    /// back otherwise.
+    ///
+    /// # Errors
+    /// Somebody does not answer: the change is taken back.
+    ///
+    /// [`Hands::prove`]: super::hands::Hands::prove
+    pub(super) fn prove(&mut self, probe: &Probe, devices: &[IfName], silent: &[IpAddr], to_be_confirmed: bool, lines: &Lines) -> Result<(), Error> {
+        let whom = if let Probe::Address(address) = probe { address.to_string() } else { "the gateway".to_owned() };
+        let _ = lines.send(Ok(Progress::line(Stage::Note, format!("asking whether {whom} answers"))));
+        match self.hands.prove(probe, devices, silent) {
+            Ok(()) if to_be_confirmed => Ok(()),
+            Ok(()) => {
+                self.hands.clear_journal()?;
+                self.stop_waiting();
+                Ok(())
+            }
+            Err(error) => {
+                let end = match self.roll_back(Some(lines)) {
+                    Ok(_) => "everything is as it was before".to_owned(),
+                    Err(stuck) => stuck.message,
+                };
+                Err(Error { message: format!("{}; {end}", error.message), ..error })
+            }
+        }
     }
 
     /// Takes back the change that nobody confirmed in time.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -18,6 +19,7 @@ use super::announcer::Announcer;
 use super::claims;
 use super::inbox::{Order, Orders};
 use super::leases::Leases;
+use super::limit::Limit;
 use super::log;
 use super::shared::{Shared, now};
 use super::topology::{self, Places};
@@ -55,7 +57,9 @@ pub(super) struct Hands {
     pub(super) orders: Orders,
     /// When the change that waits to be confirmed is taken back, in [`super::alarm::now_ms`]: no repair may keep that waiting.
     pub(super) deadline_ms: Option<u64>,
-    /// Orders that came while a lease was waited for.
+    /// When the change under way has taken too long: no step of it begins after that. Taking back has no such end.
+    pub(super) limit: Option<Limit>,
+    /// Orders that came while something was waited for.
     pub(super) pending: Vec<Order>,
     /// Which bridge each vport belongs to, changes under way included.
     pub(super) places: Places,
@@ -74,7 +78,7 @@ enum Way {
 
 /// Why a step was not done, before it is known which; with what the kernel said, if it was the kernel.
 pub(super) struct Why {
-    error: Error,
+    pub(super) error: Error,
     errno: Option<Errno>,
 }
 
@@ -289,18 +293,14 @@ impl Hands {
             Step::ReleaseLease { bridge, ifname, lease, unless } => self.release(*bridge, *ifname, lease.as_ref(), *unless),
             Step::Remember { bridge, to, .. } => {
                 let (bridge, to, before) = (*bridge, (**to).clone(), self.shared.memory().clone());
-                self.remember(|memory| {
-                    let leases = memory.bridges.get(&bridge).map(|old| old.leases.clone());
-                    let leases = leases.unwrap_or_else(|| to.leases.clone());
-                    memory.bridges.insert(bridge, plan::Remembered { leases, ..to });
-                })?;
+                self.remember(|memory| memory.remember(bridge, to))?;
                 self.ask_as_said(&before);
                 Ok(())
             }
             Step::RememberRows { to, .. } => Ok(self.remember(|memory| memory.rows.clone_from(to))?),
             Step::Forget { bridge, .. } => {
                 let bridge = *bridge;
-                Ok(self.remember(|memory| drop(memory.bridges.remove(&bridge)))?)
+                Ok(self.remember(|memory| _ = memory.forget(bridge))?)
             }
         }
     }
@@ -482,6 +482,9 @@ impl Executor for Hands {
     }
 
     fn execute(&mut self, step: &Step) -> Result<(), StepError> {
+        if let Some(limit) = self.limit.filter(|limit| Instant::now() >= limit.at) {
+            return Err(step_error(step, limit.error().into()));
+        }
         self.perform(step, Way::Strict).map_err(|why| step_error(step, why))
     }
 

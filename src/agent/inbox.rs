@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ovsdp_proto::IfName;
 
@@ -27,6 +27,8 @@ pub(super) enum Order {
         change: Change,
         /// On what terms.
         terms: Terms,
+        /// When it was asked for.
+        asked: Instant,
         /// The folder with the ifcfg files.
         dir: PathBuf,
         /// Where the lines of progress go.
@@ -175,9 +177,11 @@ impl Inbox for Front {
                 let (place, ahead) = Place::join(&self.shared, Who::text(terms.who.as_ref()));
                 if let Some(ahead) = ahead {
                     let _ = lines.send(Ok(Progress::line(Stage::Note, format!("waiting for {ahead}"))));
-                    tokio::spawn(give_up(Arc::clone(&self.shared), place.number(), lines.clone(), self.patience));
+                    let given = terms.timeout.map(|secs| Duration::from_secs(secs.into()));
+                    let patience = given.unwrap_or(self.patience).min(self.patience);
+                    tokio::spawn(give_up(Arc::clone(&self.shared), place.number(), lines.clone(), patience));
                 }
-                self.order(Order::Change { change, terms, dir, lines, place })
+                self.order(Order::Change { change, terms, asked: Instant::now(), dir, lines, place })
             }
         }
     }

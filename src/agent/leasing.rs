@@ -2,7 +2,7 @@
 //!
 //! It must not know what a lease brings: that is the plan's.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use ovsdp_proto::IfName;
@@ -10,10 +10,12 @@ use ovsdp_proto::IfName;
 use super::hands::{Hands, Why};
 use super::inbox::Order;
 use super::leases::{self, Asker};
+use super::limit::Limit;
 use super::{alarm, log};
 use crate::dhcp;
 use crate::error::{Error, Kind};
 use crate::plan::{Claim, Lease, Memory};
+use crate::rtnl::{self, Mode};
 
 /// How long a client that gives up in time itself is waited for beyond that, and one that declined an address.
 const MARGIN: Duration = Duration::from_secs(15);
@@ -35,7 +37,7 @@ impl Hands {
         if let Some(at) = self.deadline_ms {
             limit = limit.min(Duration::from_millis(at.saturating_sub(alarm::now_ms())));
         }
-        let end = Instant::now() + limit;
+        let end = self.limit.iter().map(|limit| limit.at).fold(Instant::now() + limit, Instant::min);
         let mut declined = false;
         let lease = loop {
             match self.orders.wait(end.saturating_duration_since(Instant::now())) {
@@ -56,7 +58,11 @@ impl Hands {
                     return Err(Error::new(kind, error.to_string()).advise(error.hint()).into());
                 }
                 Some(Order::Lease(of, dhcp::Event::Lost { .. })) if of == ifname => {}
-                Some(other) => self.pending.push(other),
+                Some(other) => self.meanwhile(other),
+                None if self.limit.is_some_and(|limit| Instant::now() >= limit.at) => {
+                    self.leases.stop(ifname);
+                    return Err(self.limit.map_or_else(|| Error::new(Kind::TimedOut, "its time is up"), Limit::error).into());
+                }
                 None if persistent => {
                     log::say(format_args!("{ifname} has no lease after {} s; asking on", limit.as_secs()));
                     return Ok(());
@@ -73,6 +79,32 @@ impl Hands {
             }
         };
         Ok(self.keep(bridge, ifname, Some(lease))?)
+    }
+
+    /// Puts by an order that came while something is waited for. A lease that was renewed holds from now on all the same: its address would
+    /// end in the kernel meanwhile.
+    pub(super) fn meanwhile(&mut self, order: Order) {
+        if let Order::Lease(ifname, dhcp::Event::Renewed(lease) | dhcp::Event::Bound(lease)) = &order
+            && let Err(why) = self.prolong(*ifname, &leases::to_plan(lease))
+        {
+            log::say(format_args!("{ifname} has its lease renewed, but not its address: {why}"));
+        }
+        self.pending.push(order);
+    }
+
+    /// Has the kernel keep the address of a lease for as long as that is good now. Only where the host has the address for that very lease.
+    fn prolong(&mut self, ifname: IfName, lease: &Lease) -> Result<(), Why> {
+        let is_held = self.shared.memory().all().filter_map(|(_, bridge)| bridge.leases.get(&ifname)).any(|held| held.address == lease.address);
+        if !is_held {
+            return Ok(());
+        }
+        self.leases.note(lease);
+        let (index, ip) = (self.index(ifname)?, IpAddr::V4(lease.address.addr()));
+        let secs = (lease.lease_secs != u32::MAX).then_some(lease.lease_secs);
+        if let Some(there) = self.rtnl.addresses()?.into_iter().find(|there| there.index == index && there.ip == ip) {
+            self.rtnl.add_address(&rtnl::Address { valid_lft: secs, preferred_lft: secs, ..there }, Mode::Replace)?;
+        }
+        Ok(())
     }
 
     /// Asks the neighbours about the address of a lease that was just granted, unless the host has it already or the file says not to
@@ -97,7 +129,7 @@ impl Hands {
     }
 
     pub(super) fn release(&mut self, bridge: IfName, ifname: IfName, lease: Option<&Lease>, unless: Option<Ipv4Addr>) -> Result<(), Why> {
-        let held = self.shared.memory().bridges.get(&bridge).and_then(|remembered| remembered.leases.get(&ifname).cloned());
+        let held = self.shared.memory().get(bridge).and_then(|remembered| remembered.leases.get(&ifname).cloned());
         match lease.or(held.as_ref()) {
             Some(lease) if unless != Some(lease.address.addr()) => self.leases.release(ifname),
             _ => self.leases.stop(ifname),
@@ -114,7 +146,7 @@ impl Hands {
             self.leases.note(lease);
         }
         self.remember(|memory| {
-            let Some(remembered) = memory.bridges.get_mut(&bridge) else { return };
+            let Some(remembered) = memory.get_mut(bridge) else { return };
             match lease {
                 Some(lease) => drop(remembered.leases.insert(ifname, lease)),
                 None => drop(remembered.leases.remove(&ifname)),
@@ -126,7 +158,7 @@ impl Hands {
     pub(super) fn ask_as_said(&mut self, before: &Memory) {
         let memory = self.shared.memory().clone();
         let asking = |memory: &Memory, name: IfName| memory.dhcp_of(name).map(|dhcp| dhcp.asking.clone());
-        for (ifname, lease) in memory.bridges.values().flat_map(|bridge| &bridge.leases) {
+        for (ifname, lease) in memory.all().flat_map(|(_, bridge)| &bridge.leases) {
             let (was, is) = (asking(before, *ifname), asking(&memory, *ifname));
             if was != is && was.is_some() && is.is_some() {
                 self.resume(*ifname, lease);
@@ -137,7 +169,7 @@ impl Hands {
     /// Goes on with the leases that are held, as an agent's successor.
     pub(super) fn resume_leases(&mut self) {
         let memory = self.shared.memory().clone();
-        for (ifname, lease) in memory.bridges.values().flat_map(|bridge| &bridge.leases) {
+        for (ifname, lease) in memory.all().flat_map(|(_, bridge)| &bridge.leases) {
             self.resume(*ifname, lease);
         }
     }
@@ -157,7 +189,7 @@ impl Hands {
             self.leases.stop(ifname);
         }
         let asked = self.leases.asking();
-        let wanting = memory.bridges.values().flat_map(|bridge| bridge.intent.interfaces().map(move |interface| (bridge, interface.name)));
+        let wanting = memory.all().flat_map(|(_, bridge)| bridge.intent.interfaces().map(move |interface| (bridge, interface.name)));
         for (bridge, ifname) in wanting {
             let persistent = memory.dhcp_of(ifname).is_some_and(|dhcp| dhcp.asking.persistent);
             if !persistent || bridge.leases.contains_key(&ifname) || asked.contains(&ifname) {

@@ -1,7 +1,10 @@
-//! Everything that comes up by itself, each bridge on its own: one that fails does not keep the others down, and its failure is
-//! told at the end.
+//! Everything that comes up by itself, each bridge and each device that bridges need on its own: one that fails does not keep the others
+//! down, and its failure is told at the end.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
+
+use ovsdp_proto::IfName;
 
 use super::worker::{Worker, changed, outcome};
 use crate::ctl::api::{Progress, Stage};
@@ -11,12 +14,16 @@ use crate::model::Intent;
 use crate::plan::{self, Outcome, Target};
 
 impl Worker {
-    /// Brings up all bridges of `intent`, those apart that have nothing to do with each other; returns how many steps changed something.
+    /// Brings up all bridges of `intent` and what they need, those apart that have nothing to do with each other; returns how many steps
+    /// changed something.
     pub(super) fn each(&mut self, intent: &Intent, lines: &Lines) -> Result<u32, Error> {
         let groups = plan::apart(intent, &self.hands.shared.memory());
+        // What a bridge needs has had its turn by then: whether it failed is another line's.
+        let alone = Intent { plain: BTreeMap::new(), ..intent.clone() };
         let begun = Instant::now();
         let (mut steps, mut well, mut failed) = (0_u32, 0, Vec::new());
         for names in groups {
+            let intent = if names.iter().any(|name| intent.plain.contains_key(name)) { intent } else { &alone };
             if let Err(error) = self.hands.await_devices(intent, &names, begun, lines) {
                 failed.push((names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), error));
                 continue;
@@ -41,20 +48,26 @@ impl Worker {
     }
 }
 
-/// What a command ends with after bridges `failed` and `well` others came up.
+/// What people are told of devices that are no bridge's business.
+pub(super) fn left(names: &[IfName]) -> String {
+    let list: Vec<&str> = names.iter().map(IfName::as_str).collect();
+    format!("no bridge needs {}: left to whoever keeps {}", list.join(", "), if names.len() == 1 { "it" } else { "them" })
+}
+
+/// What a command ends with after bridges and devices `failed` and `well` others came up.
 fn failure(failed: Vec<(String, Error)>, well: usize) -> Option<Error> {
     let first = failed.first()?.1.clone();
     let rest = match well {
         0 => String::new(),
-        1 => "\nthe other bridge is up".to_owned(),
-        _ => format!("\nthe other {well} bridges are up"),
+        1 => "\nthe other one is up".to_owned(),
+        _ => format!("\nthe other {well} are up"),
     };
     if failed.len() == 1 {
         return Some(Error { message: format!("{}{rest}", first.message), ..first });
     }
     let kind = if failed.iter().all(|(_, error)| error.kind == first.kind) { first.kind } else { Kind::Failed };
     let each: Vec<_> = failed.iter().map(|(names, error)| format!("{names}: {error}")).collect();
-    Some(Error::new(kind, format!("{} bridges did not come up\n{}{rest}", failed.len(), each.join("\n"))))
+    Some(Error::new(kind, format!("{} of {} did not come up\n{}{rest}", failed.len(), failed.len() + well, each.join("\n"))))
 }
 
 #[cfg(test)]
@@ -66,9 +79,9 @@ mod tests {
         let error = |kind, text: &str| Error::new(kind, text);
         assert_eq!(failure(Vec::new(), 3), None);
         let one = failure(vec![("br1".into(), error(Kind::NoSuch, "eth9: there is no such device"))], 1).unwrap();
-        assert_eq!((one.kind, one.message.as_str()), (Kind::NoSuch, "eth9: there is no such device\nthe other bridge is up"));
+        assert_eq!((one.kind, one.message.as_str()), (Kind::NoSuch, "eth9: there is no such device\nthe other one is up"));
         let two = vec![("br1".into(), error(Kind::NoSuch, "a")), ("br2".into(), error(Kind::TimedOut, "b").advise("c"))];
         let two = failure(two, 0).unwrap();
-        assert_eq!((two.kind, two.message.as_str()), (Kind::Failed, "2 bridges did not come up\nbr1: a\nbr2: b\n  c"));
+        assert_eq!((two.kind, two.message.as_str()), (Kind::Failed, "2 of 2 did not come up\nbr1: a\nbr2: b\n  c"));
     }
 }

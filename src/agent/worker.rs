@@ -16,8 +16,9 @@ use super::counters::Place;
 use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
 use super::leases::{self, Leases};
+use super::limit::Limit;
 use super::shared::Shared;
-use super::{adopt, alarm, bundles, log, topology};
+use super::{adopt, alarm, bundles, log, reach, restart, topology};
 use crate::ctl::api::{Progress, Stage, Who};
 use crate::ctl::service::{Change, Lines, Terms};
 use crate::dhcp;
@@ -69,6 +70,7 @@ impl Worker {
             announcer,
             orders,
             deadline_ms: None,
+            limit: None,
             pending: Vec::new(),
             places: topology::Places::new(),
             attached: BTreeSet::new(),
@@ -87,7 +89,7 @@ impl Worker {
         let memory = store::load::<Memory>(&hands.run.memory()).map_err(|error| unreadable(&hands.run.memory(), &error))?;
         let journal = store::load::<Journal>(&hands.run.journal()).map_err(|error| unreadable(&hands.run.journal(), &error))?;
         *hands.shared.memory() = memory.unwrap_or_default();
-        for lease in hands.shared.memory().clone().bridges.values().flat_map(|bridge| bridge.leases.values()) {
+        for lease in hands.shared.memory().clone().all().flat_map(|(_, bridge)| bridge.leases.values()) {
             hands.leases.note(lease);
         }
         bundles::restore(&hands.run, &hands.shared);
@@ -148,13 +150,15 @@ impl Worker {
 
     fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Change { change, terms, dir, lines, place } => {
+            Order::Change { change, terms, asked, dir, lines, place } => {
                 // Whoever gave up waiting, or went away meanwhile, does not expect it any more.
                 if !place.begin() || lines.is_closed() {
                     return;
                 }
                 let before = self.hands.shared.core().switch.generation();
+                self.hands.limit = terms.timeout.map(|secs| Limit::of(asked, secs));
                 let result = self.change(&change, &terms, &dir, &lines);
+                self.hands.limit = None;
                 if result.is_ok() {
                     self.await_flows(before);
                 }
@@ -190,7 +194,8 @@ impl Worker {
             self.one_at_a_time()?;
             self.settle();
         }
-        let confirm = terms.confirm.map(|seconds| (seconds, Who::text(terms.who.as_ref())));
+        let provisional = terms.probe.map(|_| reach::PROVISIONAL_SECS);
+        let confirm = terms.confirm.or(provisional).map(|seconds| (seconds, Who::text(terms.who.as_ref())));
         let report = match change {
             Change::Up(_) | Change::Restart => {
                 let mut config = config::read(dir)?;
@@ -204,11 +209,20 @@ impl Worker {
                 if config.intent.bridges.is_empty() {
                     say(Stage::Note, config::names_no_bridge(dir));
                 }
+                if *change == Change::Restart && !config.left.is_empty() {
+                    say(Stage::Note, restart::left(&config.left));
+                }
                 if *change == Change::Restart && confirm.is_none() {
                     return self.each(&config.intent, lines).map(|steps| (steps, None));
                 }
                 self.hands.await_devices(&config.intent, &names, Instant::now(), lines)?;
-                self.apply(&Target::Up { intent: &config.intent, names: &names }, confirm, Some(lines))
+                let silent = terms.probe.as_ref().map(|probe| self.hands.silent_before(probe)).transpose()?.unwrap_or_default();
+                let report = self.apply(&Target::Up { intent: &config.intent, names: &names }, confirm, Some(lines));
+                if let Some(probe) = terms.probe.as_ref().filter(|_| report.outcome == Outcome::Applied) {
+                    let devices = self.hands.brought_up(&config.intent, &names);
+                    self.prove(probe, &devices, &silent, terms.confirm.is_some(), lines)?;
+                }
+                report
             }
             Change::Down(names) => {
                 let names = ifnames(names)?;
@@ -254,10 +268,15 @@ impl Worker {
         report
     }
 
-    /// Makes a bridge what it was last asked to be, after something outside changed.
+    /// Makes a bridge or plain device what it was last asked to be, after something outside changed.
     fn restore(&mut self, bridge: IfName) {
-        let Some(remembered) = self.hands.shared.memory().bridges.get(&bridge).cloned() else { return };
-        let intent = Intent { bridges: [(bridge, remembered.intent)].into() };
+        let Some(remembered) = self.hands.shared.memory().get(bridge).cloned() else { return };
+        let mut intent = Intent::default();
+        if remembered.intent.is_plain() {
+            intent.plain.insert(bridge, remembered.intent.local);
+        } else {
+            intent.bridges.insert(bridge, remembered.intent);
+        }
         let report = self.apply(&Target::Up { intent: &intent, names: &[bridge] }, None, None);
         if let Err(error) = outcome(report.outcome) {
             log::say(format_args!("{bridge} is not as it should be: {error}"));
@@ -270,7 +289,7 @@ impl Worker {
         match event {
             dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease) => {
                 let lease = leases::to_plan(&lease);
-                if memory.bridges.get(&bridge).and_then(|remembered| remembered.leases.get(&ifname)) == Some(&lease) {
+                if memory.get(bridge).and_then(|remembered| remembered.leases.get(&ifname)) == Some(&lease) {
                     return;
                 }
                 match self.hands.declined(ifname, &lease) {
@@ -297,7 +316,7 @@ impl Worker {
 
     /// An address whose lease ended must not be used (RFC 2131 4.4.5).
     fn give_up_address(&mut self, bridge: IfName, ifname: IfName) {
-        let lease = self.hands.shared.memory().bridges.get(&bridge).and_then(|remembered| remembered.leases.get(&ifname).cloned());
+        let lease = self.hands.shared.memory().get(bridge).and_then(|remembered| remembered.leases.get(&ifname).cloned());
         let Some(lease) = lease else { return };
         let result = self
             .hands
@@ -369,7 +388,7 @@ impl Worker {
     fn resize(&mut self, resized: &BTreeSet<IfName>) {
         let bridges: BTreeSet<IfName> = {
             let memory = self.hands.shared.memory();
-            resized.iter().filter_map(|name| memory.place_of(*name)).collect()
+            resized.iter().filter_map(|name| memory.place_of(*name)).filter(|name| memory.bridges.contains_key(name)).collect()
         };
         bridges.into_iter().for_each(|bridge| self.restore(bridge));
     }

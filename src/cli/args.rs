@@ -12,6 +12,7 @@ use super::metrics::MetricsArgs;
 use super::stats::StatsArgs;
 use super::top::TopArgs;
 use super::trace::{self, TraceArgs};
+use crate::ctl::service::Probe;
 
 /// Open vSwitch bridges from ifcfg files, without Open vSwitch's userspace.
 #[derive(Debug, Parser)]
@@ -242,19 +243,18 @@ pub(super) enum Change {
         ports; then the addresses move from the port to the bridge, or are leased. Nothing that is right already is touched, so a \
         second `ovsdp up` changes nothing and says so. When a step fails, the ones before it are undone.\n\n\
         With no NAME, everything whose file does not say ONBOOT=no. A port's NAME brings up its bridge.\n\n\
+        With --probe the gateway is asked when all is done, by ARP or neighbour discovery through the new path, for at most 5 s; when it does \
+        not answer everything goes back, and the command ends with exit code 1.\n\n\
         The bridge is then switched by the agent, which is started when it is not running.")]
     Up {
         /// Bridges or ports by name
         names: Vec<String>,
         /// Print what would be done and change nothing, as `ovsdp plan`
-        #[arg(long, conflicts_with = "hooks")]
+        #[arg(long, conflicts_with_all = ["hooks", "confirm", "probe", "timeout"])]
         dry_run: bool,
-        /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
-        #[arg(long)]
-        hooks: bool,
-        /// Take everything back unless `ovsdp confirm` is said within SECS, 1 to 86400
-        #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..=86_400), conflicts_with = "dry_run")]
-        confirm: Option<u32>,
+        /// On what terms
+        #[command(flatten)]
+        bring: Bring,
         /// The folder, and how to print
         #[command(flatten)]
         common: Common,
@@ -282,16 +282,13 @@ pub(super) enum Change {
     },
     /// Bring everything with ONBOOT to what its files say, as a difference
     #[command(long_about = "Bring everything with ONBOOT to what its files say, as a difference.\n\n\
-        Unlike `service network restart` nothing is taken down first: what is right stays as it is. Each bridge is a change of its own \
-        and has a line with its result: one that fails is as it was before and does not keep the others down; the exit code is then \
-        that of its failure, or 1 when several failed in different ways. With --confirm it is one change, all or nothing.")]
+        Unlike `service network restart` nothing is taken down first: what is right stays as it is. Each bridge, and each other device \
+        that bridges need, is a change of its own and has a line with its result: one that fails is as it was before and does not keep \
+        the others down; the exit code is then that of its failure, or 1 when several failed in different ways. With --confirm or --probe it is one change, all or nothing.")]
     Restart {
-        /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
-        #[arg(long)]
-        hooks: bool,
-        /// Take everything back unless `ovsdp confirm` is said within SECS, 1 to 86400
-        #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
-        confirm: Option<u32>,
+        /// On what terms
+        #[command(flatten)]
+        bring: Bring,
         /// The folder, and how to print
         #[command(flatten)]
         common: Common,
@@ -315,6 +312,23 @@ pub(super) enum Change {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// On what terms something is brought up.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Bring {
+    /// Run /sbin/ifup-pre-local, ifup-local, ifdown-pre-local and ifdown-local where they are there, each for at most 30 s
+    #[arg(long)]
+    pub(super) hooks: bool,
+    /// Take everything back unless `ovsdp confirm` is said within SECS, 1 to 86400
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(super) confirm: Option<u32>,
+    /// Take everything back unless the gateway answers when it is done, or the neighbour at ADDRESS
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = Probe::GATEWAY)]
+    pub(super) probe: Option<Probe>,
+    /// Take everything back that is not done within SECS, 1 to 86400; the command ends with exit code 8 then
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(super) timeout: Option<u32>,
 }
 
 /// One of the commands of `ovsdp flow`.

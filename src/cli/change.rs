@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ovsdp_proto::IfName;
 use serde_json::{Value, json};
 
-use super::args::Common;
+use super::args::{Bring, Common};
 use super::hooks::Hooks;
 use super::progress::Printer;
 use super::{launch, output};
@@ -20,18 +20,18 @@ use crate::host::paths::{Run, config_dir};
 use crate::host::store;
 use crate::plan::Memory;
 
-pub(super) fn up(run: &Run, names: Vec<String>, hooks: bool, confirm: Option<u32>, common: Common) -> Result<(), Error> {
-    bring(run, &Change::Up(names), hooks, confirm, common)
+pub(super) fn up(run: &Run, names: Vec<String>, terms: &Bring, common: Common) -> Result<(), Error> {
+    bring(run, &Change::Up(names), terms, common)
 }
 
-pub(super) fn restart(run: &Run, hooks: bool, confirm: Option<u32>, common: Common) -> Result<(), Error> {
-    bring(run, &Change::Restart, hooks, confirm, common)
+pub(super) fn restart(run: &Run, terms: &Bring, common: Common) -> Result<(), Error> {
+    bring(run, &Change::Restart, terms, common)
 }
 
-fn bring(run: &Run, change: &Change, hooks: bool, confirm: Option<u32>, common: Common) -> Result<(), Error> {
+fn bring(run: &Run, change: &Change, asked: &Bring, common: Common) -> Result<(), Error> {
     let names: &[String] = if let Change::Up(names) = change { names } else { &[] };
     let dir = absolute(config_dir(common.dir))?;
-    let hooks = if hooks { Some(Hooks::up(&dir, names, &memory(run))?) } else { None };
+    let hooks = if asked.hooks { Some(Hooks::up(&dir, names, &memory(run))?) } else { None };
     let mut client = match launch::running(run)? {
         Some(client) => client,
         None => {
@@ -44,7 +44,7 @@ fn bring(run: &Run, change: &Change, hooks: bool, confirm: Option<u32>, common: 
             launch::agent(run)?
         }
     };
-    let terms = Terms { confirm, who: Some(who()), ..Terms::default() };
+    let terms = Terms { confirm: asked.confirm, probe: asked.probe, timeout: asked.timeout, who: Some(who()), ..Terms::default() };
     between(hooks.as_ref(), || finish(&mut client, change, &terms, &dir, common.json))
 }
 
@@ -136,6 +136,7 @@ fn finish(client: &mut Client, change: &Change, terms: &Terms, dir: &Path, json:
     let changed = client.change(change, terms, text(dir)?, |line| match line.stage {
         Stage::Warning if coloured => eprintln!("{}", config::read(dir).map_or(line.text, |config| config.warnings())),
         Stage::Warning => eprintln!("{}", line.text),
+        Stage::Alive => {}
         _ => printer.line(&line),
     });
     match changed {

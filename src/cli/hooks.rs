@@ -216,7 +216,7 @@ mod tests {
         let mut bridge = Bridge::new(name("br0"));
         bridge.ports.insert(name("eth0"), Port::new(Interface::new(name("eth0"), Kind::System)));
         bridge.ports.insert(name("eth1"), Port { onboot: false, ..Port::new(Interface::new(name("eth1"), Kind::System)) });
-        let intent = Intent { bridges: [(name("br0"), bridge)].into() };
+        let intent = Intent { bridges: [(name("br0"), bridge)].into(), ..Intent::default() };
         let up = |intent: &Intent, names: &[IfName]| brought_up(intent, names, &Memory::default()).unwrap();
         assert_eq!(up(&intent, &[]), [name("eth0"), name("br0")]);
         assert_eq!(up(&intent, &[name("eth1")]), [name("eth0"), name("eth1"), name("br0")]);

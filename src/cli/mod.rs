@@ -72,8 +72,8 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
     let run = Run::from_env();
     let done = match command {
         Command::Change(Change::Up { names, dry_run: true, common, .. }) | Command::Plan { names, common } => plan::run(&run, &names, common),
-        Command::Change(Change::Up { names, dry_run: false, hooks, confirm, common }) => change::up(&run, names, hooks, confirm, common),
-        Command::Change(Change::Restart { hooks, confirm, common }) => change::restart(&run, hooks, confirm, common),
+        Command::Change(Change::Up { names, dry_run: false, bring, common }) => change::up(&run, names, &bring, common),
+        Command::Change(Change::Restart { bring, common }) => change::restart(&run, &bring, common),
         Command::Change(Change::Down { names, hooks, with_foreign_ports, common }) => change::down(&run, names, hooks, with_foreign_ports, common),
         Command::Change(Change::Confirm { json }) => change::confirm(&run, json),
         Command::Change(Change::Rollback { json }) => change::rollback(&run, json),

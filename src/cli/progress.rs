@@ -49,7 +49,7 @@ impl Printer {
             Stage::Up => return writeln!(out, "{:<COLUMN$} [  OK  ]", format!("{text} is up")),
             Stage::NotUp => return writeln!(out, "{text:<COLUMN$} [FAILED]"),
             // Its caller knows where it belongs.
-            Stage::Done | Stage::Warning | Stage::Printed => return Ok(()),
+            Stage::Done | Stage::Warning | Stage::Printed | Stage::Alive => return Ok(()),
             Stage::Ok => "[  OK  ]",
             Stage::Failed => "[FAILED]",
             Stage::Undone => "[UNDONE]",

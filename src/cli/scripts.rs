@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::args::Common;
+use super::args::{Bring, Common};
 use super::change;
 use crate::error::{Error, Kind};
 use crate::host::paths::{DIR_VARIABLE, Run};
@@ -57,7 +57,7 @@ fn run(script: Script, link: &Path, args: &[String]) -> Result<(), Error> {
     let (run, names) = (Run::from_env(), vec![config.clone()]);
     let common = Common { dir: folder(link, config, std::env::var_os(DIR_VARIABLE).is_some()), json: false };
     match script {
-        Script::Ifup => change::up(&run, names, false, None, common),
+        Script::Ifup => change::up(&run, names, &Bring::default(), common),
         Script::Ifdown => change::down(&run, names, false, false, common),
     }
 }

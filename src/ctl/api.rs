@@ -24,15 +24,17 @@ pub enum Stage {
     Stuck,
     /// A remark.
     Note,
+    /// Nothing new: what was said to be waited for is waited for. It shows whether anybody listens still.
+    Alive,
     /// What is wrong with the files, though it keeps nothing from being done.
     Warning,
     /// What a command prints, in `text` with its line ends.
     Printed,
-    /// The bridge in `text`, one of several that are brought up on their own, is up.
+    /// The bridge or device in `text`, one of several that are brought up on their own, is up.
     Up,
-    /// The bridge in `text`, one of several, was as its files say.
+    /// The bridge or device in `text`, one of several, was as its files say.
     Unchanged,
-    /// A bridge, one of several, did not come up: `text` is its name, a colon, and why.
+    /// A bridge or device, one of several, did not come up: `text` is its name, a colon, and why.
     NotUp,
     /// The last line: everything is done.
     Done,

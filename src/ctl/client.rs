@@ -108,11 +108,14 @@ impl Client {
     /// What the agent answered, or that it did not.
     pub fn change(&mut self, change: &Change, terms: &Terms, dir: &str, mut each: impl FnMut(Progress)) -> Result<Changed, Error> {
         use serde_json::json;
-        let Terms { confirm, with_foreign_ports, who } = terms;
+        let Terms { confirm, probe, timeout, with_foreign_ports, who } = terms;
+        let probe = probe.map(|probe| probe.text());
         let (method, parameters) = match change {
-            Change::Up(names) => ("io.ovsdp.Up", json!({ "names": names, "dir": dir, "confirm": confirm, "who": who })),
+            Change::Up(names) => {
+                ("io.ovsdp.Up", json!({ "names": names, "dir": dir, "confirm": confirm, "probe": probe, "timeout": timeout, "who": who }))
+            }
             Change::Down(names) => ("io.ovsdp.Down", json!({ "names": names, "dir": dir, "with_foreign_ports": with_foreign_ports, "who": who })),
-            Change::Restart => ("io.ovsdp.Restart", json!({ "dir": dir, "confirm": confirm, "who": who })),
+            Change::Restart => ("io.ovsdp.Restart", json!({ "dir": dir, "confirm": confirm, "probe": probe, "timeout": timeout, "who": who })),
             Change::Vsctl(words) => ("io.ovsdp.Vsctl", json!({ "words": words, "who": who })),
             Change::Rollback => ("io.ovsdp.Rollback", json!({ "who": who })),
         };
@@ -299,13 +302,13 @@ mod tests {
             )
             .unwrap();
         let mut lines = Vec::new();
-        let terms = Terms { confirm: Some(60), ..Terms::default() };
+        let terms = Terms { confirm: Some(60), probe: Some("192.0.2.1".parse().unwrap()), ..Terms::default() };
         let changed = client.change(&Change::Up(vec!["br0".into()]), &terms, "/d", |line| lines.push((line.stage, line.text))).unwrap();
         assert_eq!((changed.steps, lines), (1, vec![(Stage::Begin, "a".to_owned()), (Stage::Ok, "a".to_owned())]));
         let mut asked = [0; 256];
         let length = agent.read(&mut asked).unwrap();
         let asked: serde_json::Value = serde_json::from_slice(&asked[..length - 1]).unwrap();
-        let parameters = serde_json::json!({ "names": ["br0"], "dir": "/d", "confirm": 60, "who": null });
+        let parameters = serde_json::json!({ "names": ["br0"], "dir": "/d", "confirm": 60, "probe": "192.0.2.1", "timeout": null, "who": null });
         assert_eq!(asked, serde_json::json!({ "method": "io.ovsdp.Up", "parameters": parameters, "more": true }));
     }
 

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::fs::Permissions;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use futures_util::stream::{BoxStream, StreamExt, unfold};
 use tokio::sync::{mpsc, oneshot};
@@ -31,11 +33,48 @@ pub enum Change {
     Rollback,
 }
 
+/// Who is to answer when a change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// The gateway of each default route out of what is brought up.
+    Gateway,
+    /// This neighbour.
+    Address(IpAddr),
+}
+
+impl Probe {
+    /// What asks for the gateway on the wire and on the command line.
+    pub const GATEWAY: &str = "gateway";
+
+    /// As it is written.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Gateway => Self::GATEWAY.to_owned(),
+            Self::Address(address) => address.to_string(),
+        }
+    }
+}
+
+impl FromStr for Probe {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == Self::GATEWAY {
+            return Ok(Self::Gateway);
+        }
+        text.parse().map(Self::Address).map_err(|_| format!("`{text}` is no IP address"))
+    }
+}
+
 /// On what terms a change is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Terms {
     /// Within how many seconds it is to be confirmed, or it is taken back; it is for good when there is none.
     pub confirm: Option<u32>,
+    /// Who is to answer when the change is made, or it is taken back.
+    pub probe: Option<Probe>,
+    /// Within how many seconds it is to be done, or it is taken back; as long as it takes when there is none.
+    pub timeout: Option<u32>,
     /// Whether ports of others are detached when the last bridge goes.
     pub with_foreign_ports: bool,
     /// Who asks.
@@ -197,6 +236,21 @@ impl Service {
         }
         if more { stream(receiver) } else { futures_util::stream::once(last(receiver)).boxed() }
     }
+
+    /// A change that brings something up, when its terms can be read.
+    fn bring(
+        &self,
+        more: bool,
+        change: Change,
+        (confirm, probe, timeout): (Option<u32>, Option<String>, Option<u32>),
+        who: Option<Who>,
+        dir: String,
+    ) -> BoxStream<'static, Item> {
+        match probe.map(|probe| probe.parse()).transpose() {
+            Ok(probe) => self.change(more, change, Terms { confirm, probe, timeout, who, ..Terms::default() }, dir),
+            Err(bad) => futures_util::stream::iter([Err(Error::new(Kind::Usage, format!("probe: {bad}")).into())]).boxed(),
+        }
+    }
 }
 
 impl Service {
@@ -211,6 +265,7 @@ impl Service {
 /// What the macro below generates stands beside its `impl`; this module is there to say so once.
 mod interface {
     #![allow(missing_docs, reason = "zlink::service generates undocumented public helper types")]
+    #![allow(clippy::too_many_arguments, reason = "a call's parameters are its function's")]
 
     use std::os::fd::OwnedFd;
 
@@ -238,7 +293,8 @@ mod interface {
     )]
     impl Service {
         /// Bring up what `names` names, every ONBOOT bridge when it is empty, from the ifcfg files of `dir`. With `confirm` it is taken
-        /// back unless Confirm is called within that many seconds.
+        /// back unless Confirm is called within that many seconds, with `probe` (a neighbour's address, or "gateway") unless that answers, and with
+        /// `timeout` unless it is done within that many seconds.
         #[zlink(more)]
         async fn up(
             &self,
@@ -246,22 +302,26 @@ mod interface {
             names: Vec<String>,
             dir: String,
             confirm: Option<u32>,
+            probe: Option<String>,
+            timeout: Option<u32>,
             who: Option<Who>,
         ) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
-            self.change(more, Change::Up(names), Terms { confirm, who, ..Terms::default() }, dir)
+            self.bring(more, Change::Up(names), (confirm, probe, timeout), who, dir)
         }
 
         /// Bring up every ONBOOT bridge from the ifcfg files of `dir`, each on its own: one that fails does not keep the others down. With
-        /// `confirm` it is one change, taken back unless Confirm is called within that many seconds.
+        /// `confirm` or `probe` it is one change, taken back as Up's is; `timeout` is for all of it.
         #[zlink(more)]
         async fn restart(
             &self,
             more: bool,
             dir: String,
             confirm: Option<u32>,
+            probe: Option<String>,
+            timeout: Option<u32>,
             who: Option<Who>,
         ) -> impl Stream<Item = Result<Reply<Progress>, ApiError>> + Unpin + use<> {
-            self.change(more, Change::Restart, Terms { confirm, who, ..Terms::default() }, dir)
+            self.bring(more, Change::Restart, (confirm, probe, timeout), who, dir)
         }
 
         /// Take down what `names` names and give its ports back what they had. `with_foreign_ports` says that the last bridge may go

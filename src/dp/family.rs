@@ -1,6 +1,6 @@
 //! What the kernel calls the Open vSwitch families today: their message types, asked once and all in one message, since every command
 //! waits for the answer. Asking takes no privilege, and the one thing that goes wrong is that the family is not there. Asking by name
-//! makes the kernel load the module. Multicast groups, which only the agent listens to, are [`super::groups`]'s.
+//! makes the kernel load the module. Multicast groups, which only the agent listens to, are `groups`'s.
 
 use std::sync::Arc;
 use std::time::Duration;

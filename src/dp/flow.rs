@@ -1,6 +1,6 @@
 //! Flows: reading them, and carrying out what [`Requests`] holds.
 
-use nix::time::{ClockId, clock_gettime};
+use nix::time::ClockId;
 use ovsdp_proto::flow::{self, Flow, Which};
 use ovsdp_proto::packet::Execute;
 use ovsdp_proto::uapi::flow::ufid::{OMIT_ACTIONS, OMIT_KEY, OMIT_MASK};
@@ -11,7 +11,7 @@ use crate::nl::{self, Dumped, Kind};
 
 /// Milliseconds on the clock the kernel notes a flow's use with: `CLOCK_MONOTONIC`.
 pub fn now_ms() -> u64 {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| u64::try_from(std::time::Duration::from(now).as_millis()).unwrap_or(u64::MAX))
+    nl::milliseconds(ClockId::CLOCK_MONOTONIC)
 }
 
 /// Which parts of a flow to be told. Identifier, counters and time of use always come.

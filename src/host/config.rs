@@ -16,6 +16,8 @@ use crate::model::Intent;
 pub struct Config {
     /// What it asks for.
     pub intent: Intent,
+    /// The network devices that come up by themselves and that no bridge needs.
+    pub left: Vec<IfName>,
     /// The files.
     sources: Sources,
     /// Warnings.
@@ -46,7 +48,7 @@ pub fn read(dir: &Path) -> Result<Config, Error> {
     let sources = load(dir)?;
     let outcome = ifcfg::intent(&sources, &machine::names());
     match outcome.intent {
-        Some(intent) => Ok(Config { intent, sources, warnings: outcome.diagnostics, names: outcome.names }),
+        Some(intent) => Ok(Config { intent, left: outcome.left, sources, warnings: outcome.diagnostics, names: outcome.names }),
         None => {
             let found = render(&sources, &outcome.diagnostics);
             let message = format!("{} in {}; nothing was changed\n{found}", errors(&outcome.diagnostics), dir.display());

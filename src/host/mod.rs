@@ -10,6 +10,7 @@ mod fault;
 pub mod iproute;
 pub mod ipv6;
 pub mod machine;
+mod manager;
 pub mod observe;
 pub mod paths;
 pub mod resolver;

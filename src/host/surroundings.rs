@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ovsdp_proto::IfName;
 
 use super::paths::Run;
-use super::{observe, paths, store, udev};
+use super::{manager, observe, paths, store, udev};
 use crate::dp::{self, Dp};
 use crate::error::Error;
 use crate::ifcfg::{self, Access, Device, NETWORK, Obstacle, STATIC_ROUTES, Sources, Surroundings};
@@ -39,9 +39,16 @@ pub fn gather(sources: &mut Sources, intent: &Intent) -> Gathered {
         Ok(observed) => devices(&observed, intent, &mut gathered.around),
         Err(error) => gathered.failed.push(format!("the kernel's devices are not compared: {error}")),
     }
+    gathered.around.manager = network_manager(&mut gathered.failed);
     access(sources, &mut gathered);
     rules(sources, &mut gathered);
     gathered
+}
+
+/// NetworkManager, when it runs.
+fn network_manager(failed: &mut Vec<String>) -> Option<ifcfg::Manager> {
+    let links = Rtnl::open().and_then(|mut rtnl| rtnl.links()).unwrap_or_default();
+    manager::find(Path::new("/"), &links.into_iter().map(|link| (link.index, link.name)).collect(), failed)
 }
 
 /// What the agent remembers of ports: what it gave them, and what they had before.

@@ -12,7 +12,7 @@ use super::code::Code;
 use super::diag::Diagnostic;
 use super::settings::{Reader, Role, value_span};
 use super::span::Span;
-use crate::model::{BridgeRules, Interface, Port, Record};
+use crate::model::{BridgeRules, Interface, Kind, Port, Record};
 use crate::vsctl::{self, At, Database, Error, Outcome, Table, Uuid};
 
 /// What the file's rows say in the end.
@@ -82,6 +82,10 @@ struct Fault {
 /// Reads both; what is wrong with them is reported. `None` when an error was.
 pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>) -> Option<Extra> {
     let (role, device) = (role?, device?);
+    if *role == Role::Plain {
+        let port = Port::new(Interface::new(device, Kind::System));
+        return Some(Extra { rules: BridgeRules::default(), external_ids: BTreeMap::new(), port, records: Vec::new() });
+    }
     if reader.sink.has_errors() && role.bridge().is_some_and(|bridge| bridge.name == device) {
         return None;
     }
@@ -123,7 +127,8 @@ fn place(var: &Var, words: &[(&str, Span)], at: Option<usize>) -> Span {
 fn made(role: &Role, device: IfName) -> String {
     let add_port = |bridge: IfName, kind: &str| format!("add-br {bridge} -- add-port {bridge} {device} -- set Interface {device} type={kind}");
     match role {
-        Role::Bridge => format!("add-br {device}"),
+        // Nothing is said of a plain device in this language.
+        Role::Bridge | Role::Plain => format!("add-br {device}"),
         Role::Fake(parent, vlan) => format!("add-br {0} -- add-br {device} {0} {1}", parent.name, u16::from(*vlan)),
         Role::Port(bridge) => format!("add-br {0} -- add-port {0} {device}", bridge.name),
         Role::Internal(bridge) => add_port(bridge.name, "internal"),

@@ -36,8 +36,9 @@ impl Other {
     }
 }
 
-/// Makes the intent of `list`, and reports into `found` what does not fit. The intent counts only when no error stands.
-pub(super) fn build(list: &[Settings], others: &[Other], found: &mut Vec<Diagnostic>) -> Intent {
+/// Makes the intent of `list`, and reports into `found` what does not fit. `plain`: the devices that are no port of any. The intent
+/// counts only when no error stands.
+pub(super) fn build(list: &[Settings], others: &[Other], plain: &[IfName], found: &mut Vec<Diagnostic>) -> Intent {
     let mut folder = Folder { list, others, found };
     let unique = folder.unique();
     folder.foreign_twins();
@@ -73,7 +74,7 @@ pub(super) fn build(list: &[Settings], others: &[Other], found: &mut Vec<Diagnos
     for settings in unique.iter().filter(|settings| settings.role == Role::Bridge).chain(&members) {
         folder.lease(settings, &unique, &mut intent);
     }
-    let mut required = requires::resolve(&unique, folder.found);
+    let mut required = requires::resolve(&unique, plain, folder.found);
     for bridge in intent.bridges.values_mut() {
         let local = std::iter::once((bridge.local.name, &mut bridge.local));
         // What a bond waits for, its first member does.
@@ -100,7 +101,7 @@ fn port(settings: &Settings, others: &[Other], vlan: Option<Vlans>) -> Port {
     let asked = &settings.extra.port;
     let kind = match &settings.role {
         Role::Bridge | Role::Internal(_) | Role::Fake(..) => Kind::Internal,
-        Role::Port(_) | Role::Bond(..) => Kind::System,
+        Role::Port(_) | Role::Bond(..) | Role::Plain => Kind::System,
         Role::Tunnel(_, tunnel) => Kind::Tunnel(*tunnel),
         Role::Patch(_, peer) => Kind::Patch { peer: peer.name },
     };
@@ -125,7 +126,8 @@ fn port(settings: &Settings, others: &[Other], vlan: Option<Vlans>) -> Port {
     }
 }
 
-fn interface(settings: &Settings, kind: Kind) -> Interface {
+/// The interface a file describes, before what a lease goes through is known.
+pub(super) fn interface(settings: &Settings, kind: Kind) -> Interface {
     let addressing = match &settings.ask {
         Ask::Static(fixed) => Addressing::Static(fixed.clone()),
         // What it goes through is filled in once the bridge's ports are known.

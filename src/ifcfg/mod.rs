@@ -3,8 +3,8 @@
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
 //! assignment), `assign` evaluates, `keys`, `settings`, `address`, `resolver`, `lease`, `arp`, `ipv6`, `patience`, `requires`, `tunnel` and `extra` give it
-//! types, `companion` adds the routes and rules beside it, `folder` puts the files together, `diag` says what was found. `check` adds
-//! what only a linter says (`lint`, `surroundings`) and `explain` what each code means. Files are evaluated, never executed: no process is started
+//! types, `companion` adds the routes and rules beside it, `folder` puts the files together, `plain` adds the devices that bridges need and
+//! that are no port, `diag` says what was found. `check` adds what only a linter says (`lint`, `surroundings`, `manager`) and `explain` what each code means. Files are evaluated, never executed: no process is started
 //! and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of `OVS_EXTRA`.
 
 mod address;
@@ -29,9 +29,11 @@ mod keys;
 mod lease;
 mod lex;
 mod lint;
+mod manager;
 mod names;
 mod numbers;
 mod patience;
+mod plain;
 mod quote;
 mod refuse;
 mod requires;
@@ -52,6 +54,7 @@ pub use dir::{load, load_file, read};
 pub use explain::{EXPLANATIONS, Explanation, explain};
 pub use file::{MAX_FILE, NETWORK, STATIC_ROUTES, Sources, is_backup, is_companion, is_interface};
 pub use host::Host;
+pub use manager::Manager;
 pub use names::{Found, Names};
 pub use numbers::{Numbered, Numbers};
 pub use quote::quoted;
@@ -63,6 +66,7 @@ use crate::model::Intent;
 use diag::Sink;
 use folder::Other;
 use names::{Entry, State};
+use ovsdp_proto::IfName;
 use settings::Settings;
 
 /// What a folder comes to.
@@ -74,6 +78,8 @@ pub struct Outcome {
     pub diagnostics: Vec<Diagnostic>,
     /// What names on a command line mean, broken files' included.
     pub names: Names,
+    /// The network devices that come up by themselves, are no port of any bridge, and that no bridge needs: they are others' to keep.
+    pub left: Vec<IfName>,
 }
 
 impl Outcome {
@@ -142,6 +148,8 @@ struct Understood {
     entries: Vec<Entry>,
     /// What the files ask for; counts only when no error stands.
     intent: Intent,
+    /// The plain devices nobody needs.
+    left: Vec<IfName>,
     /// What was found, without its lines and columns.
     diagnostics: Vec<Diagnostic>,
 }
@@ -151,9 +159,9 @@ struct Understood {
 /// An error in a file of Open vSwitch's, or in the network file, leaves no intent at all: half a folder is not acted on. An
 /// error in another interface's file is a warning, and the file is passed over.
 pub fn intent(sources: &Sources, host: &Host) -> Outcome {
-    let Understood { entries, intent, mut diagnostics, .. } = understand(sources, host);
+    let Understood { entries, intent, left, mut diagnostics, .. } = understand(sources, host);
     arrange(&mut diagnostics, sources);
-    let mut outcome = Outcome { intent: None, diagnostics, names: Names(entries) };
+    let mut outcome = Outcome { intent: None, diagnostics, names: Names(entries), left };
     if !outcome.has_errors() {
         outcome.intent = Some(intent);
     }
@@ -166,14 +174,21 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
     diagnostics.extend(sources.unreadable().map(unreadable));
     let mut list = Vec::new();
     let mut others = Vec::new();
+    let mut plain: Vec<plain::Plain> = Vec::new();
     let mut entries = Vec::new();
     // Aliases last: only then is it known whose they are.
-    let (aliases, plain): (Vec<_>, Vec<_>) = sources.interfaces().partition(|(name, _)| companion::parent(name).is_some());
-    for (name, src) in plain.into_iter().chain(aliases) {
+    let (aliases, own): (Vec<_>, Vec<_>) = sources.interfaces().partition(|(name, _)| companion::parent(name).is_some());
+    for (name, src) in own.into_iter().chain(aliases) {
         let of = |settings: &&mut Settings| companion::parent(name) == Some(settings.device.name.as_str());
         if let Some(settings) = list.iter_mut().find(of) {
             let inherited = evaluate_on(sources, &settings.file.clone(), &base, host).vars;
             companion::read_alias(name, evaluate_on(sources, name, &base, host), &inherited, settings, &mut diagnostics);
+            continue;
+        }
+        let of = |one: &&mut plain::Plain| companion::parent(name) == Some(one.name.as_str());
+        if let Some(plain::Plain { settings: Some(settings), found, .. }) = plain.iter_mut().find(of) {
+            let inherited = evaluate_on(sources, &settings.file.clone(), &base, host).vars;
+            companion::read_alias(name, evaluate_on(sources, name, &base, host), &inherited, settings, found);
             continue;
         }
         let mut evaluated = evaluate_on(sources, name, &base, host);
@@ -208,6 +223,9 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
                 let found = Diagnostic::warning(Code::NoEffect, name, "`OVS_BRIDGE` has no effect in a file that is not Open vSwitch's");
                 diagnostics.push(found.at(var.name_span).help("add `DEVICETYPE=ovs` and `TYPE=OVSPort`, or remove it"));
             }
+            if !broken {
+                plain.extend(plain::read(name, &evaluated.vars, &evaluated.used));
+            }
             let (mtu, address) = settings::of_a_plain_device(name, &evaluated.vars);
             others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false, mtu, address });
             State::Foreign
@@ -218,9 +236,31 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
         };
         entries.push(Entry { file: name.to_owned(), device, alias, state });
     }
-    companion::read(&mut list, sources, &base, host, &mut diagnostics);
-    let intent = folder::build(&list, &others, &mut diagnostics);
-    Understood { list, others, entries, intent, diagnostics }
+    plain.retain(|one| list.iter().all(|settings| settings.device.name != one.name));
+    beside(&mut list, &mut plain, |list, found| companion::read(list, sources, &base, host, found), &mut diagnostics);
+    let names: Vec<IfName> = plain.iter().map(|one| one.name).collect();
+    let mut intent = folder::build(&list, &others, &names, &mut diagnostics);
+    let left = plain::take(&list, plain, &mut intent, &mut diagnostics);
+    Understood { list, others, entries, intent, left, diagnostics }
+}
+
+/// Reads the files beside those of Open vSwitch's interfaces and of plain devices, which `static-routes` has in common.
+fn beside(
+    list: &mut Vec<Settings>,
+    plain: &mut [plain::Plain],
+    read: impl FnOnce(&mut [Settings], &mut Vec<Diagnostic>),
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let ours = list.len();
+    list.extend(plain.iter_mut().filter_map(|one| one.settings.take()));
+    let mut found = Vec::new();
+    read(list, &mut found);
+    for settings in list.drain(ours..) {
+        if let Some(one) = plain.iter_mut().find(|one| one.name == settings.device.name && one.settings.is_none()) {
+            one.settings = Some(settings);
+        }
+    }
+    diagnostics.extend(plain::sort(plain, found));
 }
 
 /// The first error of a file that is nobody's business here, as a warning.

@@ -30,9 +30,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Vec<Named> {
     names
 }
 
-/// What each file's interface really waits for: the Open vSwitch interfaces among what it names that are in another bridge. The rest is
+/// What each file's interface really waits for among what it names: the Open vSwitch interfaces that are in another bridge, and `plain`
+/// devices. The rest is
 /// reported into `found`, and so are files that wait for each other.
-pub(super) fn resolve(unique: &[&Settings], found: &mut Vec<Diagnostic>) -> BTreeMap<IfName, Vec<IfName>> {
+pub(super) fn resolve(unique: &[&Settings], plain: &[IfName], found: &mut Vec<Diagnostic>) -> BTreeMap<IfName, Vec<IfName>> {
     let bridge = |settings: &&Settings| settings.role.bridge().map_or(settings.device.name, |bridge| fake::resolve(unique, bridge.name).0);
     let bridge_of: BTreeMap<IfName, IfName> = unique.iter().map(|settings| (settings.device.name, bridge(settings))).collect();
     let mut resolved: BTreeMap<IfName, Vec<IfName>> = BTreeMap::new();
@@ -41,9 +42,17 @@ pub(super) fn resolve(unique: &[&Settings], found: &mut Vec<Diagnostic>) -> BTre
         let own = bridge_of.get(&settings.device.name);
         for named in &settings.requires {
             let (message, help) = match bridge_of.get(&named.name) {
-                None => {
-                    (format!("`OVSREQUIRES`: `{}` is no Open vSwitch interface of this folder, so nothing waits for it", named.name), "remove it")
+                None if plain.contains(&named.name) => {
+                    resolved.entry(settings.device.name).or_default().push(named.name);
+                    continue;
                 }
+                None => (
+                    format!(
+                        "`OVSREQUIRES`: no file of this folder describes `{}` as Open vSwitch's or as a plain device, so nothing waits for it",
+                        named.name
+                    ),
+                    "remove it",
+                ),
                 Some(_) if named.name == settings.device.name => (format!("`OVSREQUIRES` names `{}` itself", named.name), "remove it"),
                 Some(other) if Some(other) == own => {
                     (format!("`OVSREQUIRES`: `{}` comes up together with `{}` anyway", named.name, settings.device.name), "remove it")

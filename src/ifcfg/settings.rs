@@ -45,13 +45,15 @@ pub(super) enum Role {
     Bond(Named, Vec<Named>),
     /// `TYPE=OVSBridge` that is a VLAN of the bridge named.
     Fake(Named, Vid),
+    /// A network device that is no port, in a file that is not Open vSwitch's.
+    Plain,
 }
 
 impl Role {
-    /// The bridge a port is in; `None` for a bridge.
+    /// The bridge a port is in; `None` for a bridge and a plain device.
     pub(super) const fn bridge(&self) -> Option<&Named> {
         match self {
-            Self::Bridge => None,
+            Self::Bridge | Self::Plain => None,
             Self::Port(bridge)
             | Self::Internal(bridge)
             | Self::Tunnel(bridge, _)
@@ -74,6 +76,8 @@ pub(super) struct Settings {
     pub(super) device: Named,
     pub(super) role: Role,
     pub(super) onboot: bool,
+    /// What it says of NetworkManager (`NM_CONTROLLED`).
+    pub(super) nm_controlled: Option<bool>,
     pub(super) mac: Option<Mac>,
     pub(super) mtu: Option<Placed<u32>>,
     /// The address a port's device is to be known by (`HWADDR`).
@@ -195,14 +199,19 @@ pub(super) fn value_span(var: &Var) -> Span {
 
 /// Reads the settings of `file`; `None` when an error was reported, in which case there is one in `sink`.
 pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings> {
+    let role = role(&mut Reader { file, vars, sink });
+    read_as(file, vars, sink, role)
+}
+
+/// Reads the settings of `file` in the light of its `role`; likewise.
+pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Role>) -> Option<Settings> {
     let mut reader = Reader { file, vars, sink };
-    let role = role(&mut reader);
     let device = device(&mut reader);
     reader.flag("HOTPLUG");
     let onboot = reader.flag("ONBOOT").unwrap_or(true);
     let mtu = mtu(&mut reader);
     let mac = mac(&mut reader);
-    network_manager(&mut reader);
+    let nm_controlled = network_manager(&mut reader);
     let hwaddr = role.as_ref().and_then(|role| hardware(&mut reader, role));
     if let Some(role) = &role {
         link_status(&mut reader);
@@ -230,6 +239,7 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
         device: device?,
         role: role?,
         onboot,
+        nm_controlled,
         mac,
         mtu,
         hwaddr,
@@ -383,19 +393,21 @@ fn mac(reader: &mut Reader<'_>) -> Option<Mac> {
     }
 }
 
-fn network_manager(reader: &mut Reader<'_>) {
-    if reader.flag("NM_CONTROLLED") == Some(true)
+fn network_manager(reader: &mut Reader<'_>) -> Option<bool> {
+    let asked = reader.flag("NM_CONTROLLED");
+    if asked == Some(true)
         && let Some(var) = reader.vars.get("NM_CONTROLLED")
     {
         let message = "`NM_CONTROLLED=yes`: NetworkManager may take this device away";
         reader.warning(Code::NetworkManager, var, message, "write `NM_CONTROLLED=no`");
     }
+    asked
 }
 
 /// `HWADDR`, where there is a device to be known by it.
 fn hardware(reader: &mut Reader<'_>, role: &Role) -> Option<Placed<Mac>> {
     let (text, var) = reader.text("HWADDR")?;
-    if !matches!(role, Role::Port(_)) {
+    if !matches!(role, Role::Port(_) | Role::Plain) {
         let message = "`HWADDR` means nothing here: this device is made, not found";
         reader.warning(Code::Hwaddr, var, message, "write `MACADDR=` to give it an address");
         return None;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::code::Code;
 use super::diag::{Diagnostic, Severity, shown};
 use super::file::Sources;
+use super::manager::{self, Manager};
 use super::settings::{Placed, Role, Settings};
 use super::span::Span;
 
@@ -23,6 +24,8 @@ pub struct Surroundings {
     pub access: Vec<Access>,
     /// Rules that give devices names by their addresses.
     pub rules: Vec<NamingRule>,
+    /// NetworkManager, when it runs.
+    pub manager: Option<Manager>,
 }
 
 /// A network device.
@@ -94,6 +97,9 @@ pub(super) fn compare(list: &[Settings], around: &Surroundings, sources: &Source
             }
             found.push(diagnostic.at(settings.device.span).help(&*obstacle.help));
         }
+    }
+    if let Some(manager) = &around.manager {
+        manager::compare(list, manager, &around.devices, found);
     }
     found.extend(around.access.iter().filter_map(|access| loose(access, sources)));
     for rule in &around.rules {

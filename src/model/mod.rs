@@ -51,6 +51,17 @@ fn is_default<T: Default + PartialEq>(part: &T) -> bool {
 pub struct Intent {
     /// The bridges by name.
     pub bridges: BTreeMap<IfName, Bridge>,
+    /// The devices that are no port of any bridge and that one of [`Self::bridges`] needs all the same: named among what an interface
+    /// [requires](Interface::requires), each of [`Kind::System`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub plain: BTreeMap<IfName, Interface>,
+}
+
+impl Intent {
+    /// What is called `name`: a bridge, or a plain device as what it is planned as.
+    pub fn get(&self, name: IfName) -> Option<Bridge> {
+        self.bridges.get(&name).cloned().or_else(|| self.plain.get(&name).cloned().map(Bridge::plain))
+    }
 }
 
 /// One learning switch.
@@ -58,7 +69,7 @@ pub struct Intent {
 pub struct Bridge {
     /// Whether it comes up when nobody names it (`ONBOOT`, true unless the file says otherwise).
     pub onboot: bool,
-    /// The local port's interface, of the bridge's own name: always [`Kind::Internal`].
+    /// The local port's interface, of the bridge's own name: [`Kind::Internal`], but for a [plain device](Self::plain).
     pub local: Interface,
     /// The other ports by name, the local one not among them.
     pub ports: BTreeMap<IfName, Port>,
@@ -96,6 +107,16 @@ impl Bridge {
             commanded: Vec::new(),
             by_command: false,
         }
+    }
+
+    /// A device that is no port of any bridge, as what it is planned as: a bridge of its own, without ports and without a datapath.
+    pub fn plain(interface: Interface) -> Self {
+        Self { local: Interface { kind: Kind::System, ..interface.clone() }, ..Self::new(interface.name) }
+    }
+
+    /// Whether it is only a device, and no bridge.
+    pub fn is_plain(&self) -> bool {
+        self.local.kind == Kind::System
     }
 
     /// The bridge's name, which is its local interface's too.
@@ -230,7 +251,8 @@ pub struct Interface {
     /// How long it is waited for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub patience: Patience,
-    /// The interfaces, of other bridges, that come up before this one (`OVSREQUIRES`).
+    /// The interfaces, of other bridges or of none, that come up before this one: what `OVSREQUIRES` names, and what a tunnel's packets go
+    /// out by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<IfName>,
     /// What somebody wants remembered of it (`external_ids`); nothing here reads it.

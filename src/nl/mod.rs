@@ -7,6 +7,7 @@
 //! - [`Receiver`]: what the kernel sends to a port id without being asked: upcalls.
 //! - [`inherited`]: a descriptor that the process was started with.
 //! - [`Error`], [`Kind`], [`Failure`]: why not. [`Counters`]: what was lost.
+//! - [`milliseconds`]: the time as the kernel has it.
 //!
 //! Every wait is bounded. Datagrams of other processes are thrown away. It must not know links, datapaths or flows:
 //! payloads are the business of `rtnl` and `dp`.
@@ -14,6 +15,7 @@
 mod ack;
 mod ahead;
 mod batch;
+mod clock;
 mod counters;
 mod dump;
 mod error;
@@ -25,6 +27,7 @@ mod sys;
 mod transact;
 
 pub use batch::Batch;
+pub use clock::milliseconds;
 pub use counters::Counters;
 pub use dump::Dumped;
 pub use error::{Error, Failure, Kind};

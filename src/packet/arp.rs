@@ -41,6 +41,11 @@ pub(super) fn probe(from: Mac, address: Ipv4Addr) -> Vec<u8> {
     frame(from, REQUEST, Ipv4Addr::UNSPECIFIED, Mac::ZERO, address)
 }
 
+/// Asks `address` where it is, from `sender`, which has it.
+pub(super) fn request(from: Mac, sender: Ipv4Addr, address: Ipv4Addr) -> Vec<u8> {
+    frame(from, REQUEST, sender, Mac::ZERO, address)
+}
+
 /// Says that `address` is here, as a question for it (RFC 5227 2.3).
 pub(super) fn announcement(from: Mac, address: Ipv4Addr) -> Vec<u8> {
     frame(from, REQUEST, address, Mac::ZERO, address)

@@ -16,7 +16,7 @@ use super::arp;
 use super::socket::{ARP, open};
 
 /// How long one question waits for its answer before the next is put.
-const BETWEEN: Duration = Duration::from_secs(1);
+pub(super) const BETWEEN: Duration = Duration::from_secs(1);
 /// Room for an ARP message and what pads it; nothing behind that is looked at.
 const FRAME: usize = 128;
 
@@ -89,7 +89,7 @@ pub fn probe(claims: &[Claim], own: &[Mac]) -> io::Result<Option<Conflict>> {
             asked = asked.saturating_add(1);
         }
         let next = end.min(BETWEEN * u32::from(asked));
-        wait(&ears, next.saturating_sub(start.elapsed()))?;
+        wait(ears.iter().map(|ear| &ear.socket), next.saturating_sub(start.elapsed()))?;
         for ear in &ears {
             if let Some(conflict) = hear(ear, claims, own)? {
                 return Ok(Some(conflict));
@@ -107,8 +107,9 @@ fn ask(socket: &Socket, claim: &Claim) -> io::Result<()> {
     }
 }
 
-fn wait(ears: &[Ear], at_most: Duration) -> io::Result<()> {
-    let mut fds: Vec<PollFd<'_>> = ears.iter().map(|ear| PollFd::new(ear.socket.as_fd(), PollFlags::POLLIN)).collect();
+/// Waits until one of `sockets` has something to read, at most so long.
+pub(super) fn wait<'a>(sockets: impl Iterator<Item = &'a Socket>, at_most: Duration) -> io::Result<()> {
+    let mut fds: Vec<PollFd<'_>> = sockets.map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
     // Rounded up, or the last millisecond would be spent turning in circles.
     let timeout = PollTimeout::try_from(at_most + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
     match poll(&mut fds, timeout) {

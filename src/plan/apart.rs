@@ -5,12 +5,20 @@
 use ovsdp_proto::IfName;
 
 use super::memory::Memory;
-use super::order::bridges_of;
+use super::order::{bridges_of, brought_up};
 use crate::model::Intent;
 
-/// The bridges that come up by themselves (`ONBOOT`), in groups that have nothing to do with each other: together are only those of
-/// which one is to get a port that another one has.
+/// What comes up by itself, in groups that come up one after the other, each on its own: the plain devices that bridges need, one by one;
+/// then the bridges (`ONBOOT`), together only those of which one is to get a port that another one has; last the plain devices that are
+/// ports still.
 pub fn apart(intent: &Intent, memory: &Memory) -> Vec<Vec<IfName>> {
+    let all = brought_up(intent, &[], memory).unwrap_or_default();
+    let plain = all.iter().filter(|bridge| bridge.is_plain()).map(|bridge| vec![bridge.name()]);
+    let (last, first): (Vec<_>, Vec<_>) = plain.partition(|group| group.iter().any(|name| memory.bridge_of(*name).is_some()));
+    first.into_iter().chain(bridges(intent, memory)).chain(last).collect()
+}
+
+fn bridges(intent: &Intent, memory: &Memory) -> Vec<Vec<IfName>> {
     let mut groups: Vec<Vec<IfName>> = Vec::new();
     for name in bridges_of(intent, &[]).unwrap_or_default() {
         let Some(bridge) = intent.bridges.get(&name) else { continue };

@@ -5,7 +5,7 @@ use ovsdp_proto::{IfName, Mac};
 use super::away::is_away;
 use super::error::PlanError;
 use super::observed::{Link, Observed};
-use super::tunnels;
+use super::{plain, tunnels};
 use crate::model::{Bridge, Intent, Interface, Kind};
 
 /// What the devices that are there have against becoming what `intent` wants of them: one for each device that stands in the way.
@@ -36,6 +36,10 @@ fn alone(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<(
 /// Checks every interface of `bridge`, and names those that another one of `targets` has to give up first.
 pub(super) fn bridge(observed: &Observed, bridge: &Bridge, targets: &[(IfName, Option<Bridge>)]) -> Result<Vec<IfName>, PlanError> {
     let mut awaited = Vec::new();
+    if bridge.is_plain() {
+        awaited.extend(plain::check(observed, &bridge.local, targets)?.then_some(bridge.name()));
+        return Ok(awaited);
+    }
     let others = tunnels::all(observed, targets);
     for interface in bridge.interfaces() {
         if is_away(observed, bridge, interface.name) {

@@ -106,6 +106,26 @@ pub enum PlanError {
         /// The device that has that.
         holder: Option<IfName>,
     },
+    /// A device that bridges need, and that is no port of one, does not exist.
+    #[error("{name}: there is no such device, and bridges need it")]
+    NoPlainDevice {
+        /// The device.
+        name: IfName,
+    },
+    /// What bridges need is the loopback device.
+    #[error("{name}: the loopback device is not touched")]
+    PlainLoopback {
+        /// The device.
+        name: IfName,
+    },
+    /// A device that bridges need belongs to a bridge, a bond or the like itself.
+    #[error("{name}: its file gives it addresses, but it is enslaved to {master}")]
+    PlainEnslaved {
+        /// The device.
+        name: IfName,
+        /// What it is enslaved to.
+        master: IfName,
+    },
     /// A port is attached to another bridge.
     #[error("{name}, a port of {bridge}: it is attached to {other}")]
     InOtherBridge {
@@ -194,7 +214,7 @@ impl PlanError {
     /// Its class.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSuch { .. } | Self::NoDevice { .. } => ErrorKind::NotFound,
+            Self::NoSuch { .. } | Self::NoDevice { .. } | Self::NoPlainDevice { .. } => ErrorKind::NotFound,
             Self::ForeignPorts { .. } | Self::HeldPorts { .. } | Self::ForeignTunnel { .. } | Self::StoodOn { .. } => ErrorKind::Failed,
             _ => ErrorKind::BadConfiguration,
         }
@@ -205,14 +225,15 @@ impl PlanError {
         match self {
             Self::NoSuch { name } => format!("write ifcfg-{name}, or see `ovsdp show` for what is up"),
             Self::NoDevice { name, bridge } => format!("plug it in or load its driver, or take {name} out of {bridge} in ifcfg-{name}"),
-            Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => {
+            Self::NoPlainDevice { name } => format!("plug it in or load its driver, or take away ifcfg-{name}"),
+            Self::PlainLoopback { name } | Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => {
                 format!("take ifcfg-{name} away or name another device in it")
             }
             Self::SameTunnel { other, .. } => {
                 format!("give one of them another `key`, or take one away: a packet could be either's; see ifcfg-{other}")
             }
             Self::TunnelsDiffer { name, .. } => format!("give both the same `exts`, or {name} another `dst_port`"),
-            Self::Enslaved { name, master, .. } | Self::TunnelEnslaved { name, master } => {
+            Self::Enslaved { name, master, .. } | Self::TunnelEnslaved { name, master } | Self::PlainEnslaved { name, master } => {
                 format!("take {name} out of {master} first: `ip link set {name} nomaster`")
             }
             Self::OtherHardware { holder: Some(holder), wanted, .. } => {

@@ -19,6 +19,9 @@ use crate::model::{Addressing, Bridge, Device, Dhcp, Interface, PolicyRule, Reco
 pub struct Memory {
     /// The bridges that are up, by name.
     pub bridges: BTreeMap<IfName, Remembered>,
+    /// The devices that are no port of any bridge and were brought up because bridges need them ([`Bridge::is_plain`]), by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub plain: BTreeMap<IfName, Remembered>,
     /// The tunnel devices that were made for ports of bridges; one that was there before is not among them.
     #[serde(default)]
     pub tunnels: BTreeSet<Device>,
@@ -28,6 +31,33 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Every bridge that is up, then every plain device.
+    pub fn all(&self) -> impl Iterator<Item = (&IfName, &Remembered)> {
+        self.bridges.iter().chain(&self.plain)
+    }
+
+    /// The bridge or plain device `name`.
+    pub fn get(&self, name: IfName) -> Option<&Remembered> {
+        self.bridges.get(&name).or_else(|| self.plain.get(&name))
+    }
+
+    /// The bridge or plain device `name`, to be changed.
+    pub fn get_mut(&mut self, name: IfName) -> Option<&mut Remembered> {
+        self.bridges.get_mut(&name).or_else(|| self.plain.get_mut(&name))
+    }
+
+    /// Puts down what `name` is. The leases of what is known already stay as they are.
+    pub fn remember(&mut self, name: IfName, to: Remembered) {
+        let leases = self.get(name).map_or_else(|| to.leases.clone(), |old| old.leases.clone());
+        let place = if to.intent.is_plain() { &mut self.plain } else { &mut self.bridges };
+        place.insert(name, Remembered { leases, ..to });
+    }
+
+    /// Forgets what `name` is; says whether it was known.
+    pub fn forget(&mut self, name: IfName) -> bool {
+        self.bridges.remove(&name).or_else(|| self.plain.remove(&name)).is_some()
+    }
+
     /// The bridge that `port` was attached to, whether a system device or an internal one.
     pub fn bridge_of(&self, port: IfName) -> Option<IfName> {
         self.bridges.iter().find(|(_, bridge)| bridge.holds(port)).map(|(name, _)| *name)
@@ -35,7 +65,7 @@ impl Memory {
 
     /// What was last asked for the interface `name`.
     pub fn interface(&self, name: IfName) -> Option<&Interface> {
-        self.bridges.values().flat_map(|bridge| bridge.intent.interfaces()).find(|interface| interface.name == name)
+        self.all().flat_map(|(_, bridge)| bridge.intent.interfaces()).find(|interface| interface.name == name)
     }
 
     /// What lease the interface `name` is to have, if it is to have one.
@@ -43,9 +73,9 @@ impl Memory {
         if let Addressing::Dhcp(dhcp) = &self.interface(name)?.addressing { Some(dhcp) } else { None }
     }
 
-    /// The bridge that `name` is or is a port of.
+    /// The bridge that `name` is or is a port of, or the plain device that it is.
     pub fn place_of(&self, name: IfName) -> Option<IfName> {
-        if self.bridges.contains_key(&name) { Some(name) } else { self.bridge_of(name) }
+        if self.get(name).is_some() { Some(name) } else { self.bridge_of(name) }
     }
 }
 

@@ -24,6 +24,7 @@ mod mac;
 mod memory;
 mod observed;
 mod order;
+mod plain;
 mod probe;
 mod render;
 mod requires;

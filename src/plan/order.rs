@@ -9,6 +9,7 @@ use super::error::PlanError;
 use super::foreign;
 use super::memory::{Memory, Remembered, ResolverBefore};
 use super::observed::Observed;
+use super::plain;
 use super::requires;
 use super::resolver;
 use super::stacked;
@@ -32,7 +33,7 @@ impl Plan {
     }
 }
 
-/// The bridges `names` stand for, a port standing for its bridge; all that come up by themselves (`ONBOOT`) when there are
+/// The bridges and plain devices `names` stand for, a port standing for its bridge; all bridges that come up by themselves (`ONBOOT`) when there are
 /// no names.
 ///
 /// # Errors
@@ -43,6 +44,10 @@ pub fn bridges_of(intent: &Intent, names: &[IfName]) -> Result<Vec<IfName>, Plan
     }
     let mut bridges = Vec::new();
     for name in names {
+        if intent.plain.contains_key(name) {
+            bridges.push(*name);
+            continue;
+        }
         let has = |bridge: &&Bridge| bridge.ports.contains_key(name) || bridge.interfaces().any(|interface| interface.name == *name);
         let bridge = intent.bridges.values().find(has).ok_or(PlanError::NoSuch { name: *name })?.name();
         if !bridges.contains(&bridge) {
@@ -52,7 +57,8 @@ pub fn bridges_of(intent: &Intent, names: &[IfName]) -> Result<Vec<IfName>, Plan
     Ok(bridges)
 }
 
-/// The bridges `names` stand for (see [`bridges_of`]), behind those they need (`OVSREQUIRES`), each with the ports it is brought up with:
+/// The bridges `names` stand for (see [`bridges_of`]), behind the bridges and plain devices they need (`OVSREQUIRES`, and what a tunnel's
+/// packets go out by), each with the ports it is brought up with:
 /// one with `ONBOOT=no` is among them when it is named or needed, when the lease is asked for through it, or when it is attached
 /// already.
 ///
@@ -67,8 +73,16 @@ pub fn brought_up(intent: &Intent, names: &[IfName], memory: &Memory) -> Result<
 /// # Errors
 /// Why there is none; nothing can have been changed.
 pub fn up(intent: &Intent, names: &[IfName], observed: &Observed) -> Result<Plan, PlanError> {
-    let targets: Vec<_> = brought_up(intent, names, &observed.memory)?.into_iter().map(|bridge| (bridge.name(), Some(bridge))).collect();
-    reach(observed, &targets)
+    let (mut targets, mut notes) = (Vec::new(), Vec::new());
+    for bridge in brought_up(intent, names, &observed.memory)? {
+        match plain::left(observed, &bridge) {
+            Some(note) => notes.push(note),
+            None => targets.push((bridge.name(), Some(bridge))),
+        }
+    }
+    let mut plan = reach(observed, &targets)?;
+    plan.notes.splice(0..0, notes);
+    Ok(plan)
 }
 
 /// The plan that makes each of `targets` what is said of it, `None` being that it goes, and what is kept of no bridge what `rows` say. Foreign
@@ -109,7 +123,7 @@ fn reach(observed: &Observed, targets: &[(IfName, Option<Bridge>)]) -> Result<Pl
         if !awaited.is_empty() {
             waiting.push(*name);
             awaited.iter().for_each(|port| without(&mut target, *port));
-            if !observed.memory.bridges.contains_key(name) {
+            if target.is_plain() || !observed.memory.bridges.contains_key(name) {
                 continue;
             }
         }
@@ -135,7 +149,8 @@ pub fn down(names: &[IfName], with_foreign_ports: bool, observed: &Observed) -> 
     let mut notes = Vec::new();
     for name in names.iter().filter(|name| !memory.bridges.contains_key(*name)) {
         let Some(bridge) = memory.bridge_of(*name) else {
-            notes.push(format!("{name} is not up"));
+            let plain = memory.plain.contains_key(name);
+            notes.push(if plain { format!("{name} is no port of a bridge: it stays as it is") } else { format!("{name} is not up") });
             continue;
         };
         match targets.iter_mut().find(|(known, _)| *known == bridge) {
@@ -195,15 +210,16 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
     let mut plan = Plan::default();
     let (mut claims, mut after_claims, mut awaited, mut last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut carriers = Vec::new();
-    if !observed.datapath && plans.iter().any(|(_, bridge)| bridge.after.is_some()) {
+    if !observed.datapath && plans.iter().any(|(_, bridge)| bridge.after.as_ref().is_some_and(|after| !after.intent.is_plain())) {
         plan.steps.push(Step::CreateDatapath);
     }
+    plan.steps.extend(plain::given_up(observed, targets));
     let retired = tunnels::retire(observed, &after);
     let provided = tunnels::provide(observed, &after, &retired);
     plan.steps.extend(retired);
     plan.steps.extend(provided);
     for (name, bridge) in plans {
-        let old = observed.memory.bridges.get(&name);
+        let old = observed.memory.get(name);
         if let Some(to) = bridge.after.filter(|to| old != Some(to)) {
             let from = old.map(|old| Box::new(old.clone()));
             plan.steps.push(Step::Remember { bridge: name, from, to: Box::new(to) });
@@ -245,7 +261,7 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
 /// The memory as the plan leaves it, with each bridge's part of the resolver's past filled in.
 fn memory_after(observed: &Observed, plans: &mut [(IfName, BridgePlan)]) -> Memory {
     let mut after = observed.memory.clone();
-    let known = || observed.memory.bridges.values().find_map(|bridge| bridge.resolver_before.clone());
+    let known = || observed.memory.all().find_map(|(_, bridge)| bridge.resolver_before.clone());
     for (name, plan) in plans {
         let Some(bridge) = &mut plan.after else {
             after.bridges.remove(name);
@@ -258,7 +274,11 @@ fn memory_after(observed: &Observed, plans: &mut [(IfName, BridgePlan)]) -> Memo
         } else if !may_have_servers {
             bridge.resolver_before = None;
         }
-        after.bridges.insert(*name, bridge.clone());
+        for member in bridge.members.keys() {
+            after.plain.remove(member);
+        }
+        let place = if bridge.intent.is_plain() { &mut after.plain } else { &mut after.bridges };
+        place.insert(*name, bridge.clone());
     }
     after
 }

@@ -71,7 +71,7 @@ pub(super) fn of_bridge(bridge: &Remembered) -> Saying {
 fn of_all(memory: &Memory) -> (Saying, Vec<IfName>) {
     let mut all = Saying::default();
     let mut from = Vec::new();
-    for (name, bridge) in &memory.bridges {
+    for (name, bridge) in memory.all() {
         let one = of_bridge(bridge);
         if !one.is_empty() {
             from.push(*name);
@@ -90,7 +90,7 @@ pub(super) fn step(resolver: &Resolver, before: &Memory, after: &Memory) -> Opti
     let says = resolver.content.as_deref().map(parse).unwrap_or_default();
     let (had, _) = of_all(before);
     let (wanted, whose) = of_all(after);
-    let original = || before.bridges.values().find_map(|bridge| bridge.resolver_before.clone());
+    let original = || before.all().find_map(|(_, bridge)| bridge.resolver_before.clone());
     let is_ours = !had.is_empty() && had.is_met_by(&says);
     let to = if !wanted.is_empty() {
         // What was asked for before and no longer is gives way to what stood there.

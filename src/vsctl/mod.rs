@@ -3,7 +3,7 @@
 //!
 //! [`Database::of`] makes the database of the model's bridges, and [`Database::intent`] bridges of a database.
 //!
-//! Pure: no file, no kernel, no agent. What a column does in this switch is said in one table, [`columns`]; what none of its
+//! Pure: no file, no kernel, no agent. What a column does in this switch is said in one table, `columns`; what none of its
 //! values can do is refused there, so that nothing is taken and then ignored.
 
 mod columns;

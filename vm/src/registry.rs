@@ -138,6 +138,7 @@ pub fn tests() -> Vec<Test> {
         suites::watch::TESTS,
         suites::trace::TESTS,
         suites::tunnel::TESTS,
+        suites::underlay::TESTS,
         suites::check::TESTS,
         suites::waits::TESTS,
         suites::lease::TESTS,

@@ -15,27 +15,27 @@ constants! {
 constants! {
     /// Attributes of a connection. Numbers are in network byte order.
     attr, "CTA_", u16 {
-        TUPLE_ORIG = 1, "nest of [`tuple`], as its first packet was.";
-        TUPLE_REPLY = 2, "nest of [`tuple`], as answers are.";
-        STATUS = 3, "u32, bits of [`status`].";
-        PROTOINFO = 4, "nest of [`protoinfo`].";
-        HELP = 5, "nest of [`help`].";
+        TUPLE_ORIG = 1, "nest of [`tuple`](super::tuple), as its first packet was.";
+        TUPLE_REPLY = 2, "nest of [`tuple`](super::tuple), as answers are.";
+        STATUS = 3, "u32, bits of [`status`](super::status).";
+        PROTOINFO = 4, "nest of [`protoinfo`](super::protoinfo).";
+        HELP = 5, "nest of [`help`](super::help).";
         TIMEOUT = 7, "u32, seconds left.";
         MARK = 8, "u32.";
-        COUNTERS_ORIG = 9, "nest of [`counters`].";
-        COUNTERS_REPLY = 10, "nest of [`counters`].";
+        COUNTERS_ORIG = 9, "nest of [`counters`](super::counters).";
+        COUNTERS_REPLY = 10, "nest of [`counters`](super::counters).";
         ID = 12, "u32.";
-        TUPLE_MASTER = 14, "nest of [`tuple`], of the connection this one is expected by.";
+        TUPLE_MASTER = 14, "nest of [`tuple`](super::tuple), of the connection this one is expected by.";
         ZONE = 18, "u16; left out for zone 0.";
-        TIMESTAMP = 20, "nest of [`timestamp`].";
+        TIMESTAMP = 20, "nest of [`timestamp`](super::timestamp).";
         LABELS = 22, "16 bytes, the least significant first.";
     }
 }
 constants! {
     /// Attributes of a tuple.
     tuple, "CTA_TUPLE_", u16 {
-        IP = 1, "nest of [`ip`].";
-        PROTO = 2, "nest of [`proto`].";
+        IP = 1, "nest of [`ip`](super::ip).";
+        PROTO = 2, "nest of [`proto`](super::proto).";
     }
 }
 constants! {
@@ -64,14 +64,14 @@ constants! {
 constants! {
     /// What a protocol keeps.
     protoinfo, "CTA_PROTOINFO_", u16 {
-        TCP = 1, "nest of [`tcp`].";
-        SCTP = 3, "nest of [`sctp`].";
+        TCP = 1, "nest of [`tcp`](super::tcp).";
+        SCTP = 3, "nest of [`sctp`](super::sctp).";
     }
 }
 constants! {
     /// What TCP keeps.
     tcp, "CTA_PROTOINFO_TCP_", u16 {
-        STATE = 1, "u8, one of [`tcp_state`].";
+        STATE = 1, "u8, one of [`tcp_state`](super::tcp_state).";
         WSCALE_ORIGINAL = 2, "u8.";
         WSCALE_REPLY = 3, "u8.";
         FLAGS_ORIGINAL = 4, "two u8: flags, mask.";

@@ -71,7 +71,7 @@ pub(in crate::ifcfg) fn read(file: &str, evaluated: Evaluated, inherited: &Vars,
 fn has_place(reader: &mut Reader<'_>, settings: &Settings) -> bool {
     let name = settings.device.name;
     let diagnostic = match &settings.role {
-        Role::Bridge | Role::Fake(..) | Role::Internal(_) => return true,
+        Role::Bridge | Role::Fake(..) | Role::Internal(_) | Role::Plain => return true,
         Role::Port(bridge) | Role::Bond(bridge, _) => {
             let to = reader.file.replacen(name.as_str(), bridge.name.as_str(), 1);
             let message = format!("`{name}` is a port and carries no address: this host would be without this one");

@@ -110,7 +110,7 @@ fn masked(context: Context<'_>, target: &Word<'_>, mask: &Word<'_>) -> Read<IpNe
 /// The interface a route leads out of: the one named, else the one that has a network with the gateway.
 fn owner(list: &[Settings], line: &Line<'_>) -> Option<usize> {
     list.iter().position(|settings| {
-        let routed = matches!(settings.role, Role::Bridge | Role::Internal(_));
+        let routed = matches!(settings.role, Role::Bridge | Role::Internal(_) | Role::Plain);
         let holds = |via: IpAddr| settings.ask.addresses().iter().any(|net| net.contains(&via));
         routed
             && match line.device {

@@ -54,6 +54,15 @@ fn names(settings: &Settings) -> Vec<String> {
     std::iter::once(device).chain(Some(nick).filter(|nick| *nick != device)).map(str::to_owned).collect()
 }
 
+/// Whether `file` holds routes or rules of the interface.
+pub(super) fn belongs(settings: &Settings, file: &str) -> bool {
+    let of = |name: &String| {
+        let stem = ["route-", "route6-", "rule-", "rule6-"].iter().find_map(|kind| file.strip_prefix(kind)).or_else(|| file.strip_suffix(".route"));
+        stem == Some(name.as_str())
+    };
+    names(settings).iter().any(of)
+}
+
 /// Reads what belongs to each of `list` into it, and reports into `found` what is wrong.
 pub(super) fn read(list: &mut [Settings], sources: &Sources, base: &Vars, host: &Host, found: &mut Vec<Diagnostic>) {
     let mut of_the_host = legacy::read(list, sources, host, found);
@@ -145,7 +154,7 @@ fn has_no_place(settings: &Settings, file: &str, what: &str, found: &mut Vec<Dia
         Role::Tunnel(..) | Role::Patch(..) => {
             Diagnostic::warning(Code::NoEffect, file, format!("this file has no effect: there is no network device `{name}`")).help("remove it")
         }
-        Role::Bridge | Role::Fake(..) | Role::Internal(_) => return false,
+        Role::Bridge | Role::Fake(..) | Role::Internal(_) | Role::Plain => return false,
     };
     found.push(diagnostic);
     true

@@ -269,7 +269,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "L28",
         "NetworkManager is left in charge",
         None,
-        "`NM_CONTROLLED=yes` in a file of Open vSwitch's.",
+        "`NM_CONTROLLED=yes` in a file of Open vSwitch's; or NetworkManager runs on the host, and has written down that it manages a port's \
+        device, or nothing in its configuration has it leave that alone (`NM_CONTROLLED=no` counts where its plugin for ifcfg files is installed).",
         "Two programs would set up the same device. On Fedora 41 and RHEL 10 and later NetworkManager no longer reads these files, so there \
         `NM_CONTROLLED=no` does not hold it off either.",
         "`NM_CONTROLLED=no`; and where NetworkManager runs, a file in `/etc/NetworkManager/conf.d` with \

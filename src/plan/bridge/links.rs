@@ -19,6 +19,13 @@ impl Work<'_> {
         let mut settings = Vec::new();
         for (interface, _) in &self.goals {
             let name = interface.name;
+            if interface.kind == Kind::System {
+                let (before, after) = self.plain(interface);
+                steps.extend(before);
+                settings.extend(after);
+                up.push(name);
+                continue;
+            }
             let link = self.observed.links.get(&name).filter(|_| self.observed.vports.contains_key(&name));
             if link.is_none() {
                 steps.push(Step::CreateInternal { bridge: self.name, name, port_no: None });
@@ -61,6 +68,23 @@ impl Work<'_> {
         steps
     }
 
+    /// What gives a device that is no port its MAC, its MTU and the kernel's settings, where a file asks for them: before it comes up, and after.
+    fn plain(&self, interface: &Interface) -> (Vec<Step>, Vec<Step>) {
+        let name = interface.name;
+        let mut steps = Vec::new();
+        let Some(link) = self.observed.links.get(&name) else { return Default::default() };
+        steps.extend(interface.mac.filter(|to| link.mac != Some(*to)).map(|to| Step::SetMac { name, from: link.mac, to }));
+        let leased = self.leases.get(&name).and_then(|lease| lease.mtu).map(u32::from);
+        let mtu = interface.mtu.or(leased).filter(|to| link.mtu != *to);
+        if let Some(to) = mtu {
+            steps.extend(ipv6::free_mtu(self.observed, name));
+            steps.push(Step::SetMtu { name, from: Some(link.mtu), to });
+        }
+        let (before, after) = ipv6::settings(self.observed, interface, self.befores_of(name), self.pinned(name), mtu);
+        steps.extend(before);
+        (steps, after)
+    }
+
     /// The ports among those that `steps` attach or bring up whose carrier is waited for.
     pub(super) fn carriers(&self, steps: &[Step]) -> Vec<(IfName, u16)> {
         let of_bridge = self.target.map_or(0, |bridge| bridge.local.patience.carrier_secs);
@@ -69,7 +93,8 @@ impl Work<'_> {
             let of_it = |step: &Step| matches!(step, Step::AttachSystem { name: of, .. } | Step::SetUp { name: of } if *of == name);
             steps.iter().any(of_it)
         };
-        let waiting = self.members.iter().map(|member| (member.name, secs(member.patience.carrier_secs)));
+        let plain = self.goals.iter().map(|(interface, _)| interface).filter(|interface| interface.kind == Kind::System);
+        let waiting = self.members.iter().chain(plain).map(|one| (one.name, secs(one.patience.carrier_secs)));
         waiting.filter(|(name, secs)| *secs > 0 && begins(*name)).collect()
     }
 

@@ -54,7 +54,7 @@ pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&B
     let mut remove = Vec::new();
     let mut before = Vec::new();
     let mut last = Vec::new();
-    let alone = target.is_none_or(|target| target.ports.is_empty());
+    let alone = target.is_none_or(|target| target.ports.is_empty() && !target.is_plain());
     let all_routes: Vec<_> = work.goals.iter().flat_map(|(_, goal)| goal.routes.iter().cloned()).collect();
     for (interface, goal) in &work.goals {
         let own_routes = work.own_routes(interface.name);
@@ -106,15 +106,15 @@ struct Work<'a> {
     leases: BTreeMap<IfName, Lease>,
     /// The system devices it no longer has.
     released: Vec<(IfName, &'a Before)>,
-    /// Its internal interfaces with what they are to carry.
+    /// Its internal interfaces, or the plain device that it is, with what they are to carry.
     goals: Vec<(&'a Interface, Goal)>,
 }
 
 impl<'a> Work<'a> {
     fn new(observed: &'a Observed, name: IfName, target: Option<&'a Bridge>) -> Self {
-        let old = observed.memory.bridges.get(&name);
+        let old = observed.memory.get(name);
         let of_kind = |kind: Kind| target.into_iter().flat_map(Bridge::interfaces).filter(move |interface| interface.kind == kind);
-        let members: Vec<&Interface> = of_kind(Kind::System).collect();
+        let members: Vec<&Interface> = of_kind(Kind::System).filter(|interface| interface.name != name).collect();
         let is_member = |name: IfName| members.iter().any(|member| member.name == name);
         let pausing: Vec<&DhcpClient> = observed.dhcp_clients.iter().filter(|client| !client.paused && is_member(client.ifname)).collect();
         let mut befores = BTreeMap::new();
@@ -139,7 +139,8 @@ impl<'a> Work<'a> {
         let released: Vec<(IfName, &Before)> = old_members.filter(|(name, _)| !is_member(**name)).map(|(name, before)| (*name, before)).collect();
         let mut work = Self { observed, name, target, old, members, befores, pausing, leases: BTreeMap::new(), released, goals: Vec::new() };
         work.leases = work.kept_leases();
-        work.goals = of_kind(Kind::Internal).map(|interface| (interface, work.goal(interface))).collect();
+        let plain = of_kind(Kind::System).filter(|interface| interface.name == name);
+        work.goals = of_kind(Kind::Internal).chain(plain).map(|interface| (interface, work.goal(interface))).collect();
         work
     }
 

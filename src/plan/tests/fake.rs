@@ -269,7 +269,7 @@ impl World {
     }
 
     fn remembered(&mut self, bridge: IfName) -> Option<&mut Remembered> {
-        self.state.memory.bridges.get_mut(&bridge)
+        self.state.memory.get_mut(bridge)
     }
 
     fn serve(&mut self, bridge: IfName, ifname: IfName) -> Result<(), &'static str> {
@@ -438,16 +438,12 @@ impl World {
                     self.released.push(lease.address.addr());
                 }
             }
-            Step::Remember { bridge, to, .. } => {
-                let mut to = (**to).clone();
-                if let Some(old) = self.state.memory.bridges.get(bridge) {
-                    to.leases.clone_from(&old.leases);
-                }
-                self.state.memory.bridges.insert(*bridge, to);
-            }
+            Step::Remember { bridge, to, .. } => self.state.memory.remember(*bridge, (**to).clone()),
             Step::RememberRows { to, .. } => self.state.memory.rows.clone_from(to),
             Step::Forget { bridge, .. } => {
-                self.state.memory.bridges.remove(bridge).ok_or("ENOENT")?;
+                if !self.state.memory.forget(*bridge) {
+                    return Err("ENOENT");
+                }
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ mod confirm;
 mod fake;
 mod ipv6;
 mod leases;
+mod plain;
 mod random;
 mod resolver;
 mod routes;
@@ -31,7 +32,7 @@ fn bridge(ifname: &str, addressing: Addressing, members: &[&str]) -> Bridge {
 }
 
 fn intent(bridges: impl IntoIterator<Item = Bridge>) -> Intent {
-    Intent { bridges: bridges.into_iter().map(|bridge| (bridge.name(), bridge)).collect() }
+    Intent { bridges: bridges.into_iter().map(|bridge| (bridge.name(), bridge)).collect(), ..Intent::default() }
 }
 
 fn dhcp(through: &[&str]) -> Addressing {

@@ -1,5 +1,7 @@
 //! What `ovsdp check` finds only where there are network devices: the files beside the host they are for.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 
 use super::stage::{DIR, ifcfg, snapshot};
@@ -23,6 +25,25 @@ fn clean(host: &Host) -> anyhow::Result<()> {
     let text = check(host, 0)?;
     ensure!(text == format!("nothing found: 2 files in {DIR}, and this host beside them\n"), "{text}");
     Ok(())
+}
+
+/// A program called NetworkManager with the files that one keeps: whether it is told to leave the port alone.
+fn network_manager(host: &Host) -> anyhow::Result<()> {
+    let number = host.json("ip -j link show dev eth1")?[0]["ifindex"].to_string();
+    host.run("mkdir -p /run/NetworkManager/devices /etc/NetworkManager/conf.d")?;
+    host.write("/tmp/NetworkManager", "#!/bin/sh\necho $$ >/run/NetworkManager/NetworkManager.pid\necho here\nwhile :; do sleep 1; done\n")?;
+    host.run("chmod 755 /tmp/NetworkManager")?;
+    let mut program = host.spawn("exec /tmp/NetworkManager")?;
+    program.wait_log("here", Duration::from_secs(20))?;
+    let text = check(host, 0)?;
+    ensure!(text.contains("warning[L28]: NetworkManager runs on this host, and nothing in its configuration has it leave `eth1` alone"), "{text}");
+    host.write("/etc/NetworkManager/conf.d/ours.conf", "[keyfile]\nunmanaged-devices=interface-name:eth1;interface-name:br0\n")?;
+    clean(host)?;
+    // Its own notes count more than what it was told, which it may not have read yet.
+    host.write(&format!("/run/NetworkManager/devices/{number}"), "[device]\nmanaged=true\n")?;
+    ensure!(check(host, 0)?.contains("warning[L28]: NetworkManager runs on this host and manages `eth1`"), "its notes were not read");
+    drop(program);
+    clean(host)
 }
 
 fn beside_the_host(world: &mut World) -> anyhow::Result<()> {
@@ -78,6 +99,7 @@ fn beside_the_host(world: &mut World) -> anyhow::Result<()> {
     ensure!(check(&host, 3)?.contains("error[L23]") && host.try_run("ovsdp up")?.code == 3, "another device's address was taken");
     ifcfg(&host, "eth1", &port)?;
 
+    network_manager(&host)?;
     host.run(&format!("chmod o+w {DIR}/ifcfg-br0"))?;
     let text = check(&host, 0)?;
     ensure!(text.contains("warning[L37]: everybody on this host may write this file") && text.contains("ifcfg-br0"), "{text}");

@@ -14,6 +14,7 @@ pub const TESTS: &[Test] = &[
     Test::new("confirm::a_confirmed_change_stays", confirmed).seconds(180),
     Test::new("confirm::taken_back_at_once", taken_back_at_once).seconds(180),
     Test::new("confirm::a_gateway_that_does_not_answer", a_gateway_that_does_not_answer).seconds(180),
+    Test::new("confirm::who_is_to_answer_does_or_does_not", probes),
     Test::new("confirm::a_killed_agents_successor_keeps_the_deadline", successor_keeps_the_deadline).seconds(180),
     Test::new("confirm::what_cannot_be_taken_back_is_tried_again", tried_again),
     Test::new("confirm::the_second_command_waits_for_the_first", second_waits),
@@ -105,6 +106,50 @@ fn a_gateway_that_does_not_answer(world: &mut World) -> anyhow::Result<()> {
     let late = host.try_run("ovsdp confirm")?.fails_with(4)?;
     ensure!(late.stderr.contains("was not confirmed within 5 s and is taken back"), "{late}");
     stage.pings_both_ways()
+}
+
+/// `--probe`: the gateway answers, and the change stays; it takes its address away while the change is made, and everything goes back.
+fn probes(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_static_address(world)?;
+    let (host, server) = (&stage.host, &stage.server);
+    ifcfg(host, "eth0", "DEVICE=eth0 ONBOOT=yes OVS_BRIDGE=ovsbr0 TYPE=OVSPort")?;
+    let bridge = format!("DEVICE=ovsbr0 ONBOOT=yes TYPE=OVSBridge BOOTPROTO=static IPADDR={ADDRESS} PREFIX=24 GATEWAY={SERVER}");
+    ifcfg(host, "ovsbr0", &format!("{bridge} IPV6ADDR=2001:db8:3::140/64 IPV6_DEFAULTGW=2001:db8:3::1"))?;
+    server.run("ip -6 addr add 2001:db8:3::1/64 dev lan nodad")?;
+    let before = snapshot(host)?;
+    host.run("mkdir -p /run/ovsdp")?;
+    for family in ["172.16.3.1/24", "2001:db8:3::1/64"] {
+        // Held where the first step is written down: until then it is asked, and answers.
+        let gate = host.gate("/run/ovsdp", "journal.json.new", 1, Then::Hold)?;
+        let mut up = host.spawn("ovsdp up --probe")?;
+        gate.wait(Duration::from_secs(60))?;
+        server.run(&format!("ip addr del {family} dev lan"))?;
+        gate.open();
+        let code = up.wait(Duration::from_secs(60))?;
+        let address = family.split('/').next().unwrap_or_default();
+        ensure!(code == 1 && up.stderr().contains(&format!("{address} does not answer on ovsbr0")), "{code}: {}{}", up.stdout(), up.stderr());
+        ensure!(up.stderr().contains("everything is as it was before") && !up.stderr().contains("did not answer before"), "{}", up.stderr());
+        is_as_before(host, &before, "the gateway did not answer")?;
+        server.run(&format!("ip addr add {family} dev lan $(case {family} in *:*) echo nodad;; esac)"))?;
+    }
+    // One that never answers, and one that nobody can ask.
+    let silent = host.try_run("ovsdp restart --probe=172.16.3.77")?.fails_with(1)?;
+    ensure!(silent.stderr.contains("it did not answer before the change either"), "{silent}");
+    let far = host.try_run("ovsdp up --probe=198.51.100.1")?.fails_with(1)?;
+    ensure!(far.stderr.contains("198.51.100.1 is in no network of this host"), "{far}");
+    host.try_run("ovsdp up --probe=nobody")?.fails_with(2)?;
+    is_as_before(host, &before, "nobody answered")?;
+    host.run("ovsdp up --probe")?;
+    ensure!(host.try_run("test -e /run/ovsdp/journal.json")?.code != 0, "it waits to be confirmed");
+    ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/24")]);
+    stage.pings_both_ways()?;
+    changed_nothing(&host.run("ovsdp up --probe")?)?;
+    // Who answers still has to be confirmed where that was asked for.
+    host.write(&format!("{DIR}/ifcfg-ovsbr0"), &format!("{}MTU=1400\n", host.read(&format!("{DIR}/ifcfg-ovsbr0"))?))?;
+    host.run("ovsdp restart --probe --confirm 3600")?;
+    host.run("ovsdp rollback")?;
+    ensure!(!host.run("ip link show dev ovsbr0")?.stdout.contains("mtu 1400"), "it was not taken back");
+    Ok(())
 }
 
 fn successor_keeps_the_deadline(world: &mut World) -> anyhow::Result<()> {

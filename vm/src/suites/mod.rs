@@ -27,6 +27,7 @@ pub mod steady;
 pub mod switching;
 pub mod trace;
 pub mod tunnel;
+pub mod underlay;
 pub mod vlan;
 pub mod vsctl;
 pub mod waits;

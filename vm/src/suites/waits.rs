@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use nix::sys::signal::Signal;
 
-use super::stage::{ADDRESS, DIR, SERVER, Stage, addresses, changed_nothing, ifcfg, snapshot};
-use crate::guest::{Host, World};
+use super::stage::{ADDRESS, DIR, SERVER, Stage, addresses, changed_nothing, ifcfg, is_as_before, snapshot};
+use crate::guest::{Host, World, eventually};
+use crate::peers::Dnsmasq;
 use crate::registry::Test;
 
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
     Test::new("waits::the_device_comes_later", the_device_comes_later),
     Test::new("waits::the_carrier_comes_later", the_carrier_comes_later),
+    Test::new("waits::the_time_is_up", the_time_is_up).seconds(180),
+    Test::new("waits::others_are_answered_meanwhile", others_are_answered_meanwhile),
     Test::new("waits::what_is_required_comes_first", what_is_required_comes_first),
 ];
 
@@ -72,6 +76,106 @@ fn the_carrier_comes_later(world: &mut World) -> anyhow::Result<()> {
     host.run("ovsdp up")?;
     ensure!(addresses(host, "ovsbr0")? == [format!("{ADDRESS}/24")], "{:?}", addresses(host, "ovsbr0")?);
     Ok(())
+}
+
+/// `--timeout` ends a change, and a command that is ended itself does not: exactly the old state, or exactly the new one.
+fn the_time_is_up(world: &mut World) -> anyhow::Result<()> {
+    let mut stage = Stage::with_lease(world)?;
+    let bridge = stage.host.read(&format!("{DIR}/ifcfg-ovsbr0"))?;
+    // Nobody answers any longer, and the other port's device does not come.
+    stage.dnsmasq = None;
+    let host = &stage.host;
+    let before = snapshot(host)?;
+    let up = host.try_run("ovsdp up --timeout 3")?.fails_with(8)?;
+    ensure!(up.stdout.contains("[FAILED]") && up.stderr.contains("the 3 s are up that --timeout gives"), "{up}");
+    is_as_before(host, &before, "its time was up while a lease was asked for")?;
+    ifcfg(host, "eth5", "DEVICE=eth5 TYPE=OVSPort OVS_BRIDGE=ovsbr0 DEVTIMEOUT=90")?;
+    for command in ["up", "restart"] {
+        let late = host.try_run(&format!("ovsdp {command} --timeout 1"))?.fails_with(8)?;
+        ensure!(late.stderr.contains("eth5 is not there") && late.stderr.contains("nothing was changed"), "{late}");
+    }
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut up = host.spawn("ovsdp up")?;
+        up.wait_log("waiting for the device eth5", SOON)?;
+        // Another one that waits for it has a time of its own.
+        let line = host.try_run("ovsdp up --timeout 1")?.fails_with(8)?;
+        ensure!(line.stdout.contains("waiting for process") && line.stderr.contains("nothing was changed"), "{line}");
+        up.signal(signal)?;
+        up.wait(SOON)?;
+        // The agent sees that nobody waits any longer, and is free again.
+        let next = host.try_run("ovsdp up --timeout 6 eth5")?.fails_with(8)?;
+        ensure!(next.stderr.contains("eth5 is not there"), "the agent was not free: {next}");
+    }
+    is_as_before(host, &before, "nothing was to be changed")?;
+    // While a lease is asked for the change goes on without whoever asked for it, and ends in either state.
+    host.run(&format!("rm {DIR}/ifcfg-eth5"))?;
+    host.write(&format!("{DIR}/ifcfg-ovsbr0"), &format!("{bridge}IPV4_DHCP_TIMEOUT=2\n"))?;
+    let mut up = host.spawn("ovsdp up")?;
+    up.wait_log("asking for a lease", SOON)?;
+    up.signal(Signal::SIGINT)?;
+    up.wait(SOON)?;
+    eventually(Duration::from_secs(60), || {
+        ensure!(host.try_run("test -e /run/ovsdp/journal.json")?.code != 0, "the change has not ended");
+        Ok(())
+    })?;
+    is_as_before(host, &before, "no lease came")?;
+    let mut up = host.spawn("ovsdp up")?;
+    up.wait_log("asking for a lease", SOON)?;
+    up.signal(Signal::SIGTERM)?;
+    up.wait(SOON)?;
+    let options = [format!("--dhcp-option=option:router,{SERVER}"), format!("--dhcp-option=option:dns-server,{SERVER}")];
+    host.write(&format!("{DIR}/ifcfg-ovsbr0"), &bridge)?;
+    stage.dnsmasq = Some(Dnsmasq::start(&stage.server, "lan", &format!("{ADDRESS},{ADDRESS},255.255.255.0,1h"), &[&options[0], &options[1]])?);
+    host.run("ovsdp up")?;
+    changed_nothing(&host.run("ovsdp up")?)?;
+    stage.is_up()
+}
+
+/// A change that waits for a device keeps nobody else waiting who only asks, and no lease from being renewed.
+fn others_are_answered_meanwhile(world: &mut World) -> anyhow::Result<()> {
+    let mut stage = Stage::with_lease(world)?;
+    stage.dnsmasq = None;
+    let options = ["--dhcp-option=option:router,172.16.3.1", "--dhcp-option=option:T1,6", "--dhcp-option=option:dns-server,172.16.3.1"];
+    let dnsmasq = Dnsmasq::start(&stage.server, "lan", "172.16.3.140,172.16.3.140,255.255.255.0,2m", &options)?;
+    let host = &stage.host;
+    host.run("ip link add m1 type dummy && ip link add m2 type dummy && ip link set m1 up && ip link set m2 up")?;
+    let bond = "DEVICE=bond0\nONBOOT=yes\nTYPE=OVSBond\nOVS_BRIDGE=ovsbr0\nBOND_IFACES=\"m1 m2\"\nOVS_OPTIONS=\"bond_mode=active-backup\"\n";
+    host.write(&format!("{DIR}/ifcfg-bond0"), bond)?;
+    host.run("ovsdp up")?;
+    ifcfg(host, "eth5", "DEVICE=eth5 TYPE=OVSPort OVS_BRIDGE=ovsbr0 DEVTIMEOUT=90")?;
+    let mut up = host.spawn("ovsdp up")?;
+    up.wait_log("waiting for the device eth5", SOON)?;
+    for command in ["status", "show", "fdb", "flows", "appctl bond/show", "dpctl show", "stats", "vsctl show"] {
+        host.run(&format!("ovsdp {command}"))?;
+    }
+    // The bond goes on, and so does the lease: the address is good for as long as that is again.
+    let active = |member: &str| {
+        eventually(SOON, || {
+            let shown = host.run("ovsdp appctl bond/show bond0")?.stdout;
+            ensure!(shown.lines().any(|line| line.starts_with("active member mac:") && line.ends_with(&format!("({member})"))), "{shown}");
+            Ok(())
+        })
+    };
+    host.run("ip link set m1 down")?;
+    active("m2")?;
+    let acks = || (dnsmasq.process.stderr() + &dnsmasq.process.stdout()).matches("DHCPACK").count();
+    let life = || -> anyhow::Result<u64> {
+        let told = host.json("ip -j -4 addr show dev ovsbr0")?;
+        told[0]["addr_info"][0]["valid_life_time"].as_u64().with_context(|| format!("no lifetime: {told}"))
+    };
+    let (first, least) = (acks(), std::cell::Cell::new(life()?));
+    eventually(Duration::from_secs(60), || {
+        let now = life()?;
+        let renewed = acks() > first && now > least.get();
+        least.set(least.get().min(now));
+        ensure!(renewed, "{} acknowledgements, valid for {now} s", acks());
+        Ok(())
+    })?;
+    ensure!(up.poll()?.is_none(), "it did not wait: {}{}", up.stdout(), up.stderr());
+    host.run("ip link add eth5 type dummy")?;
+    let code = up.wait(SOON)?;
+    ensure!(code == 0, "up ended with {code}: {}{}", up.stdout(), up.stderr());
+    stage.pings_both_ways()
 }
 
 /// `OVSREQUIRES` brings another bridge along, before this one and whatever its `ONBOOT` says; a loop is none.
