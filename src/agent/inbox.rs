@@ -141,7 +141,9 @@ impl Inbox for Front {
                 Ok(())
             }
             Request::Fdb(bridge, reply) => {
-                let _ = reply.send(tables::fdb(&self.shared, bridge.as_deref()));
+                // A look first: what is in use is as old as its last packet.
+                let shared = Arc::clone(&self.shared);
+                self.shared.after_pass(move |_| drop(reply.send(tables::fdb(&shared, bridge.as_deref()))));
                 Ok(())
             }
             Request::FdbStats(bridge, reply) => {

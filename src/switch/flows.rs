@@ -6,6 +6,7 @@
 //! where it is, so that wherever it turns up next, its first packet is an upcall and teaches the switch.
 
 use core::hash::BuildHasher;
+use core::time::Duration;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, Links};
 use super::decision::{Decision, Install, Learned, Load, Station};
+use super::due::Reasons;
 use super::state::Switch;
 use super::time::Moment;
 use super::topology::{BridgeId, PortId};
@@ -22,6 +24,13 @@ use ovsdp_proto::flow::Ufid;
 
 /// The most flows there may be, unless configured otherwise.
 pub const FLOW_LIMIT: u32 = 200_000;
+
+/// How long a flow may be idle, unless configured otherwise.
+pub(super) const MAX_IDLE: Duration = Duration::from_secs(10);
+/// How long a flow that is installed briefly stays.
+pub(super) const BRIEF: Duration = Duration::from_secs(2);
+/// No packet of the burst that made a flow comes up later than this: one that does was not matched by it.
+const BURST: Duration = Duration::from_secs(1);
 
 /// One flow in the kernel.
 #[derive(Debug)]
@@ -56,6 +65,12 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// When its time is over if it is not used again, and may be idle for so long.
+    pub(super) fn over(&self, max_idle: Duration) -> Moment {
+        let idle = self.used + max_idle;
+        if self.brief { idle.min(self.born + BRIEF) } else { idle }
+    }
+
     /// The station that sends what it matches; `None` when it matches any, or a group address.
     pub const fn from(&self) -> Option<Station> {
         self.from
@@ -147,6 +162,12 @@ pub struct FlowTable {
     scratch: Vec<u32>,
     /// The dump that is going on, or the last one.
     pub(super) pass: u64,
+    /// How long flows may be idle.
+    pub(super) max_idle: Duration,
+    /// What there is for the revalidator to look at.
+    pub(super) reasons: Reasons,
+    /// The switch's generation when it was settled last.
+    settled: u64,
     stats: FlowStats,
 }
 
@@ -164,6 +185,9 @@ impl FlowTable {
             to: ByStation::default(),
             scratch: Vec::new(),
             pass: 0,
+            max_idle: MAX_IDLE,
+            reasons: Reasons::default(),
+            settled: 0,
             stats: FlowStats::default(),
         }
     }
@@ -215,12 +239,22 @@ impl FlowTable {
         {
             let same = flow.digest == digest;
             self.stats.repeated += u64::from(same);
+            if same && now.since(flow.born) > BURST {
+                // Perhaps the kernel no longer has it.
+                self.reasons.soon();
+            }
             self.renew(index, decision, digest, generation);
             return if same { Insert::Same(ufid) } else { Insert::Replaced(ufid) };
         }
         if self.len() >= self.limit {
             self.stats.refused += 1;
+            // There may be more flows when dumps are seen to be fast.
+            self.reasons.soon();
             return Insert::NotInstalled;
+        }
+        if self.is_empty() {
+            // No flow was decided before this.
+            self.settled = generation;
         }
         let index = self.add(now, now, ufid, key, digest);
         self.renew(index, decision, digest, generation);
@@ -257,7 +291,22 @@ impl FlowTable {
 
     /// Takes note of the stations the switch no longer knows. Call it after every batch of packets.
     pub fn settle(&mut self, switch: &mut Switch) {
+        if self.settled != switch.generation() {
+            self.settled = switch.generation();
+            self.reasons.soon();
+        }
         switch.forgotten().for_each(|station| self.forget(station));
+    }
+
+    /// Has the revalidator look soon: flows in the kernel may not be what they are here.
+    pub fn doubt(&mut self) {
+        self.reasons.soon();
+    }
+
+    /// Removes every flow: the datapath they were in is gone.
+    pub fn clear(&mut self) {
+        self.flows.iter_mut().for_each(|place| *place = None);
+        self.rebuild();
     }
 
     /// Notes that a station is no longer known: flows to and from it are decided again when the revalidator next sees them.
@@ -266,6 +315,7 @@ impl FlowTable {
             for index in by.chain(&self.hasher, station).iter(&by.links) {
                 if let Some(flow) = &mut self.flows[index as usize] {
                     flow.generation = None;
+                    self.reasons.soon();
                 }
             }
         }
@@ -286,16 +336,18 @@ impl FlowTable {
         Some(flow)
     }
 
-    /// Removes the flows that no dump has shown since `pass`: the kernel lost them, or never had them.
+    /// Removes the flows that no dump has shown since `pass`: the kernel lost them, or never had them. Notes when the time of one that
+    /// stays may be over.
     pub(super) fn drop_unseen(&mut self, pass: u64) -> u32 {
         let mut count = 0;
         for index in 0..self.flows.len() {
-            if let Some(flow) = &self.flows[index]
-                && flow.pass < pass
-            {
+            let Some(flow) = &self.flows[index] else { continue };
+            if flow.pass < pass {
                 let ufid = flow.ufid;
                 self.remove(&ufid);
                 count += 1;
+            } else {
+                self.reasons.over(flow.over(self.max_idle));
             }
         }
         count
@@ -306,6 +358,11 @@ impl FlowTable {
         if self.flows.len() < 1024 || self.index.len() > self.flows.len() / 4 {
             return;
         }
+        self.rebuild();
+    }
+
+    /// Puts the flows there are into tables of their size.
+    fn rebuild(&mut self) {
         let old = core::mem::take(&mut self.flows);
         (self.free, self.index, self.scratch) = (Vec::new(), HashTable::new(), Vec::new());
         (self.from, self.to) = (ByStation::default(), ByStation::default());
@@ -329,6 +386,7 @@ impl FlowTable {
             flow.loads = decision.loads.as_slice().into();
         }
         (flow.from, flow.to) = (decision.from, decision.to);
+        self.reasons.over(flow.over(self.max_idle));
         if before == (decision.from, decision.to) {
             return;
         }

@@ -25,6 +25,7 @@ pub mod bond;
 mod bundles;
 mod chain;
 mod decision;
+mod due;
 pub mod fdb;
 mod flows;
 mod frame;

@@ -5,7 +5,8 @@
 use core::time::Duration;
 
 use super::decision::{Decision, Install};
-use super::flows::FlowTable;
+use super::due::Reasons;
+use super::flows::{BRIEF, FlowTable, MAX_IDLE};
 use super::state::Switch;
 use super::time::{Moment, millis};
 use ovsdp_proto::flow::Ufid;
@@ -22,14 +23,12 @@ pub struct Policy {
 impl Default for Policy {
     /// 10 seconds, 200,000 flows.
     fn default() -> Self {
-        Self { max_idle: Duration::from_secs(10), flow_limit: super::flows::FLOW_LIMIT }
+        Self { max_idle: MAX_IDLE, flow_limit: super::flows::FLOW_LIMIT }
     }
 }
 
 /// How long a flow may be idle while there are more than the limit.
 const CROWDED_IDLE: Duration = Duration::from_millis(100);
-/// How long a flow that is installed briefly stays.
-const BRIEF: Duration = Duration::from_secs(2);
 /// The limit never falls below.
 const LIMIT_FLOOR: u32 = 1_000;
 /// The limit begins at no more, until dumps have shown how fast they are.
@@ -115,12 +114,33 @@ pub struct Revalidator {
     idle: Duration,
     all: bool,
     count: Pass,
+    /// When the last dump began and ended.
+    pub(super) begun: Moment,
+    pub(super) ended: Moment,
+    /// When silent stations were last let go.
+    pub(super) swept: Moment,
+    /// How many dumps' worth the limit may grow by with this one.
+    looks: u64,
+    /// Whether the dump shows stations that speak.
+    pub(super) credited: bool,
 }
 
 impl Revalidator {
     /// With nothing known yet about how fast dumps are.
     pub fn new(policy: Policy) -> Self {
-        Self { policy, limit: policy.flow_limit.min(LIMIT_START), pass: 0, idle: policy.max_idle, all: false, count: Pass::default() }
+        Self {
+            policy,
+            limit: policy.flow_limit.min(LIMIT_START),
+            pass: 0,
+            idle: policy.max_idle,
+            all: false,
+            count: Pass::default(),
+            begun: Moment(0),
+            ended: Moment(0),
+            swept: Moment(0),
+            looks: 1,
+            credited: false,
+        }
     }
 
     /// The policy in force.
@@ -140,12 +160,17 @@ impl Revalidator {
     }
 
     /// Begins a dump. `flows` is how many the kernel says it has.
-    pub fn begin(&mut self, table: &mut FlowTable, flows: u32) {
+    pub fn begin(&mut self, now: Moment, table: &mut FlowTable, flows: u32) {
         self.pass += 1;
         table.pass = self.pass;
+        table.reasons = Reasons::default();
+        let before = core::mem::replace(&mut self.begun, now);
+        self.looks = self.looks(before);
+        self.credited = false;
         self.count = Pass::default();
         self.idle = if flows > self.limit { CROWDED_IDLE.min(self.policy.max_idle) } else { self.policy.max_idle };
         self.all = flows > self.limit.saturating_mul(2);
+        table.max_idle = self.idle;
     }
 
     /// Judges one dump entry. Its new packets keep their sender learned; when they teach something that makes other flows
@@ -198,14 +223,16 @@ impl Revalidator {
     /// Ends a dump that took `took` and showed `flows`: adapts the limit as Open vSwitch does, and drops the records of
     /// flows that neither this dump nor the one before showed (a dump may skip a flow while the kernel's table is rebuilt).
     pub fn end(&mut self, table: &mut FlowTable, flows: u32, took: Duration) -> Pass {
+        self.ended = self.begun + took;
         let took = millis(took).max(1);
         let limit = u64::from(self.limit);
+        let proven = u64::from(flows) * 1000 / took;
         let adapted = if took > 2000 {
             limit / (took / 1000)
         } else if took > 1300 {
             limit * 3 / 4
-        } else if took < 1000 && limit < u64::from(flows) * 1000 / took {
-            limit + 1000
+        } else if took < 1000 && limit < proven {
+            limit + (1000 * self.looks).min((proven - limit).max(1000))
         } else {
             limit
         };
@@ -234,7 +261,7 @@ impl Revalidator {
         let anew = counters.packets < flow.packets;
         let since = |now: u64, before: u64| if anew { now } else { now.saturating_sub(before) };
         let fresh = since(counters.packets, flow.packets);
-        switch.account(now, &flow.loads, since(counters.bytes, flow.bytes));
+        let loaded = switch.account(now, &flow.loads, since(counters.bytes, flow.bytes));
         (flow.packets, flow.bytes) = (counters.packets, counters.bytes);
         if let Some(used) = counters.used {
             flow.used = flow.used.max(used);
@@ -245,10 +272,14 @@ impl Revalidator {
         if self.all {
             return Verdict::Delete(Why::Crowded);
         }
+        if loaded {
+            flows.reasons.soon();
+        }
         if self.teaches(now, switch, flows, index, fresh, scratch)
             && let Some(flow) = flows.at(index)
         {
             let ufid = flow.ufid;
+            self.credited = true;
             switch.credit(now, &flow.key, flow.used, scratch);
             for learned in &scratch.learned {
                 flows.outdated(learned, &mut |other| {

@@ -1,5 +1,7 @@
 //! The switch's state: the topology in force, a MAC table for each bridge, and what became outdated.
 
+use core::time::Duration;
+
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 use ovsdp_proto::{IfName, Mac};
@@ -285,16 +287,19 @@ impl Switch {
         members.filter(|member| *member.name == *device).for_each(|member| member.carrier = up);
     }
 
-    /// Credits bonds with bytes that were sent by these buckets.
-    pub(super) fn account(&mut self, now: Moment, loads: &[Load], bytes: u64) {
+    /// Credits bonds with bytes that were sent by these buckets; says whether the load of one of them is looked at.
+    pub(super) fn account(&mut self, now: Moment, loads: &[Load], bytes: u64) -> bool {
+        let mut looked_at = false;
         for Load { port, bucket } in loads.iter().filter(|_| bytes > 0) {
             let exit = self.port(*port).map(|port| port.exit);
             if let Some(Exit::Bundle { at, .. }) = exit
                 && let Some(bond) = self.bundles.bond(at)
             {
                 bond.account(now, *bucket, bytes);
+                looked_at |= bond.rebalances().is_some();
             }
         }
+        looked_at
     }
 
     /// Lets silent stations go, in every bridge. A packet does so for its own bridge; this is for a quiet network.
@@ -307,6 +312,11 @@ impl Switch {
     /// When [`expire`](Self::expire) has something to do next; `None` when no station is known.
     pub fn next_expiry(&self) -> Option<Moment> {
         self.bridges.iter().filter_map(|bridge| bridge.fdb.next_expiry()).min()
+    }
+
+    /// The shortest time that an address stays in any bridge without being seen; the longest there is when there is no bridge.
+    pub fn shortest_aging(&self) -> Duration {
+        self.bridges.iter().map(|bridge| bridge.fdb.limits().aging()).min().unwrap_or(Duration::MAX)
     }
 
     /// A bridge's MAC table.

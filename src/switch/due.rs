@@ -1,0 +1,75 @@
+//! When the flows are to be looked at next. A look is a dump of them all, so it is worth its price when one of them may have been idle for
+//! too long, or when something happened that only a dump can answer; between the two nobody needs to wake up.
+//!
+//! What is kept by looking, a sender's age in the MAC table, is right all the same: a flow in use is looked at before it could have
+//! been idle for too long, and that is shorter than any address stays.
+
+use core::time::Duration;
+
+use super::flows::FlowTable;
+use super::revalidate::Revalidator;
+use super::state::Switch;
+use super::time::Moment;
+
+/// Time between two looks while something is going on (Open vSwitch's `max-revalidator`).
+const SOON: Duration = Duration::from_millis(500);
+/// Time between two looks when it is only flows whose time may be over: they stay so much too long at most.
+const CALM: Duration = Duration::from_secs(1);
+/// A station that speaks is noted to have spoken after this part of the time an address stays, at the latest.
+const PART_OF_AGING: u32 = 10;
+
+/// What there is to look at, noted since the last look began.
+#[derive(Debug, Default)]
+pub(super) struct Reasons {
+    soon: bool,
+    over: Option<Moment>,
+}
+
+impl Reasons {
+    /// Something happened that a look must answer.
+    pub(super) const fn soon(&mut self) {
+        self.soon = true;
+    }
+
+    /// A flow's time may be over then.
+    pub(super) fn over(&mut self, at: Moment) {
+        self.over = Some(self.over.map_or(at, |over| over.min(at)));
+    }
+}
+
+impl Revalidator {
+    /// When the next look is due; `None` while there is nothing to look at. What packets, time and people do to table and switch may bring
+    /// it forward.
+    pub fn due(&self, table: &FlowTable, switch: &Switch) -> Option<Moment> {
+        if table.is_empty() {
+            return None;
+        }
+        let Reasons { soon, over } = table.reasons;
+        if soon || table.len() > self.limit() {
+            return Some(self.ended + SOON);
+        }
+        let over = over.unwrap_or_default();
+        let over = if self.credited { over.min(self.ended + switch.shortest_aging() / PART_OF_AGING) } else { over };
+        Some(over.max(self.ended + CALM))
+    }
+
+    /// When silent stations are to be let go, for the flows that lead to them; `None` while there are no such flows. Many fall silent one
+    /// after the other: they go together.
+    pub fn expiry_due(&self, table: &FlowTable, switch: &Switch) -> Option<Moment> {
+        let next = switch.next_expiry().filter(|_| !table.is_empty())?;
+        Some(next.max(self.swept + CALM))
+    }
+
+    /// Lets silent stations go, and notes which flows are to be decided again for that.
+    pub fn sweep(&mut self, now: Moment, table: &mut FlowTable, switch: &mut Switch) {
+        self.swept = now;
+        switch.expire(now);
+        table.settle(switch);
+    }
+
+    /// How many looks there would have been if none had been put off: what grows with every look grows by as much.
+    pub(super) fn looks(&self, before: Moment) -> u64 {
+        let passed = self.begun.since(before).as_millis() / SOON.as_millis();
+        u64::try_from(passed).unwrap_or(u64::MAX).max(1)
+    }
+}
