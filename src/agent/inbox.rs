@@ -162,6 +162,11 @@ impl Inbox for Front {
                 let _ = reply.send(tables::trace(&self.shared, &of));
                 Ok(())
             }
+            Request::Appctl(words, reply) if appctl::waits(&words) => {
+                let shared = Arc::clone(&self.shared);
+                self.shared.after_pass(move |passed| drop(reply.send(passed.and_then(|()| appctl::run(&shared, &words)))));
+                Ok(())
+            }
             Request::Appctl(words, reply) => {
                 let _ = reply.send(appctl::run(&self.shared, &words));
                 Ok(())

@@ -13,6 +13,7 @@ use crate::dp::{Dp, Parts, Requests};
 use crate::error::{Error, Kind};
 use crate::host::paths::Run;
 use crate::host::store;
+use crate::nl;
 use crate::switch::{Counters, Decision, Moment, Ufid, Verdict};
 
 /// How many flows are judged under one hold of the lock: some hundred microseconds' worth. While handlers have all they can do each hold is
@@ -94,13 +95,13 @@ impl Revalidator {
     fn pass(&mut self, datapath: u32) -> Result<(), Error> {
         let began = Instant::now();
         let shared = Arc::clone(&self.shared);
-        let due = {
+        let (due, count) = {
             let mut core = shared.core();
             let Core { flows, revalidator, switch, .. } = &mut *core;
             revalidator.sweep(now(), flows, switch);
             let count = flows.len();
             revalidator.begin(now(), flows, count);
-            switch.next_bundle_run()
+            (switch.next_bundle_run(), count)
         };
         let mut batch = Vec::with_capacity(BATCH);
         let mut seen = 0_u32;
@@ -122,12 +123,16 @@ impl Revalidator {
         let mut core = shared.core();
         let Core { flows, revalidator, .. } = &mut *core;
         let took = began.elapsed();
-        revalidator.end(flows, seen, took);
+        let trimmed = revalidator.end(flows, seen, took).trimmed;
+        let is_over = count > 0 && flows.is_empty();
         let next = core.switch.next_bundle_run();
         drop(core);
         if next != due {
             // Bytes were sent by a bond: its load is to be looked at.
             shared.bundles.ring();
+        }
+        if trimmed || is_over {
+            nl::give_back_memory();
         }
         shared.counters.revalidating.record(took);
         shared.counters.losses.say(&mut self.losses, self.dump.counters().plus(self.act.counters()));

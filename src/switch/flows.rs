@@ -76,6 +76,11 @@ impl Flow {
         self.from
     }
 
+    /// The port it comes in by; `None` for a port of no bridge.
+    pub(super) const fn port(&self) -> Option<PortId> {
+        self.port
+    }
+
     /// The station it is for; `None` when it matches any, or a group address.
     pub const fn to(&self) -> Option<Station> {
         self.to
@@ -162,6 +167,8 @@ pub struct FlowTable {
     scratch: Vec<u32>,
     /// The dump that is going on, or the last one.
     pub(super) pass: u64,
+    /// How many of the flows it has shown, or are younger than it.
+    seen: usize,
     /// How long flows may be idle.
     pub(super) max_idle: Duration,
     /// What there is for the revalidator to look at.
@@ -185,6 +192,7 @@ impl FlowTable {
             to: ByStation::default(),
             scratch: Vec::new(),
             pass: 0,
+            seen: 0,
             max_idle: MAX_IDLE,
             reasons: Reasons::default(),
             settled: 0,
@@ -305,7 +313,8 @@ impl FlowTable {
 
     /// Removes every flow: the datapath they were in is gone.
     pub fn clear(&mut self) {
-        self.flows.iter_mut().for_each(|place| *place = None);
+        self.flows.clear();
+        self.seen = 0;
         self.rebuild();
     }
 
@@ -323,9 +332,10 @@ impl FlowTable {
 
     /// Removes a flow because the kernel no longer has it, or is being told so. Returns it.
     pub fn remove(&mut self, ufid: &Ufid) -> Option<Flow> {
-        let place = self.index.find_entry(self.hash(ufid), |index| is(&self.flows, *index, ufid)).ok()?;
+        let place = self.index.find_entry(hash(ufid), |index| is(&self.flows, *index, ufid)).ok()?;
         let (index, _) = place.remove();
         let flow = self.flows[index as usize].take()?;
+        self.seen -= usize::from(flow.pass == self.pass);
         self.free.push(index);
         if let Some(station) = flow.from {
             self.from.remove(&self.hasher, station, index);
@@ -336,10 +346,35 @@ impl FlowTable {
         Some(flow)
     }
 
-    /// Removes the flows that no dump has shown since `pass`: the kernel lost them, or never had them. Notes when the time of one that
-    /// stays may be over.
+    /// Begins a dump.
+    pub(super) fn begin(&mut self, pass: u64, max_idle: Duration) {
+        (self.pass, self.max_idle) = (pass, max_idle);
+        self.seen = 0;
+        self.reasons = Reasons::default();
+    }
+
+    /// Notes that the dump shows the flow at a place.
+    pub(super) fn see(&mut self, index: u32) {
+        if let Some(flow) = &mut self.flows[index as usize] {
+            self.seen += usize::from(flow.pass != self.pass);
+            flow.pass = self.pass;
+        }
+    }
+
+    /// Notes when the time of the flow at a place may be over.
+    pub(super) fn watch(&mut self, index: u32) {
+        if let Some(flow) = &self.flows[index as usize] {
+            self.reasons.over(flow.over(self.max_idle));
+        }
+    }
+
+    /// Removes the flows that no dump has shown since `pass`: the kernel lost them, or never had them. Notes when the time of those may be
+    /// over that this dump did not show.
     pub(super) fn drop_unseen(&mut self, pass: u64) -> u32 {
         let mut count = 0;
+        if self.seen == self.index.len() {
+            return count;
+        }
         for index in 0..self.flows.len() {
             let Some(flow) = &self.flows[index] else { continue };
             if flow.pass < pass {
@@ -353,12 +388,13 @@ impl FlowTable {
         count
     }
 
-    /// Gives memory back when most of it lies idle.
-    pub fn trim(&mut self) {
-        if self.flows.len() < 1024 || self.index.len() > self.flows.len() / 4 {
-            return;
+    /// Gives memory back when most of it lies idle; says whether it did.
+    pub fn trim(&mut self) -> bool {
+        let is_idle = self.flows.len() >= 1024 && self.index.len() <= self.flows.len() / 4;
+        if is_idle {
+            self.rebuild();
         }
-        self.rebuild();
+        is_idle
     }
 
     /// Puts the flows there are into tables of their size.
@@ -405,16 +441,12 @@ impl FlowTable {
 
     /// Where the flow of that name is.
     pub(super) fn position(&self, ufid: &Ufid) -> Option<u32> {
-        self.index.find(self.hash(ufid), |index| is(&self.flows, *index, ufid)).copied()
+        self.index.find(hash(ufid), |index| is(&self.flows, *index, ufid)).copied()
     }
 
     /// The flow at a place [`position`](Self::position) gave.
     pub(super) fn at(&mut self, index: u32) -> Option<&mut Flow> {
         self.flows.get_mut(index as usize)?.as_mut()
-    }
-
-    fn hash(&self, ufid: &Ufid) -> u64 {
-        self.hasher.hash_one(ufid)
     }
 
     fn add(&mut self, now: Moment, used: Moment, ufid: Ufid, key: &[u8], digest: Digest) -> u32 {
@@ -435,20 +467,21 @@ impl FlowTable {
             to: None,
             loads: Box::default(),
         });
+        self.seen += 1;
         self.stats.peak = self.stats.peak.max(self.len());
         index
     }
 
     fn store(&mut self, flow: Flow) -> u32 {
-        let hash = self.hash(&flow.ufid);
+        let place = hash(&flow.ufid);
         #[expect(clippy::cast_possible_truncation, reason = "the limit is a u32, and what is adopted above it fits in memory's")]
         let index = self.free.pop().unwrap_or(self.flows.len() as u32);
         match self.flows.get_mut(index as usize) {
             Some(place) => *place = Some(flow),
             None => self.flows.push(Some(flow)),
         }
-        let (flows, hasher) = (&self.flows, &self.hasher);
-        self.index.insert_unique(hash, index, |index| flows[*index as usize].as_ref().map_or(0, |flow| hasher.hash_one(flow.ufid)));
+        let flows = &self.flows;
+        self.index.insert_unique(place, index, |index| flows[*index as usize].as_ref().map_or(0, |flow| hash(&flow.ufid)));
         index
     }
 
@@ -460,6 +493,11 @@ impl FlowTable {
             self.to.add(&self.hasher, station, index);
         }
     }
+}
+
+/// Where a flow is looked for in the index: its name is a keyed hash already.
+fn hash(Ufid(name): &Ufid) -> u64 {
+    name.first_chunk().map_or(0, |half| u64::from_ne_bytes(*half))
 }
 
 fn is(flows: &[Option<Flow>], index: u32, ufid: &Ufid) -> bool {

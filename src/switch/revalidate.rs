@@ -2,11 +2,11 @@
 //! as often as it likes, asks about each entry and does what the verdict says. After a change of topology it should do so at
 //! once: until then flows of before answer, and one of them may overlap a new, wider drop of a port that left its bridge.
 
+use core::fmt::Write;
 use core::time::Duration;
 
 use super::decision::{Decision, Install};
-use super::due::Reasons;
-use super::flows::{BRIEF, FlowTable, MAX_IDLE};
+use super::flows::{BRIEF, FlowStats, FlowTable, MAX_IDLE};
 use super::state::Switch;
 use super::time::{Moment, millis};
 use ovsdp_proto::flow::Ufid;
@@ -103,6 +103,8 @@ pub struct Pass {
     pub modified: u32,
     /// Records dropped because two dumps did not show their flow.
     pub lost: u32,
+    /// Whether the table has given memory back.
+    pub trimmed: bool,
 }
 
 /// The verdicts' state between dumps.
@@ -159,18 +161,30 @@ impl Revalidator {
         self.limit
     }
 
+    /// Sets the flow limit. The next dump adapts it again.
+    pub fn set_limit(&mut self, table: &mut FlowTable, limit: u32) {
+        self.limit = limit;
+        table.set_limit(limit);
+    }
+
+    /// What `upcall/show` says, as Open vSwitch does but for what is the same with every flow: how many flows there are, were at most and
+    /// may be, and how long the last dump of them took, decisions included.
+    pub fn show(&self, table: &FlowTable, out: &mut String) {
+        let FlowStats { current, peak, limit, .. } = table.stats();
+        let took = millis(self.ended.since(self.begun));
+        let _ = write!(out, "  flows         : (current {current}) (max {peak}) (limit {limit})\n  dump duration : {took}ms\n");
+    }
+
     /// Begins a dump. `flows` is how many the kernel says it has.
     pub fn begin(&mut self, now: Moment, table: &mut FlowTable, flows: u32) {
         self.pass += 1;
-        table.pass = self.pass;
-        table.reasons = Reasons::default();
         let before = core::mem::replace(&mut self.begun, now);
         self.looks = self.looks(before);
         self.credited = false;
         self.count = Pass::default();
         self.idle = if flows > self.limit { CROWDED_IDLE.min(self.policy.max_idle) } else { self.policy.max_idle };
         self.all = flows > self.limit.saturating_mul(2);
-        table.max_idle = self.idle;
+        table.begin(self.pass, self.idle);
     }
 
     /// Judges one dump entry. Its new packets keep their sender learned; when they teach something that makes other flows
@@ -195,8 +209,12 @@ impl Revalidator {
                 flows.remove(ufid);
                 self.count.deleted += 1;
             }
-            Verdict::Modify => self.count.modified += 1,
-            Verdict::Keep | Verdict::Stranger => {}
+            Verdict::Modify => {
+                flows.watch(index);
+                self.count.modified += 1;
+            }
+            Verdict::Keep => flows.watch(index),
+            Verdict::Stranger => {}
         }
         verdict
     }
@@ -240,7 +258,7 @@ impl Revalidator {
         self.limit = u32::try_from(adapted).unwrap_or(ceiling).max(LIMIT_FLOOR).min(ceiling);
         table.set_limit(self.limit);
         self.count.lost = table.drop_unseen(self.pass.saturating_sub(1));
-        table.trim();
+        self.count.trimmed = table.trim();
         self.count
     }
 
@@ -255,12 +273,13 @@ impl Revalidator {
         scratch: &mut Decision,
         also: &mut dyn FnMut(Ufid),
     ) -> Verdict {
+        flows.see(index);
         let Some(flow) = flows.at(index) else { return Verdict::Stranger };
-        flow.pass = self.pass;
         // Fewer than before: the kernel made the flow anew under the same name.
         let anew = counters.packets < flow.packets;
         let since = |now: u64, before: u64| if anew { now } else { now.saturating_sub(before) };
         let fresh = since(counters.packets, flow.packets);
+        self.credited |= fresh > 0 && flow.from().is_some();
         let loaded = switch.account(now, &flow.loads, since(counters.bytes, flow.bytes));
         (flow.packets, flow.bytes) = (counters.packets, counters.bytes);
         if let Some(used) = counters.used {
@@ -279,7 +298,6 @@ impl Revalidator {
             && let Some(flow) = flows.at(index)
         {
             let ufid = flow.ufid;
-            self.credited = true;
             switch.credit(now, &flow.key, flow.used, scratch);
             for learned in &scratch.learned {
                 flows.outdated(learned, &mut |other| {
@@ -317,10 +335,15 @@ impl Revalidator {
 
     /// Whether new packets of this flow say where their sender is: only when sender and VLAN are in its mask. Of a flow
     /// that is not up to date, the switch must say so first.
+    /// One that only says what is known already has been heard with this.
     fn teaches(&self, now: Moment, switch: &mut Switch, flows: &mut FlowTable, index: u32, fresh: u64, scratch: &mut Decision) -> bool {
         let Some(flow) = flows.at(index).filter(|_| fresh > 0) else { return false };
         if flow.generation == Some(switch.generation()) {
-            return flow.from().is_some();
+            // Most say what another flow of the same sender has said already.
+            return match (flow.from(), flow.port()) {
+                (Some(station), Some(port)) => !switch.refresh(now, self.begun, station, port),
+                (station, _) => station.is_some(),
+            };
         }
         switch.translate(now, &flow.key, scratch);
         let mask = flow.digest.mask;

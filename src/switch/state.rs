@@ -302,6 +302,13 @@ impl Switch {
         looked_at
     }
 
+    /// Notes that a station still speaks behind a port, unless that was noted since `since`. Says whether it was known to be there; if not,
+    /// or if that concerns other bridges too, nothing was noted.
+    pub(super) fn refresh(&mut self, now: Moment, since: Moment, station: Station, port: PortId) -> bool {
+        let Some(bridge) = self.by_id.get(&port).map(|place| place.bridge).and_then(|bridge| self.bridges.get_mut(bridge)) else { return false };
+        bridge.group.is_none() && bridge.id == station.bridge && bridge.fdb.refresh(now, since, (station.vlan, station.mac), port)
+    }
+
     /// Lets silent stations go, in every bridge. A packet does so for its own bridge; this is for a quiet network.
     pub fn expire(&mut self, now: Moment) {
         for index in 0..self.bridges.len() {
