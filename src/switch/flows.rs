@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::{Chain, Links};
 use super::decision::{Decision, Install, Learned, Load, Station};
 use super::due::Reasons;
+use super::kept::kept;
 use super::state::Switch;
 use super::time::Moment;
 use super::topology::{BridgeId, PortId};
@@ -37,8 +38,8 @@ const BURST: Duration = Duration::from_secs(1);
 pub struct Flow {
     /// Its name.
     pub ufid: Ufid,
-    /// Its key: what FLOW_SET must repeat with new actions (the kernel checks actions against it), and what it is decided
-    /// again with.
+    /// Its key, without what says nothing: what FLOW_SET must repeat with new actions (the kernel checks actions against it), and what it
+    /// is decided again with.
     pub key: Box<[u8]>,
     /// Packets the kernel has reported.
     pub packets: u64,
@@ -452,7 +453,7 @@ impl FlowTable {
     fn add(&mut self, now: Moment, used: Moment, ufid: Ufid, key: &[u8], digest: Digest) -> u32 {
         let index = self.store(Flow {
             ufid,
-            key: key.into(),
+            key: kept(key),
             packets: 0,
             bytes: 0,
             used,

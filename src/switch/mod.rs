@@ -29,6 +29,7 @@ mod due;
 pub mod fdb;
 mod flows;
 mod frame;
+mod kept;
 pub mod lacp;
 mod members;
 mod normal;
