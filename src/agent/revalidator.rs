@@ -19,6 +19,8 @@ use crate::switch::{Counters, Decision, Moment, Ufid, Verdict};
 /// How many flows are judged under one hold of the lock: some hundred microseconds' worth. While handlers have all they can do each hold is
 /// waited for as long as one of their batches takes, and a pass that takes long lowers the number of flows there may be.
 const BATCH: usize = 512;
+/// Memory that was freed is given back when the next thing to do is at least so far away.
+const REST: Duration = Duration::from_secs(2);
 /// The MAC tables are written down at most this often.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// And so that no more than one part in this many of the time goes into it, however large they are and however fast they change.
@@ -57,12 +59,18 @@ struct Revalidator {
 
 impl Revalidator {
     fn run(mut self) {
+        let mut was_busy = false;
         loop {
             let due = self.shared.core().set_alarm();
+            if was_busy && due.is_none_or(|due| due.since(now()) >= REST) {
+                was_busy = false;
+                nl::give_back_memory();
+            }
             let rung = self.shared.wait_for_bell(due.map(|due| due.since(now())));
             let waiting = self.shared.waiting();
-            let passed = if self.is_due() || rung == Rung::Now || !waiting.is_empty() { self.look() } else { Ok(()) };
-            self.save_if_due(!waiting.is_empty());
+            let looks = self.is_due() || rung == Rung::Now || !waiting.is_empty();
+            let passed = if looks { self.look() } else { Ok(()) };
+            was_busy |= self.save_if_due(!waiting.is_empty()) || looks;
             waiting.into_iter().for_each(|waiting| waiting.0(passed.clone()));
         }
     }
@@ -95,13 +103,13 @@ impl Revalidator {
     fn pass(&mut self, datapath: u32) -> Result<(), Error> {
         let began = Instant::now();
         let shared = Arc::clone(&self.shared);
-        let (due, count) = {
+        let due = {
             let mut core = shared.core();
             let Core { flows, revalidator, switch, .. } = &mut *core;
             revalidator.sweep(now(), flows, switch);
             let count = flows.len();
             revalidator.begin(now(), flows, count);
-            (switch.next_bundle_run(), count)
+            switch.next_bundle_run()
         };
         let mut batch = Vec::with_capacity(BATCH);
         let mut seen = 0_u32;
@@ -123,29 +131,25 @@ impl Revalidator {
         let mut core = shared.core();
         let Core { flows, revalidator, .. } = &mut *core;
         let took = began.elapsed();
-        let trimmed = revalidator.end(flows, seen, took).trimmed;
-        let is_over = count > 0 && flows.is_empty();
+        revalidator.end(flows, seen, took);
         let next = core.switch.next_bundle_run();
         drop(core);
         if next != due {
             // Bytes were sent by a bond: its load is to be looked at.
             shared.bundles.ring();
         }
-        if trimmed || is_over {
-            nl::give_back_memory();
-        }
         shared.counters.revalidating.record(took);
         shared.counters.losses.say(&mut self.losses, self.dump.counters().plus(self.act.counters()));
         Ok(result?)
     }
 
-    /// Writes the MAC tables down when they changed, but not too often; at once after a change that a person made.
-    fn save_if_due(&self, at_once: bool) {
+    /// Writes the MAC tables down when they changed, but not too often; at once after a change that a person made. Says whether it did.
+    fn save_if_due(&self, at_once: bool) -> bool {
         let (version, began) = {
             let core = self.shared.core();
             let now = now();
             if core.is_saved() || (!at_once && now < core.saved.next) {
-                return;
+                return false;
             }
             (core.version(), now)
         };
@@ -153,6 +157,7 @@ impl Revalidator {
         let ended = now();
         let took = ended.since(began);
         self.shared.core().saved = Saved { version: Some(version), next: ended + SAVE_EVERY.max(took * SAVE_SHARE) };
+        true
     }
 }
 

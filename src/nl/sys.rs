@@ -44,6 +44,23 @@ pub(super) fn cap_acks(socket: &NlSocket) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
+/// Has memory that is freed go back to the system rather than be kept for later, for a program of a few threads that allocates little but now
+/// and then much. To be called before there are threads.
+pub fn keep_no_memory() {
+    /// What is at least this large is a mapping of its own, which ends when it is freed; in bytes.
+    #[cfg(target_env = "gnu")]
+    const LARGE: libc::c_int = 256 * 1024;
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt(3) sets numbers of the allocator, under its own lock, and touches no memory that is allocated.
+    unsafe {
+        // What one thread allocates another frees: with a heap for each thread little of it could go back.
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        // Without this the allocator takes what was freed as a sign that as much will be wanted again, and keeps it.
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
+    }
+}
+
 /// Gives memory back to the system that is not used now: what was allocated and freed, and the pages of the program itself that are
 /// mapped. Those come back from the file, or from the page cache, where they are run or read again; a program that has done something
 /// large, and will do something small from now on, is so much smaller.

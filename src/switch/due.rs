@@ -18,6 +18,50 @@ const CALM: Duration = Duration::from_secs(1);
 /// A station that speaks is noted to have spoken after this part of the time an address stays, at the latest.
 const PART_OF_AGING: u32 = 10;
 
+/// How many flows more there may be after each look, or the time of one, while looks are fast.
+pub(super) const STEP: u32 = 1_000;
+/// No more than one part in this many of the time goes into looks that something asked for.
+const SHARE: u32 = 5;
+
+/// How the limit of flows grows between two looks, as it would with one each half second: a look that was fast enough for more flows than there
+/// may be now is as good as those.
+#[derive(Debug, Default)]
+pub(super) struct Growth {
+    /// When it grew last.
+    at: Moment,
+    /// How far the last look lets it grow; nothing is known before the first.
+    most: u32,
+    /// By how much it has grown since.
+    by: u32,
+}
+
+impl Growth {
+    /// A look has set the limit, and has shown that there may be as many flows as `most`.
+    pub(super) const fn looked(&mut self, at: Moment, most: u32) {
+        *self = Self { at, most, by: 0 };
+    }
+
+    /// By how much the limit has grown since the last look; the next begins.
+    pub(super) const fn take(&mut self) -> u32 {
+        core::mem::replace(&mut self.by, 0)
+    }
+
+    /// Lets the limit grow if it is time; says whether it did.
+    pub(super) fn grow(&mut self, now: Moment, limit: &mut u32) -> bool {
+        let steps = u32::try_from(now.since(self.at).as_millis() / SOON.as_millis()).unwrap_or(u32::MAX);
+        let more = self.most.saturating_sub(*limit).min(steps.saturating_mul(STEP));
+        if more > 0 {
+            (self.at, self.by, *limit) = (now, self.by + more, *limit + more);
+        }
+        more > 0
+    }
+
+    /// Whether it takes another look for the limit to grow.
+    pub(super) const fn is_exhausted(&self, limit: u32) -> bool {
+        limit >= self.most
+    }
+}
+
 /// What there is to look at, noted since the last look began.
 #[derive(Debug, Default)]
 pub(super) struct Reasons {
@@ -45,8 +89,8 @@ impl Revalidator {
             return None;
         }
         let Reasons { soon, over } = table.reasons;
-        if soon || table.len() > self.limit() {
-            return Some(self.ended + SOON);
+        if soon || table.len() > table.limit() {
+            return Some(self.ended + SOON.max(self.ended.since(self.begun) * (SHARE - 1)));
         }
         let over = over.unwrap_or_default();
         let over = if self.credited { over.min(self.ended + switch.shortest_aging() / PART_OF_AGING) } else { over };
@@ -67,9 +111,9 @@ impl Revalidator {
         table.settle(switch);
     }
 
-    /// How many looks there would have been if none had been put off: what grows with every look grows by as much.
-    pub(super) fn looks(&self, before: Moment) -> u64 {
-        let passed = self.begun.since(before).as_millis() / SOON.as_millis();
-        u64::try_from(passed).unwrap_or(u64::MAX).max(1)
+    /// By how much the limit may grow with this look: as if there had been one each half second since the one `before`.
+    pub(super) fn step(&self, before: Moment) -> u64 {
+        let passed = u64::try_from(self.begun.since(before).as_millis() / SOON.as_millis()).unwrap_or(u64::MAX);
+        passed.max(1).saturating_mul(STEP.into())
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, Links};
 use super::decision::{Decision, Install, Learned, Load, Station};
-use super::due::Reasons;
+use super::due::{Growth, Reasons};
 use super::kept::kept;
 use super::state::Switch;
 use super::time::Moment;
@@ -176,6 +176,8 @@ pub struct FlowTable {
     pub(super) reasons: Reasons,
     /// The switch's generation when it was settled last.
     settled: u64,
+    /// How the limit grows.
+    pub(super) growth: Growth,
     stats: FlowStats,
 }
 
@@ -197,6 +199,7 @@ impl FlowTable {
             max_idle: MAX_IDLE,
             reasons: Reasons::default(),
             settled: 0,
+            growth: Growth::default(),
             stats: FlowStats::default(),
         }
     }
@@ -255,10 +258,12 @@ impl FlowTable {
             self.renew(index, decision, digest, generation);
             return if same { Insert::Same(ufid) } else { Insert::Replaced(ufid) };
         }
-        if self.len() >= self.limit {
+        if self.len() >= self.limit && !self.growth.grow(now, &mut self.limit) {
             self.stats.refused += 1;
-            // There may be more flows when dumps are seen to be fast.
-            self.reasons.soon();
+            if self.growth.is_exhausted(self.limit) {
+                // There may be more flows when a dump is seen to be fast.
+                self.reasons.soon();
+            }
             return Insert::NotInstalled;
         }
         if self.is_empty() {
@@ -389,13 +394,11 @@ impl FlowTable {
         count
     }
 
-    /// Gives memory back when most of it lies idle; says whether it did.
-    pub fn trim(&mut self) -> bool {
-        let is_idle = self.flows.len() >= 1024 && self.index.len() <= self.flows.len() / 4;
-        if is_idle {
+    /// Gives memory back when most of it lies idle.
+    pub fn trim(&mut self) {
+        if self.flows.len() >= 1024 && self.index.len() <= self.flows.len() / 4 {
             self.rebuild();
         }
-        is_idle
     }
 
     /// Puts the flows there are into tables of their size.

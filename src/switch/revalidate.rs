@@ -6,6 +6,7 @@ use core::fmt::Write;
 use core::time::Duration;
 
 use super::decision::{Decision, Install};
+use super::due::STEP;
 use super::flows::{BRIEF, FlowStats, FlowTable, MAX_IDLE};
 use super::state::Switch;
 use super::time::{Moment, millis};
@@ -103,8 +104,6 @@ pub struct Pass {
     pub modified: u32,
     /// Records dropped because two dumps did not show their flow.
     pub lost: u32,
-    /// Whether the table has given memory back.
-    pub trimmed: bool,
 }
 
 /// The verdicts' state between dumps.
@@ -121,8 +120,8 @@ pub struct Revalidator {
     pub(super) ended: Moment,
     /// When silent stations were last let go.
     pub(super) swept: Moment,
-    /// How many dumps' worth the limit may grow by with this one.
-    looks: u64,
+    /// By how much the limit may grow with this dump.
+    step: u64,
     /// Whether the dump shows stations that speak.
     pub(super) credited: bool,
 }
@@ -140,7 +139,7 @@ impl Revalidator {
             begun: Moment(0),
             ended: Moment(0),
             swept: Moment(0),
-            looks: 1,
+            step: 0,
             credited: false,
         }
     }
@@ -179,7 +178,10 @@ impl Revalidator {
     pub fn begin(&mut self, now: Moment, table: &mut FlowTable, flows: u32) {
         self.pass += 1;
         let before = core::mem::replace(&mut self.begun, now);
-        self.looks = self.looks(before);
+        // What it has grown by since is part of that.
+        let grown = table.growth.take();
+        self.step = self.step(before).saturating_sub(grown.into());
+        self.limit = self.limit.saturating_add(grown);
         self.credited = false;
         self.count = Pass::default();
         self.idle = if flows > self.limit { CROWDED_IDLE.min(self.policy.max_idle) } else { self.policy.max_idle };
@@ -250,15 +252,17 @@ impl Revalidator {
         } else if took > 1300 {
             limit * 3 / 4
         } else if took < 1000 && limit < proven {
-            limit + (1000 * self.looks).min((proven - limit).max(1000))
+            limit + self.step.min((proven - limit).max(STEP.into()))
         } else {
             limit
         };
         let ceiling = self.policy.flow_limit;
         self.limit = u32::try_from(adapted).unwrap_or(ceiling).max(LIMIT_FLOOR).min(ceiling);
         table.set_limit(self.limit);
+        let most = if took < 1000 { u32::try_from(proven).unwrap_or(ceiling).min(ceiling) } else { 0 };
+        table.growth.looked(self.ended, most);
         self.count.lost = table.drop_unseen(self.pass.saturating_sub(1));
-        self.count.trimmed = table.trim();
+        table.trim();
         self.count
     }
 

@@ -221,6 +221,41 @@ fn a_full_table_is_looked_at_soon_and_the_limit_grows_with_time() {
 }
 
 #[test]
+fn what_a_look_has_proven_needs_no_other_look() {
+    let mut switch = switch(one_bridge(3));
+    let (mut flows, mut revalidator) = (FlowTable::new(Seed([0; 16]), 1), Revalidator::new(Policy { flow_limit: 11_600, ..Policy::default() }));
+    revalidator.begin(Moment(500), &mut flows, 1_000);
+    revalidator.end(&mut flows, 1_000, std::time::Duration::from_millis(10));
+    assert_eq!(flows.limit(), 11_000);
+    let mut decision = Decision::new();
+    let mut fill = |now, flows: &mut FlowTable| {
+        for number in 0..13_000 {
+            let key = key_of(2, &plain(1, 10 + number));
+            switch.translate(now, &key, &mut decision);
+            flows.insert(now, &key, &decision, switch.generation());
+        }
+        let due = revalidator.due(flows, &switch).unwrap();
+        (flows.len(), flows.limit(), due <= now + seconds(1))
+    };
+    assert_eq!(fill(Moment(900), &mut flows), (11_000, 11_000, false), "it is not time to grow");
+    assert_eq!(fill(Moment(1_100), &mut flows), (11_600, 11_600, true), "no further without a look");
+    revalidator.begin(Moment(2_100), &mut flows, 11_600);
+    revalidator.end(&mut flows, 11_600, std::time::Duration::from_millis(10));
+    assert_eq!(flows.limit(), 11_600);
+}
+
+#[test]
+fn looks_that_take_long_are_a_fifth_of_the_time_at_most() {
+    let mut clock = Clock::new(one_bridge(3));
+    clock.agent.packet(2, &plain(2, 1));
+    let Agent { switch, flows, revalidator, .. } = &mut clock.agent;
+    revalidator.begin(Moment(1_000), flows, 1);
+    revalidator.end(flows, 1, seconds(1));
+    flows.doubt();
+    assert_eq!(revalidator.due(flows, switch), Some(Moment(6_000)));
+}
+
+#[test]
 fn a_group_address_as_sender_or_none_at_all_makes_no_difference() {
     let mut clock = Clock::new(one_bridge(3));
     clock.agent.packet(2, &frame(Mac::BROADCAST, Mac::BROADCAST, &[], 0x0800, &[0; 20]));

@@ -34,6 +34,7 @@ const FEW: u32 = 1_000;
 const REST: Duration = Duration::from_secs(10);
 /// How many packets a second use the flows that are in use, each of them once in 5 s.
 const CALM: u32 = IDLE / 5;
+const ROUND: Duration = Duration::from_secs(5);
 /// So that as many flows may stay as are sent: more than is divided by after one look.
 const FORCE: &str = "upcall/set-flow-limit 4000000";
 
@@ -94,13 +95,15 @@ fn measure(world: &World, way: Way, samples: &mut Samples) -> anyhow::Result<()>
 
     scene.announce(RECEIVERS)?;
     scene.send(&scene.a, &scene.b, &Traffic { rate: 2000, ..Traffic::of_each(A, SENDERS, B) })?;
+    sleep(SETTLE);
     scene.send(&scene.a, &scene.b, &flows(IDLE, IDLE, 3000))?;
     sleep(Duration::from_secs(1));
     let (cpu, wake_ups) = watch(&scene)?;
     samples.flows_cpu.push(cpu);
     samples.flows_wake_ups.push(wake_ups);
-    let rounds = u32::try_from(WATCH.as_secs())?.div_ceil(IDLE / CALM) + 1;
-    let used = scene.a.blast("eth0", &Traffic { count: IDLE * rounds, ..flows(IDLE, IDLE, CALM) })?;
+    // First round: those of them are set up again whose time was over.
+    let used = scene.a.blast("eth0", &Traffic { count: 4 * IDLE, ..flows(IDLE, 4 * IDLE, CALM) })?;
+    sleep(ROUND + SETTLE);
     let (cpu, wake_ups) = watch(&scene)?;
     samples.used_cpu.push(cpu);
     samples.used_wake_ups.push(wake_ups);
