@@ -280,3 +280,53 @@ fn seed() -> Seed {
     bytes[8..].copy_from_slice(&b);
     Seed(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use ovsdp_proto::key::KeyBuf;
+    use ovsdp_proto::{IfName, Mac};
+
+    use super::*;
+    use crate::switch::{Bridge, Decision, Topology};
+
+    #[test]
+    fn who_makes_work_wakes_the_revalidator_and_who_makes_none_does_not() {
+        let shared = Shared::new(1).unwrap();
+        let rung = || shared.wait_for_bell(Some(Duration::ZERO));
+        let save = |core: &mut Core| core.saved = Saved { version: Some(core.version()), next: Moment(5_000) };
+        let name = |text| IfName::new(text).unwrap();
+        let bridge = Bridge::new(name("br0"), 1).port(name("p2"), 2);
+        {
+            let mut core = shared.core();
+            core.switch.set_topology(Moment(0), Topology { bridges: vec![bridge] }).unwrap();
+            save(&mut core);
+            assert_eq!(core.set_alarm(), None);
+        }
+        shared.in_core(|_| ());
+        assert_eq!(rung(), Rung::Nothing);
+        let packet = |now: u64, from: u8| {
+            shared.in_core(|core| {
+                let (mut key, mut decision) = (KeyBuf::new(), Decision::new());
+                key.recirc_id(0).in_port(2).ethernet(Mac([2, 0, 0, 0, 0, from]), Mac([2, 0, 0, 0, 1, 0])).eth_type(0x0800);
+                core.switch.upcall(Moment(now), key.as_bytes(), &mut decision);
+                core.flows.insert(Moment(now), key.as_bytes(), &decision, core.switch.generation());
+            });
+            rung()
+        };
+        // Its sender is to be written down, which may be done at 5 s.
+        assert_eq!((packet(1_000, 1), shared.core().alarm), (Rung::Early, Some(Moment(5_000))));
+        assert_eq!((packet(1_100, 2), shared.core().alarm), (Rung::Nothing, Some(Moment(5_000))));
+        save(&mut shared.core());
+        assert_eq!(shared.core().set_alarm(), Some(Moment(11_000)), "the first flow's time may be over");
+        assert_eq!(packet(1_200, 2), Rung::Nothing);
+        shared.core().flows.doubt();
+        shared.in_core(|_| ());
+        assert_eq!(rung(), Rung::Early);
+        shared.in_core(|_| ());
+        assert_eq!(rung(), Rung::Nothing, "once is enough");
+        // What is asked for at once is not overheard for the sake of what is only early.
+        shared.ring();
+        shared.ring_for(Rung::Early);
+        assert_eq!((rung(), rung()), (Rung::Now, Rung::Nothing));
+    }
+}
