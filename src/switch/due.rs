@@ -21,7 +21,7 @@ const PART_OF_AGING: u32 = 10;
 /// How many flows more there may be after each look, or the time of one, while looks are fast.
 pub(super) const STEP: u32 = 1_000;
 /// No more than one part in this many of the time goes into looks that something asked for.
-const SHARE: u32 = 5;
+const SHARE: u32 = 10;
 
 /// How the limit of flows grows between two looks, as it would with one each half second: a look that was fast enough for more flows than there
 /// may be now is as good as those.
@@ -89,12 +89,14 @@ impl Revalidator {
             return None;
         }
         let Reasons { soon, over } = table.reasons;
-        if soon || table.len() > table.limit() {
-            return Some(self.ended + SOON.max(self.ended.since(self.begun) * (SHARE - 1)));
-        }
         let over = over.unwrap_or_default();
         let over = if self.credited { over.min(self.ended + switch.shortest_aging() / PART_OF_AGING) } else { over };
-        Some(over.max(self.ended + CALM))
+        let over = over.max(self.ended + CALM);
+        if soon || table.len() > table.limit() {
+            let gap = SOON.max(self.ended.since(self.begun) * (SHARE - 1));
+            return Some(over.min(self.ended + gap));
+        }
+        Some(over)
     }
 
     /// When silent stations are to be let go, for the flows that lead to them; `None` while there are no such flows. Many fall silent one

@@ -267,8 +267,9 @@ impl FlowTable {
             return Insert::NotInstalled;
         }
         if self.is_empty() {
-            // No flow was decided before this.
+            // No flow was decided before this, and what there was to look at is gone.
             self.settled = generation;
+            self.reasons = Reasons::default();
         }
         let index = self.add(now, now, ufid, key, digest);
         self.renew(index, decision, digest, generation);

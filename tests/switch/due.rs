@@ -245,14 +245,18 @@ fn what_a_look_has_proven_needs_no_other_look() {
 }
 
 #[test]
-fn looks_that_take_long_are_a_fifth_of_the_time_at_most() {
-    let mut clock = Clock::new(one_bridge(3));
-    clock.agent.packet(2, &plain(2, 1));
-    let Agent { switch, flows, revalidator, .. } = &mut clock.agent;
-    revalidator.begin(Moment(1_000), flows, 1);
-    revalidator.end(flows, 1, seconds(1));
-    flows.doubt();
-    assert_eq!(revalidator.due(flows, switch), Some(Moment(6_000)));
+fn looks_that_take_long_are_a_tenth_of_the_time_unless_a_flow_is_over() {
+    // Half a second is followed by nine halves; of a look of 2 s the flow has been idle for 10 s before.
+    for (took, due) in [(seconds(1) / 2, 6_000), (seconds(2), 10_900)] {
+        let mut clock = Clock::new(one_bridge(3));
+        clock.agent.now = Moment(900);
+        clock.agent.packet(2, &plain(2, 1));
+        let Agent { switch, flows, revalidator, .. } = &mut clock.agent;
+        revalidator.begin(Moment(1_000), flows, 1);
+        revalidator.end(flows, 1, took);
+        flows.doubt();
+        assert_eq!(revalidator.due(flows, switch), Some(Moment(due)));
+    }
 }
 
 #[test]
