@@ -166,7 +166,7 @@ fn revalidation(c: &mut Criterion) {
         packets += more;
         let counters = Counters { packets, bytes: packets, used: Some(Moment(1)) };
         // Told of few flows it does not thin them, however low its limit still is.
-        revalidator.begin(&mut flows, 0);
+        revalidator.begin(Moment(1), &mut flows, 0);
         for ufid in &names {
             let verdict = revalidator.check(Moment(1), switch, &mut flows, ufid, counters, &mut decision, &mut |_| {});
             black_box(verdict);

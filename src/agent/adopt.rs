@@ -37,7 +37,7 @@ pub(super) fn adopt(run: &Run, dump: &mut Dp, act: &mut Dp, shared: &Shared, dat
     let result = dump.flows(datapath, Parts::Full, |flow| {
         // A dump that begins again shows the same flows again; those here already are then judged, not adopted twice.
         let Some(flow) = flow else { return };
-        let Core { switch, flows, revalidator } = &mut *core;
+        let Core { switch, flows, revalidator, .. } = &mut *core;
         let counters = Counters { packets: flow.stats.packets, bytes: flow.stats.bytes, used: flow.used.map(Moment) };
         let mut also = Vec::new();
         let (Some(ufid), Some(key), Some(actions)) = (flow.ufid, flow.key, flow.actions) else {

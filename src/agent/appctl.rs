@@ -1,8 +1,9 @@
-//! What `ovs-appctl` is asked of bonds and LACP, in its words and with its answers.
+//! What `ovs-appctl` is asked of bonds, LACP and the flows of the switch, in its words and with its answers.
 
 use ovsdp_proto::Mac;
 
-use super::shared::{Shared, now};
+use super::shared::{Core, Shared, now};
+use crate::dp;
 use crate::error::{Error, Kind};
 use crate::switch::bond::{self, Refused};
 
@@ -17,7 +18,15 @@ const COMMANDS: &[(&str, &str)] = &[
     ("bond/hash", "MAC [VLAN] [BASIS]"),
     ("lacp/show", "[PORT]"),
     ("lacp/show-stats", "[PORT]"),
+    ("upcall/show", ""),
+    ("upcall/set-flow-limit", "NUMBER"),
+    ("revalidator/wait", ""),
 ];
+
+/// Whether a command is answered after a look at all flows.
+pub(super) fn waits(words: &[String]) -> bool {
+    words.first().is_some_and(|word| word == "revalidator/wait")
+}
 
 /// Carries out one command; returns what it prints.
 ///
@@ -52,6 +61,21 @@ pub(super) fn run(shared: &Shared, words: &[String]) -> Result<String, Error> {
             let [.., bucket] = number.to_be_bytes();
             change(port, &|bond| bond.migrate(bucket, member).map(|()| "migrated"))
         }
+        ["upcall/show"] => {
+            let mut out = line(&format!("system@{}:", dp::SYSTEM));
+            let core = shared.core();
+            core.revalidator.show(&core.flows, &mut out);
+            Ok(out)
+        }
+        ["upcall/set-flow-limit", number] => {
+            let limit = number.parse().map_err(|_| Error::new(Kind::Usage, format!("{number}: not a number of flows")))?;
+            let mut core = shared.core();
+            let Core { flows, revalidator, .. } = &mut *core;
+            revalidator.set_limit(flows, limit);
+            Ok(line(&format!("set flow_limit to {limit}")))
+        }
+        // It is answered after a look at the flows.
+        ["revalidator/wait"] => Ok(String::new()),
         ["bond/hash", mac, rest @ ..] if rest.len() < 3 => hash(mac, rest).map(|bucket| line(&bucket.to_string())),
         _ => {
             let known = words.first().and_then(|word| COMMANDS.iter().find(|(command, _)| command == word));

@@ -13,7 +13,7 @@ use super::answers::Answers;
 use super::backlog::Backlog;
 use super::counters::Place;
 use super::log;
-use super::shared::{Core, Shared, now};
+use super::shared::{Shared, now};
 use crate::dp::{Dp, Drained, UpcallSocket};
 use crate::error::{Error, Kind};
 
@@ -106,7 +106,7 @@ impl Handler {
         let mut drained = Drained { more: true, ..Drained::default() };
         let mut received = Received::default();
         if backlog.is_empty() {
-            drained = in_core(shared, |core| {
+            drained = shared.in_core(|core| {
                 let at = now();
                 let drained = socket.drain(BATCH, |upcall| answers.give(dp, shared, core, at, upcall));
                 answers.send(dp, shared, core);
@@ -130,7 +130,7 @@ impl Handler {
         if backlog.is_empty() {
             return 0;
         }
-        in_core(shared, |core| {
+        shared.in_core(|core| {
             let at = now();
             let count = (0..BATCH).take_while(|_| {
                 let taken = backlog.pop(scratch);
@@ -153,19 +153,4 @@ struct Received {
     answered: usize,
     dropped: usize,
     overruns: usize,
-}
-
-/// Has `work` done with the switch in hand, and the flows and the revalidator take note of it.
-fn in_core<T>(shared: &Shared, work: impl FnOnce(&mut Core) -> T) -> T {
-    let mut core = shared.core();
-    let quiet = core.flows.is_empty();
-    let done = work(&mut core);
-    let Core { switch, flows, .. } = &mut *core;
-    flows.settle(switch);
-    let wake = quiet && !flows.is_empty();
-    drop(core);
-    if wake {
-        shared.ring();
-    }
-    done
 }

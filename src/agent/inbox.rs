@@ -143,7 +143,9 @@ impl Inbox for Front {
                 Ok(())
             }
             Request::Fdb(bridge, reply) => {
-                let _ = reply.send(tables::fdb(&self.shared, bridge.as_deref()));
+                // A look first: what is in use is as old as its last packet.
+                let shared = Arc::clone(&self.shared);
+                self.shared.after_pass(move |_| drop(reply.send(tables::fdb(&shared, bridge.as_deref()))));
                 Ok(())
             }
             Request::FdbStats(bridge, reply) => {
@@ -160,6 +162,11 @@ impl Inbox for Front {
             }
             Request::Trace(of, reply) => {
                 let _ = reply.send(tables::trace(&self.shared, &of));
+                Ok(())
+            }
+            Request::Appctl(words, reply) if appctl::waits(&words) => {
+                let shared = Arc::clone(&self.shared);
+                self.shared.after_pass(move |passed| drop(reply.send(passed.and_then(|()| appctl::run(&shared, &words)))));
                 Ok(())
             }
             Request::Appctl(words, reply) => {

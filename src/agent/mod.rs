@@ -44,6 +44,7 @@ use crate::dp::{self, Dispatch, Dp, UpcallSocket};
 use crate::error::{Error, Kind};
 use crate::host::observe::system;
 use crate::host::paths::Run;
+use crate::nl;
 
 use shared::Shared;
 
@@ -75,6 +76,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
 }
 
 fn start(options: &Options) -> Result<(), Error> {
+    nl::keep_no_memory();
     let run = Run::from_env();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

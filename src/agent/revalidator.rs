@@ -1,5 +1,5 @@
-//! The thread that holds the kernel's flows to what the switch would decide now: it dumps them tersely twice a second while
-//! there are any, and writes the MAC tables down.
+//! The thread that holds the kernel's flows to what the switch would decide now: it dumps them tersely when that is due, lets silent
+//! stations go, and writes the MAC tables down. It sleeps while none of that has anything to do.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,18 +8,19 @@ use ovsdp_proto::flow::{Flow, Put, Which};
 
 use super::counters::Place;
 use super::log;
-use super::shared::{Core, Shared, now};
+use super::shared::{Core, Rung, Saved, Shared, now};
 use crate::dp::{Dp, Parts, Requests};
 use crate::error::{Error, Kind};
 use crate::host::paths::Run;
 use crate::host::store;
+use crate::nl;
 use crate::switch::{Counters, Decision, Moment, Ufid, Verdict};
 
-/// How often flows are looked at (`max-revalidator`).
-const PERIOD: Duration = Duration::from_millis(500);
 /// How many flows are judged under one hold of the lock: some hundred microseconds' worth. While handlers have all they can do each hold is
 /// waited for as long as one of their batches takes, and a pass that takes long lowers the number of flows there may be.
 const BATCH: usize = 512;
+/// Memory that was freed is given back when the next thing to do is at least so far away.
+const REST: Duration = Duration::from_secs(2);
 /// The MAC tables are written down at most this often.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// And so that no more than one part in this many of the time goes into it, however large they are and however fast they change.
@@ -38,7 +39,7 @@ enum Entry {
 pub(super) fn spawn(run: Run, dump: Dp, act: Dp, shared: Arc<Shared>) -> Result<(), Error> {
     let requests = Requests::new(act.families());
     let losses = shared.counters.losses.place();
-    let revalidator = Revalidator { run, dump, act, shared, requests, decision: Decision::new(), saved: None, losses };
+    let revalidator = Revalidator { run, dump, act, shared, requests, decision: Decision::new(), losses };
     std::thread::Builder::new()
         .name("revalidator".into())
         .spawn(move || revalidator.run())
@@ -53,24 +54,50 @@ struct Revalidator {
     shared: Arc<Shared>,
     requests: Requests,
     decision: Decision,
-    /// When the MAC tables may be written down next, and what their counters were the last time.
-    saved: Option<(Instant, u64)>,
     losses: Place,
 }
 
 impl Revalidator {
     fn run(mut self) {
+        let mut was_busy = false;
         loop {
-            let idle = self.shared.core().flows.is_empty() && self.is_saved();
-            self.shared.wait_for_bell((!idle).then_some(PERIOD));
-            let waiting = self.shared.waiting();
-            let passed = self.shared.datapath().map_or(Ok(()), |datapath| self.pass(datapath));
-            if let Err(error) = &passed {
-                log::say(format_args!("flows could not be looked at: {error}"));
+            let due = self.shared.core().set_alarm();
+            if was_busy && due.is_none_or(|due| due.since(now()) >= REST) {
+                was_busy = false;
+                nl::give_back_memory();
             }
-            self.save_if_due(!waiting.is_empty());
+            let rung = self.shared.wait_for_bell(due.map(|due| due.since(now())));
+            let waiting = self.shared.waiting();
+            let looks = self.is_due() || rung == Rung::Now || !waiting.is_empty();
+            let passed = if looks { self.look() } else { Ok(()) };
+            was_busy |= self.save_if_due(!waiting.is_empty()) || looks;
             waiting.into_iter().for_each(|waiting| waiting.0(passed.clone()));
         }
+    }
+
+    /// Lets silent stations go if it is time, and says whether the flows are to be looked at.
+    fn is_due(&self) -> bool {
+        let mut core = self.shared.core();
+        let Core { switch, flows, revalidator, .. } = &mut *core;
+        let now = now();
+        let is_over = |due: Option<Moment>| due.is_some_and(|due| due <= now);
+        if is_over(revalidator.expiry_due(flows, switch)) {
+            revalidator.sweep(now, flows, switch);
+        }
+        is_over(revalidator.due(flows, switch))
+    }
+
+    fn look(&mut self) -> Result<(), Error> {
+        let Some(datapath) = self.shared.datapath() else {
+            self.shared.core().flows.clear();
+            return Ok(());
+        };
+        let passed = self.pass(datapath);
+        if let Err(error) = &passed {
+            log::say(format_args!("flows could not be looked at: {error}"));
+            self.shared.core().flows.doubt();
+        }
+        passed
     }
 
     fn pass(&mut self, datapath: u32) -> Result<(), Error> {
@@ -79,10 +106,9 @@ impl Revalidator {
         let due = {
             let mut core = shared.core();
             let Core { flows, revalidator, switch, .. } = &mut *core;
-            switch.expire(now());
-            flows.settle(switch);
+            revalidator.sweep(now(), flows, switch);
             let count = flows.len();
-            revalidator.begin(flows, count);
+            revalidator.begin(now(), flows, count);
             switch.next_bundle_run()
         };
         let mut batch = Vec::with_capacity(BATCH);
@@ -117,27 +143,21 @@ impl Revalidator {
         Ok(result?)
     }
 
-    /// What changes whenever a MAC table does.
-    fn version(&self) -> u64 {
-        let core = self.shared.core();
-        let bridges = &core.switch.topology().bridges;
-        let stats = bridges.iter().filter_map(|bridge| core.switch.fdb_stats(bridge.name.as_str()));
-        stats.map(|stats| stats.learned + stats.expired + stats.evicted + stats.moved + u64::from(stats.current) + u64::from(stats.statics)).sum()
-    }
-
-    fn is_saved(&self) -> bool {
-        self.saved.is_some_and(|(_, version)| version == self.version())
-    }
-
-    /// Writes the MAC tables down when they changed, but not too often; at once after a change that a person made.
-    fn save_if_due(&mut self, at_once: bool) {
-        if !at_once && (self.is_saved() || self.saved.is_some_and(|(next, _)| Instant::now() < next)) {
-            return;
-        }
-        let (version, began) = (self.version(), Instant::now());
+    /// Writes the MAC tables down when they changed, but not too often; at once after a change that a person made. Says whether it did.
+    fn save_if_due(&self, at_once: bool) -> bool {
+        let (version, began) = {
+            let core = self.shared.core();
+            let now = now();
+            if core.is_saved() || (!at_once && now < core.saved.next) {
+                return false;
+            }
+            (core.version(), now)
+        };
         save(&self.run, &self.shared);
-        let took = began.elapsed();
-        self.saved = Some((began + took + SAVE_EVERY.max(took * SAVE_SHARE), version));
+        let ended = now();
+        let took = ended.since(began);
+        self.shared.core().saved = Saved { version: Some(version), next: ended + SAVE_EVERY.max(took * SAVE_SHARE) };
+        true
     }
 }
 
@@ -173,21 +193,21 @@ impl Actor<'_> {
         let Self { act, requests, decision, shared, datapath } = self;
         let dp_ifindex = *datapath;
         let mut core = shared.core();
-        let Core { switch, flows, revalidator } = &mut *core;
+        let Core { switch, flows, revalidator, .. } = &mut *core;
         let at = now();
-        // What does not fit a message stays until the next time.
+        let mut unsent = false;
         for entry in batch.drain(..) {
             let (ufid, counters) = match entry {
                 Entry::Named(ufid, counters) => (ufid, counters),
                 Entry::Nameless(key) => {
-                    let _ = requests.delete_flow(dp_ifindex, Which::Key(&key), false);
+                    unsent |= requests.delete_flow(dp_ifindex, Which::Key(&key), false).is_err();
                     continue;
                 }
             };
             let verdict = revalidator.check(at, switch, flows, &ufid, counters, decision, &mut |other| {
-                drop(requests.delete_flow(dp_ifindex, Which::Ufid(other), false));
+                unsent |= requests.delete_flow(dp_ifindex, Which::Ufid(other), false).is_err();
             });
-            let _ = match verdict {
+            let asked = match verdict {
                 Verdict::Keep => continue,
                 // A flow nobody here decided: its actions may lead anywhere, across bridges too.
                 Verdict::Delete(_) | Verdict::Stranger => requests.delete_flow(dp_ifindex, Which::Ufid(ufid), false),
@@ -204,13 +224,19 @@ impl Actor<'_> {
                     })
                 }
             };
+            unsent |= asked.is_err();
         }
         if !requests.is_empty() {
             // One that is gone already, or whose port is, needs nothing more.
             if let Err(error) = act.fire(requests, |_, _| {}) {
                 log::say(format_args!("some flows could not be changed: {error}"));
+                unsent = true;
             }
             requests.clear();
+        }
+        if unsent {
+            // What does not fit a message stays until the next time.
+            core.flows.doubt();
         }
     }
 }

@@ -25,6 +25,64 @@ pub(super) struct Core {
     pub(super) switch: Switch,
     pub(super) flows: FlowTable,
     pub(super) revalidator: Revalidator,
+    /// What is on file of the MAC tables.
+    pub(super) saved: Saved,
+    /// When the revalidator wakes up by itself; `None` when it does not.
+    alarm: Option<Moment>,
+}
+
+/// What is on file of the MAC tables.
+#[derive(Debug, Default)]
+pub(super) struct Saved {
+    /// [`Core::version`] of it.
+    pub(super) version: Option<u64>,
+    /// When they may be written down next.
+    pub(super) next: Moment,
+}
+
+impl Core {
+    /// What changes whenever a MAC table does.
+    pub(super) fn version(&self) -> u64 {
+        let bridges = &self.switch.topology().bridges;
+        let stats = bridges.iter().filter_map(|bridge| self.switch.fdb_stats(bridge.name.as_str()));
+        stats.map(|stats| stats.learned + stats.expired + stats.evicted + stats.moved + u64::from(stats.current) + u64::from(stats.statics)).sum()
+    }
+
+    /// Whether the MAC tables are on file as they are.
+    pub(super) fn is_saved(&self) -> bool {
+        self.saved.version == Some(self.version())
+    }
+
+    /// When the revalidator has something to do by itself next; `None` when it has nothing.
+    fn due(&self) -> Option<Moment> {
+        let Self { switch, flows, revalidator, saved, .. } = self;
+        let save = (!self.is_saved()).then_some(saved.next);
+        [revalidator.due(flows, switch), revalidator.expiry_due(flows, switch), save].into_iter().flatten().min()
+    }
+
+    /// Sets the alarm to when there is something to do; returns when that is.
+    pub(super) fn set_alarm(&mut self) -> Option<Moment> {
+        self.alarm = self.due();
+        self.alarm
+    }
+
+    /// Whether there is something to do before the alarm: who finds it so rings.
+    fn is_early(&mut self) -> bool {
+        let alarm = self.alarm;
+        self.due().is_some_and(|due| alarm.is_none_or(|alarm| due < alarm)) && self.set_alarm().is_some()
+    }
+}
+
+/// What the revalidator's bell was rung for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Rung {
+    /// Nothing: the time was over.
+    #[default]
+    Nothing,
+    /// Something is due earlier than was thought.
+    Early,
+    /// The flows are to be looked at now.
+    Now,
 }
 
 /// Who waits for flows to follow a change that is done: to be called with how the pass over them went.
@@ -41,7 +99,7 @@ impl fmt::Debug for Waiting {
 pub(super) struct Shared {
     core: Mutex<Core>,
     memory: Mutex<Memory>,
-    bell: (Mutex<bool>, Condvar),
+    bell: (Mutex<Rung>, Condvar),
     /// Wakes whoever runs bonds and LACP.
     pub(super) bundles: Wake,
     /// Those who wait until the revalidator has passed over the flows.
@@ -78,9 +136,11 @@ impl Shared {
                 switch: Switch::new(),
                 flows: FlowTable::new(seed(), FLOW_LIMIT),
                 revalidator: Revalidator::new(Policy::default()),
+                saved: Saved::default(),
+                alarm: None,
             }),
             memory: Mutex::default(),
-            bell: (Mutex::new(false), Condvar::new()),
+            bell: (Mutex::default(), Condvar::new()),
             bundles: Wake::new()?,
             waiting: Mutex::default(),
             datapath: AtomicU32::new(0),
@@ -157,10 +217,29 @@ impl Shared {
         true
     }
 
-    /// Wakes the revalidator: there are flows to look after, or to look at again.
+    /// Has the revalidator look at the flows now.
     pub(super) fn ring(&self) {
-        *lock(&self.bell.0) = true;
+        self.ring_for(Rung::Now);
+    }
+
+    fn ring_for(&self, what: Rung) {
+        let mut rung = lock(&self.bell.0);
+        *rung = what.max(*rung);
         self.bell.1.notify_one();
+    }
+
+    /// Has `work` done with the switch in hand. The flows take note of it, and the revalidator if it is to wake up earlier for that.
+    pub(super) fn in_core<T>(&self, work: impl FnOnce(&mut Core) -> T) -> T {
+        let mut core = self.core();
+        let done = work(&mut core);
+        let Core { switch, flows, .. } = &mut *core;
+        flows.settle(switch);
+        let early = core.is_early();
+        drop(core);
+        if early {
+            self.ring_for(Rung::Early);
+        }
+        done
     }
 
     /// Has the revalidator pass over the flows, and calls `then` with how that went.
@@ -175,13 +254,14 @@ impl Shared {
     }
 
     /// Waits for the bell, at most `timeout`; for ever without one, because then there is nothing to do before it rings.
-    pub(super) fn wait_for_bell(&self, timeout: Option<Duration>) {
+    pub(super) fn wait_for_bell(&self, timeout: Option<Duration>) -> Rung {
         let (rung, bell) = &self.bell;
+        let quiet = |rung: &mut Rung| *rung == Rung::Nothing;
         let mut rung = match timeout {
-            Some(timeout) => bell.wait_timeout_while(lock(rung), timeout, |rung| !*rung).unwrap_or_else(PoisonError::into_inner).0,
-            None => bell.wait_while(lock(rung), |rung| !*rung).unwrap_or_else(PoisonError::into_inner),
+            Some(timeout) => bell.wait_timeout_while(lock(rung), timeout, quiet).unwrap_or_else(PoisonError::into_inner).0,
+            None => bell.wait_while(lock(rung), quiet).unwrap_or_else(PoisonError::into_inner),
         };
-        *rung = false;
+        std::mem::take(&mut *rung)
     }
 }
 
@@ -199,4 +279,54 @@ fn seed() -> Seed {
     bytes[..8].copy_from_slice(&a);
     bytes[8..].copy_from_slice(&b);
     Seed(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use ovsdp_proto::key::KeyBuf;
+    use ovsdp_proto::{IfName, Mac};
+
+    use super::*;
+    use crate::switch::{Bridge, Decision, Topology};
+
+    #[test]
+    fn who_makes_work_wakes_the_revalidator_and_who_makes_none_does_not() {
+        let shared = Shared::new(1).unwrap();
+        let rung = || shared.wait_for_bell(Some(Duration::ZERO));
+        let save = |core: &mut Core| core.saved = Saved { version: Some(core.version()), next: Moment(5_000) };
+        let name = |text| IfName::new(text).unwrap();
+        let bridge = Bridge::new(name("br0"), 1).port(name("p2"), 2);
+        {
+            let mut core = shared.core();
+            core.switch.set_topology(Moment(0), Topology { bridges: vec![bridge] }).unwrap();
+            save(&mut core);
+            assert_eq!(core.set_alarm(), None);
+        }
+        shared.in_core(|_| ());
+        assert_eq!(rung(), Rung::Nothing);
+        let packet = |now: u64, from: u8| {
+            shared.in_core(|core| {
+                let (mut key, mut decision) = (KeyBuf::new(), Decision::new());
+                key.recirc_id(0).in_port(2).ethernet(Mac([2, 0, 0, 0, 0, from]), Mac([2, 0, 0, 0, 1, 0])).eth_type(0x0800);
+                core.switch.upcall(Moment(now), key.as_bytes(), &mut decision);
+                core.flows.insert(Moment(now), key.as_bytes(), &decision, core.switch.generation());
+            });
+            rung()
+        };
+        // Its sender is to be written down, which may be done at 5 s.
+        assert_eq!((packet(1_000, 1), shared.core().alarm), (Rung::Early, Some(Moment(5_000))));
+        assert_eq!((packet(1_100, 2), shared.core().alarm), (Rung::Nothing, Some(Moment(5_000))));
+        save(&mut shared.core());
+        assert_eq!(shared.core().set_alarm(), Some(Moment(11_000)), "the first flow's time may be over");
+        assert_eq!(packet(1_200, 2), Rung::Nothing);
+        shared.core().flows.doubt();
+        shared.in_core(|_| ());
+        assert_eq!(rung(), Rung::Early);
+        shared.in_core(|_| ());
+        assert_eq!(rung(), Rung::Nothing, "once is enough");
+        // What is asked for at once is not overheard for the sake of what is only early.
+        shared.ring();
+        shared.ring_for(Rung::Early);
+        assert_eq!((rung(), rung()), (Rung::Now, Rung::Nothing));
+    }
 }

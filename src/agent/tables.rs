@@ -1,6 +1,6 @@
 //! The MAC tables for people: what is in them, what they count, changes, and how a packet would be treated with them.
 
-use super::shared::{Core, Shared, now};
+use super::shared::{Core, Saved, Shared, now};
 use crate::ctl::api::{Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, Trace};
 use crate::ctl::service::{FdbChange, TraceOf};
 use crate::error::{Error, Kind};
@@ -11,45 +11,57 @@ use ovsdp_proto::{IfName, Mac};
 
 /// The MAC table of `bridge`, or of every one; static addresses first, then least recently used first.
 pub(super) fn fdb(shared: &Shared, bridge: Option<&str>) -> Result<Fdb, Error> {
-    let mut core = shared.core();
-    let now = now();
-    core.switch.expire(now);
-    known(&core, bridge)?;
-    let wanted = core.switch.snapshot(now).into_iter().filter(|entry| bridge.is_none_or(|name| entry.bridge.as_str() == name));
-    let entries = wanted.map(|entry| to_entry(&core, entry)).collect();
-    Ok(Fdb { entries })
+    shared.in_core(|core| {
+        let now = now();
+        core.switch.expire(now);
+        known(core, bridge)?;
+        let wanted = core.switch.snapshot(now).into_iter().filter(|entry| bridge.is_none_or(|name| entry.bridge.as_str() == name));
+        let entries = wanted.map(|entry| to_entry(core, entry)).collect();
+        Ok(Fdb { entries })
+    })
 }
 
 /// What the MAC table of `bridge` counts, or every one.
 pub(super) fn stats(shared: &Shared, bridge: Option<&str>) -> Result<FdbStats, Error> {
-    let mut core = shared.core();
-    core.switch.expire(now());
-    known(&core, bridge)?;
-    let tables = names(&core).filter(|name| bridge.is_none_or(|wanted| name == wanted)).map(|bridge| {
-        let switch::fdb::Stats { current, max, statics, learned, expired, evicted, moved } = core.switch.fdb_stats(&bridge).unwrap_or_default();
-        FdbCounts { bridge, current, maximum: max, statics, learned, expired, evicted, moved }
-    });
-    Ok(FdbStats { tables: tables.collect() })
+    shared.in_core(|core| {
+        core.switch.expire(now());
+        known(core, bridge)?;
+        let tables = names(core).filter(|name| bridge.is_none_or(|wanted| name == wanted)).map(|bridge| {
+            let switch::fdb::Stats { current, max, statics, learned, expired, evicted, moved } = core.switch.fdb_stats(&bridge).unwrap_or_default();
+            FdbCounts { bridge, current, maximum: max, statics, learned, expired, evicted, moved }
+        });
+        Ok(FdbStats { tables: tables.collect() })
+    })
 }
 
 /// Changes a MAC table. Flows do not follow before the revalidator's next pass.
 pub(super) fn change(shared: &Shared, change: &FdbChange) -> Result<FdbChanged, Error> {
-    let mut core = shared.core();
+    shared.in_core(|core| {
+        let changed = apply(core, change)?;
+        if changed.changed > 0 {
+            // It is written down at once.
+            core.saved = Saved::default();
+        }
+        Ok(changed)
+    })
+}
+
+fn apply(core: &mut Core, change: &FdbChange) -> Result<FdbChanged, Error> {
     let changed = match change {
         FdbChange::Add { bridge, port, vlan, mac } => {
             let learn = core.switch.pin(now(), bridge, port, (*vlan, address(mac)?));
-            let learn = learn.map_err(|refused| refusal(&core, bridge, &[port, mac], refused))?;
+            let learn = learn.map_err(|refused| refusal(core, bridge, &[port, mac], refused))?;
             u32::from(!matches!(learn, Learn::Static { .. }))
         }
         FdbChange::Del { bridge, vlan, mac } => {
             core.switch.expire(now());
             let done = core.switch.unlearn(bridge, *vlan, address(mac)?);
-            done.map_err(|refused| refusal(&core, bridge, &[&format!("VLAN {vlan}"), mac], refused))?;
+            done.map_err(|refused| refusal(core, bridge, &[&format!("VLAN {vlan}"), mac], refused))?;
             1
         }
         FdbChange::Flush { bridge } => {
-            known(&core, bridge.as_deref())?;
-            let wanted: Vec<String> = names(&core).filter(|name| bridge.as_ref().is_none_or(|wanted| name == wanted)).collect();
+            known(core, bridge.as_deref())?;
+            let wanted: Vec<String> = names(core).filter(|name| bridge.as_ref().is_none_or(|wanted| name == wanted)).collect();
             wanted.iter().map(|name| core.switch.flush(name, None).unwrap_or(0)).sum()
         }
     };
@@ -58,13 +70,12 @@ pub(super) fn change(shared: &Shared, change: &FdbChange) -> Result<FdbChanged, 
 
 /// How a packet would be treated now.
 pub(super) fn trace(shared: &Shared, TraceOf { bridge, flow, names }: &TraceOf) -> Result<Trace, Error> {
-    let mut core = shared.core();
-    match core.switch.explain(now(), bridge, flow, *names) {
+    shared.in_core(|core| match core.switch.explain(now(), bridge, flow, *names) {
         Ok(told) => Ok(Trace::of(bridge, told)),
-        Err(Untraceable::NoBridge) => Err(no_bridge(&core, bridge)),
-        Err(Untraceable::NoPort(port)) => Err(no_port(&core, bridge, &port)),
+        Err(Untraceable::NoBridge) => Err(no_bridge(core, bridge)),
+        Err(Untraceable::NoPort(port)) => Err(no_port(core, bridge, &port)),
         Err(error @ (Untraceable::Text(_) | Untraceable::NoInPort)) => Err(Error::new(Kind::Usage, error.to_string())),
-    }
+    })
 }
 
 fn address(text: &str) -> Result<Mac, Error> {

@@ -28,9 +28,12 @@ use crate::host::observe::system;
 use crate::host::paths::Run;
 use crate::host::{config, of_step, store};
 use crate::model::Intent;
+use crate::nl;
 use crate::plan::{self, Cause, Executor, Journal, Memory, Outcome, Report, Target, Unconfirmed};
 use crate::rtnl::{self, Rtnl};
 
+/// After so long with nothing to do the memory is given back that the work before has taken, in milliseconds.
+const REST_MS: u16 = 2000;
 /// How long a change waits for flows to follow it.
 const PASS_MAX: Duration = Duration::from_secs(10);
 
@@ -124,6 +127,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         // A device may have come back while there was no agent.
         self.reattach();
+        let mut at_rest = false;
         loop {
             let pending = std::mem::take(&mut self.hands.pending);
             pending.into_iter().for_each(|order| self.carry_out(order));
@@ -141,8 +145,13 @@ impl Worker {
             }
             let mut fds = [self.hands.orders.as_fd(), self.links.as_fd(), self.datapaths.as_fd(), self.alarm.as_fd()]
                 .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            match poll(&mut fds, PollTimeout::NONE) {
-                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            match poll(&mut fds, if at_rest { PollTimeout::NONE } else { REST_MS.into() }) {
+                Ok(0) => {
+                    nl::give_back_memory();
+                    at_rest = true;
+                }
+                Ok(_) => at_rest = false,
+                Err(nix::errno::Errno::EINTR) => {}
                 Err(errno) => log::die(format_args!("events cannot be waited for: poll: {}", errno.desc())),
             }
         }

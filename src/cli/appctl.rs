@@ -1,4 +1,4 @@
-//! `ovsdp appctl`, or a link named `ovs-appctl`: what that is asked of bonds and LACP, answered by the agent.
+//! `ovsdp appctl`, or a link named `ovs-appctl`: what that is asked of bonds, LACP and flows, answered by the agent.
 
 use std::process::ExitCode;
 
@@ -23,7 +23,9 @@ pub(super) fn main(words: &[String]) -> ExitCode {
 
 pub(super) fn run(run: &Run, words: &[String], json: bool) -> Result<(), Error> {
     let Some(mut client) = launch::running(run)? else {
-        return Err(Error::new(Kind::NoSuch, "the agent is not running, so there are no bonds").advise("`ovsdp up` starts it"));
+        return Err(
+            Error::new(Kind::NoSuch, "the agent is not running, so there are no bonds and no flows of its own").advise("`ovsdp up` starts it")
+        );
     };
     let printed = client.appctl(words)?;
     if json { output::json(&printed) } else { output::text(&printed.text) }

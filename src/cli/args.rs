@@ -159,11 +159,12 @@ pub(super) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Look at bonds and LACP and change them while they work, as `ovs-appctl` does
+    /// Look at bonds, LACP and the number of flows, and change them while they work, as `ovs-appctl` does
     #[command(
-        long_about = "Look at bonds and LACP and change them while they work, as `ovs-appctl` does.\n\n\
+        long_about = "Look at bonds, LACP and the number of flows, and change them while they work, as `ovs-appctl` does.\n\n\
         Commands: bond/list; bond/show [PORT]; bond/set-active-member PORT MEMBER; bond/migrate PORT HASH MEMBER; bond/enable-member \
-        and bond/disable-member PORT MEMBER; bond/hash MAC [VLAN] [BASIS]; lacp/show [PORT]; lacp/show-stats [PORT]. They print what \
+        and bond/disable-member PORT MEMBER; bond/hash MAC [VLAN] [BASIS]; lacp/show [PORT]; lacp/show-stats [PORT]; upcall/show; \
+        upcall/set-flow-limit NUMBER; revalidator/wait. They print what \
         Open vSwitch's print. None of the changes outlives the agent; an enabled or disabled member is so until its carrier changes.\n\n\
         Called through a link named ovs-appctl, ovsdp is this command.",
         after_help = "Example:\n  ovsdp appctl bond/show bond0"

@@ -5,7 +5,8 @@
 //!   for, [`Socket::dump`] a table, [`Socket::dump_ahead`] a large one.
 //! - [`Multicast`]: notifications, on a socket of their own.
 //! - [`Receiver`]: what the kernel sends to a port id without being asked: upcalls.
-//! - [`inherited`]: a descriptor that the process was started with.
+//! - [`inherited`]: a descriptor that the process was started with. [`keep_no_memory`] and [`give_back_memory`]: here because they are
+//!   `unsafe`, too.
 //! - [`Error`], [`Kind`], [`Failure`]: why not. [`Counters`]: what was lost.
 //! - [`milliseconds`]: the time as the kernel has it.
 //!
@@ -19,6 +20,7 @@ mod clock;
 mod counters;
 mod dump;
 mod error;
+mod maps;
 mod mcast;
 mod names;
 mod receiver;
@@ -35,7 +37,7 @@ pub use mcast::{Event, Multicast};
 pub use names::{Nameless, Names, Naming};
 pub use receiver::Receiver;
 pub use sock::{DEFAULT_TIMEOUT, Protocol, RECV_BUFFER, Socket};
-pub use sys::inherited;
+pub use sys::{give_back_memory, inherited, keep_no_memory};
 
 #[cfg(test)]
 mod tests;

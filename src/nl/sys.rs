@@ -1,7 +1,7 @@
 //! What neither neli nor nix offers safely: borrowing a [`NlSocket`]'s descriptor, making one of a descriptor, a descriptor the
-//! process was started with, and one netlink socket option.
+//! process was started with, one netlink socket option, and giving memory back that is not used now.
 //! The only file of the crate with `unsafe` in it; nothing else belongs here.
-#![allow(unsafe_code, reason = "a descriptor is borrowed by number, and setsockopt takes a pointer")]
+#![allow(unsafe_code, reason = "a descriptor is borrowed by number, setsockopt takes a pointer, and memory is named by address")]
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
@@ -42,4 +42,42 @@ pub(super) fn cap_acks(socket: &NlSocket) -> Result<(), Errno> {
     // SAFETY: the pointer and length describe `on`, a live `c_int` that setsockopt(2) only reads during the call.
     let result = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, (&raw const on).cast(), len) };
     Errno::result(result).map(drop)
+}
+
+/// Has memory that is freed go back to the system rather than be kept for later, for a program of a few threads that allocates little but now
+/// and then much. To be called before there are threads.
+pub fn keep_no_memory() {
+    /// What is at least this large is a mapping of its own, which ends when it is freed; in bytes.
+    #[cfg(target_env = "gnu")]
+    const LARGE: libc::c_int = 256 * 1024;
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt(3) sets numbers of the allocator, under its own lock, and touches no memory that is allocated.
+    unsafe {
+        // What one thread allocates another frees: with a heap for each thread little of it could go back.
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        // Without this the allocator takes what was freed as a sign that as much will be wanted again, and keeps it.
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
+    }
+}
+
+/// Gives memory back to the system that is not used now: what was allocated and freed, and the pages of the program itself that are
+/// mapped. Those come back from the file, or from the page cache, where they are run or read again; a program that has done something
+/// large, and will do something small from now on, is so much smaller.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) may be called at any time from any thread and touches no memory that is allocated.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+    let Ok(maps) = std::fs::read_to_string("/proc/self/smaps") else { return };
+    let here = give_back_memory as *const () as usize;
+    for range in super::maps::unchanged(&maps, here) {
+        let (start, len) = (range.start as *mut libc::c_void, range.len());
+        // SAFETY: the range is a mapping of the program's file that nobody may write to and that has no page that differs from the file: what
+        // madvise(2) lets go is read from the file again by whoever runs or reads it next, other threads included.
+        unsafe {
+            libc::madvise(start, len, libc::MADV_DONTNEED);
+        }
+    }
 }

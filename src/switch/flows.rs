@@ -6,6 +6,7 @@
 //! where it is, so that wherever it turns up next, its first packet is an upcall and teaches the switch.
 
 use core::hash::BuildHasher;
+use core::time::Duration;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, Links};
 use super::decision::{Decision, Install, Learned, Load, Station};
+use super::due::{Growth, Reasons};
+use super::kept::kept;
 use super::state::Switch;
 use super::time::Moment;
 use super::topology::{BridgeId, PortId};
@@ -23,13 +26,20 @@ use ovsdp_proto::flow::Ufid;
 /// The most flows there may be, unless configured otherwise.
 pub const FLOW_LIMIT: u32 = 200_000;
 
+/// How long a flow may be idle, unless configured otherwise.
+pub(super) const MAX_IDLE: Duration = Duration::from_secs(10);
+/// How long a flow that is installed briefly stays.
+pub(super) const BRIEF: Duration = Duration::from_secs(2);
+/// No packet of the burst that made a flow comes up later than this: one that does was not matched by it.
+const BURST: Duration = Duration::from_secs(1);
+
 /// One flow in the kernel.
 #[derive(Debug)]
 pub struct Flow {
     /// Its name.
     pub ufid: Ufid,
-    /// Its key: what FLOW_SET must repeat with new actions (the kernel checks actions against it), and what it is decided
-    /// again with.
+    /// Its key, without what says nothing: what FLOW_SET must repeat with new actions (the kernel checks actions against it), and what it
+    /// is decided again with.
     pub key: Box<[u8]>,
     /// Packets the kernel has reported.
     pub packets: u64,
@@ -56,9 +66,20 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// When its time is over if it is not used again, and may be idle for so long.
+    pub(super) fn over(&self, max_idle: Duration) -> Moment {
+        let idle = self.used + max_idle;
+        if self.brief { idle.min(self.born + BRIEF) } else { idle }
+    }
+
     /// The station that sends what it matches; `None` when it matches any, or a group address.
     pub const fn from(&self) -> Option<Station> {
         self.from
+    }
+
+    /// The port it comes in by; `None` for a port of no bridge.
+    pub(super) const fn port(&self) -> Option<PortId> {
+        self.port
     }
 
     /// The station it is for; `None` when it matches any, or a group address.
@@ -147,6 +168,16 @@ pub struct FlowTable {
     scratch: Vec<u32>,
     /// The dump that is going on, or the last one.
     pub(super) pass: u64,
+    /// How many of the flows it has shown, or are younger than it.
+    seen: usize,
+    /// How long flows may be idle.
+    pub(super) max_idle: Duration,
+    /// What there is for the revalidator to look at.
+    pub(super) reasons: Reasons,
+    /// The switch's generation when it was settled last.
+    settled: u64,
+    /// How the limit grows.
+    pub(super) growth: Growth,
     stats: FlowStats,
 }
 
@@ -164,6 +195,11 @@ impl FlowTable {
             to: ByStation::default(),
             scratch: Vec::new(),
             pass: 0,
+            seen: 0,
+            max_idle: MAX_IDLE,
+            reasons: Reasons::default(),
+            settled: 0,
+            growth: Growth::default(),
             stats: FlowStats::default(),
         }
     }
@@ -215,12 +251,25 @@ impl FlowTable {
         {
             let same = flow.digest == digest;
             self.stats.repeated += u64::from(same);
+            if same && now.since(flow.born) > BURST {
+                // Perhaps the kernel no longer has it.
+                self.reasons.soon();
+            }
             self.renew(index, decision, digest, generation);
             return if same { Insert::Same(ufid) } else { Insert::Replaced(ufid) };
         }
-        if self.len() >= self.limit {
+        if self.len() >= self.limit && !self.growth.grow(now, &mut self.limit) {
             self.stats.refused += 1;
+            if self.growth.is_exhausted(self.limit) {
+                // There may be more flows when a dump is seen to be fast.
+                self.reasons.soon();
+            }
             return Insert::NotInstalled;
+        }
+        if self.is_empty() {
+            // No flow was decided before this, and what there was to look at is gone.
+            self.settled = generation;
+            self.reasons = Reasons::default();
         }
         let index = self.add(now, now, ufid, key, digest);
         self.renew(index, decision, digest, generation);
@@ -257,7 +306,23 @@ impl FlowTable {
 
     /// Takes note of the stations the switch no longer knows. Call it after every batch of packets.
     pub fn settle(&mut self, switch: &mut Switch) {
+        if self.settled != switch.generation() {
+            self.settled = switch.generation();
+            self.reasons.soon();
+        }
         switch.forgotten().for_each(|station| self.forget(station));
+    }
+
+    /// Has the revalidator look soon: flows in the kernel may not be what they are here.
+    pub fn doubt(&mut self) {
+        self.reasons.soon();
+    }
+
+    /// Removes every flow: the datapath they were in is gone.
+    pub fn clear(&mut self) {
+        self.flows.clear();
+        self.seen = 0;
+        self.rebuild();
     }
 
     /// Notes that a station is no longer known: flows to and from it are decided again when the revalidator next sees them.
@@ -266,6 +331,7 @@ impl FlowTable {
             for index in by.chain(&self.hasher, station).iter(&by.links) {
                 if let Some(flow) = &mut self.flows[index as usize] {
                     flow.generation = None;
+                    self.reasons.soon();
                 }
             }
         }
@@ -273,9 +339,10 @@ impl FlowTable {
 
     /// Removes a flow because the kernel no longer has it, or is being told so. Returns it.
     pub fn remove(&mut self, ufid: &Ufid) -> Option<Flow> {
-        let place = self.index.find_entry(self.hash(ufid), |index| is(&self.flows, *index, ufid)).ok()?;
+        let place = self.index.find_entry(hash(ufid), |index| is(&self.flows, *index, ufid)).ok()?;
         let (index, _) = place.remove();
         let flow = self.flows[index as usize].take()?;
+        self.seen -= usize::from(flow.pass == self.pass);
         self.free.push(index);
         if let Some(station) = flow.from {
             self.from.remove(&self.hasher, station, index);
@@ -286,16 +353,43 @@ impl FlowTable {
         Some(flow)
     }
 
-    /// Removes the flows that no dump has shown since `pass`: the kernel lost them, or never had them.
+    /// Begins a dump.
+    pub(super) fn begin(&mut self, pass: u64, max_idle: Duration) {
+        (self.pass, self.max_idle) = (pass, max_idle);
+        self.seen = 0;
+        self.reasons = Reasons::default();
+    }
+
+    /// Notes that the dump shows the flow at a place.
+    pub(super) fn see(&mut self, index: u32) {
+        if let Some(flow) = &mut self.flows[index as usize] {
+            self.seen += usize::from(flow.pass != self.pass);
+            flow.pass = self.pass;
+        }
+    }
+
+    /// Notes when the time of the flow at a place may be over.
+    pub(super) fn watch(&mut self, index: u32) {
+        if let Some(flow) = &self.flows[index as usize] {
+            self.reasons.over(flow.over(self.max_idle));
+        }
+    }
+
+    /// Removes the flows that no dump has shown since `pass`: the kernel lost them, or never had them. Notes when the time of those may be
+    /// over that this dump did not show.
     pub(super) fn drop_unseen(&mut self, pass: u64) -> u32 {
         let mut count = 0;
+        if self.seen == self.index.len() {
+            return count;
+        }
         for index in 0..self.flows.len() {
-            if let Some(flow) = &self.flows[index]
-                && flow.pass < pass
-            {
+            let Some(flow) = &self.flows[index] else { continue };
+            if flow.pass < pass {
                 let ufid = flow.ufid;
                 self.remove(&ufid);
                 count += 1;
+            } else {
+                self.reasons.over(flow.over(self.max_idle));
             }
         }
         count
@@ -303,9 +397,13 @@ impl FlowTable {
 
     /// Gives memory back when most of it lies idle.
     pub fn trim(&mut self) {
-        if self.flows.len() < 1024 || self.index.len() > self.flows.len() / 4 {
-            return;
+        if self.flows.len() >= 1024 && self.index.len() <= self.flows.len() / 4 {
+            self.rebuild();
         }
+    }
+
+    /// Puts the flows there are into tables of their size.
+    fn rebuild(&mut self) {
         let old = core::mem::take(&mut self.flows);
         (self.free, self.index, self.scratch) = (Vec::new(), HashTable::new(), Vec::new());
         (self.from, self.to) = (ByStation::default(), ByStation::default());
@@ -329,6 +427,7 @@ impl FlowTable {
             flow.loads = decision.loads.as_slice().into();
         }
         (flow.from, flow.to) = (decision.from, decision.to);
+        self.reasons.over(flow.over(self.max_idle));
         if before == (decision.from, decision.to) {
             return;
         }
@@ -347,7 +446,7 @@ impl FlowTable {
 
     /// Where the flow of that name is.
     pub(super) fn position(&self, ufid: &Ufid) -> Option<u32> {
-        self.index.find(self.hash(ufid), |index| is(&self.flows, *index, ufid)).copied()
+        self.index.find(hash(ufid), |index| is(&self.flows, *index, ufid)).copied()
     }
 
     /// The flow at a place [`position`](Self::position) gave.
@@ -355,14 +454,10 @@ impl FlowTable {
         self.flows.get_mut(index as usize)?.as_mut()
     }
 
-    fn hash(&self, ufid: &Ufid) -> u64 {
-        self.hasher.hash_one(ufid)
-    }
-
     fn add(&mut self, now: Moment, used: Moment, ufid: Ufid, key: &[u8], digest: Digest) -> u32 {
         let index = self.store(Flow {
             ufid,
-            key: key.into(),
+            key: kept(key),
             packets: 0,
             bytes: 0,
             used,
@@ -377,20 +472,21 @@ impl FlowTable {
             to: None,
             loads: Box::default(),
         });
+        self.seen += 1;
         self.stats.peak = self.stats.peak.max(self.len());
         index
     }
 
     fn store(&mut self, flow: Flow) -> u32 {
-        let hash = self.hash(&flow.ufid);
+        let place = hash(&flow.ufid);
         #[expect(clippy::cast_possible_truncation, reason = "the limit is a u32, and what is adopted above it fits in memory's")]
         let index = self.free.pop().unwrap_or(self.flows.len() as u32);
         match self.flows.get_mut(index as usize) {
             Some(place) => *place = Some(flow),
             None => self.flows.push(Some(flow)),
         }
-        let (flows, hasher) = (&self.flows, &self.hasher);
-        self.index.insert_unique(hash, index, |index| flows[*index as usize].as_ref().map_or(0, |flow| hasher.hash_one(flow.ufid)));
+        let flows = &self.flows;
+        self.index.insert_unique(place, index, |index| flows[*index as usize].as_ref().map_or(0, |flow| hash(&flow.ufid)));
         index
     }
 
@@ -402,6 +498,11 @@ impl FlowTable {
             self.to.add(&self.hasher, station, index);
         }
     }
+}
+
+/// Where a flow is looked for in the index: its name is a keyed hash already.
+fn hash(Ufid(name): &Ufid) -> u64 {
+    name.first_chunk().map_or(0, |half| u64::from_ne_bytes(*half))
 }
 
 fn is(flows: &[Option<Flow>], index: u32, ufid: &Ufid) -> bool {

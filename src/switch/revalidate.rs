@@ -2,10 +2,12 @@
 //! as often as it likes, asks about each entry and does what the verdict says. After a change of topology it should do so at
 //! once: until then flows of before answer, and one of them may overlap a new, wider drop of a port that left its bridge.
 
+use core::fmt::Write;
 use core::time::Duration;
 
 use super::decision::{Decision, Install};
-use super::flows::FlowTable;
+use super::due::STEP;
+use super::flows::{BRIEF, FlowStats, FlowTable, MAX_IDLE};
 use super::state::Switch;
 use super::time::{Moment, millis};
 use ovsdp_proto::flow::Ufid;
@@ -22,14 +24,12 @@ pub struct Policy {
 impl Default for Policy {
     /// 10 seconds, 200,000 flows.
     fn default() -> Self {
-        Self { max_idle: Duration::from_secs(10), flow_limit: super::flows::FLOW_LIMIT }
+        Self { max_idle: MAX_IDLE, flow_limit: super::flows::FLOW_LIMIT }
     }
 }
 
 /// How long a flow may be idle while there are more than the limit.
 const CROWDED_IDLE: Duration = Duration::from_millis(100);
-/// How long a flow that is installed briefly stays.
-const BRIEF: Duration = Duration::from_secs(2);
 /// The limit never falls below.
 const LIMIT_FLOOR: u32 = 1_000;
 /// The limit begins at no more, until dumps have shown how fast they are.
@@ -115,12 +115,33 @@ pub struct Revalidator {
     idle: Duration,
     all: bool,
     count: Pass,
+    /// When the last dump began and ended.
+    pub(super) begun: Moment,
+    pub(super) ended: Moment,
+    /// When silent stations were last let go.
+    pub(super) swept: Moment,
+    /// By how much the limit may grow with this dump.
+    step: u64,
+    /// Whether the dump shows stations that speak.
+    pub(super) credited: bool,
 }
 
 impl Revalidator {
     /// With nothing known yet about how fast dumps are.
     pub fn new(policy: Policy) -> Self {
-        Self { policy, limit: policy.flow_limit.min(LIMIT_START), pass: 0, idle: policy.max_idle, all: false, count: Pass::default() }
+        Self {
+            policy,
+            limit: policy.flow_limit.min(LIMIT_START),
+            pass: 0,
+            idle: policy.max_idle,
+            all: false,
+            count: Pass::default(),
+            begun: Moment(0),
+            ended: Moment(0),
+            swept: Moment(0),
+            step: 0,
+            credited: false,
+        }
     }
 
     /// The policy in force.
@@ -139,13 +160,33 @@ impl Revalidator {
         self.limit
     }
 
+    /// Sets the flow limit. The next dump adapts it again.
+    pub fn set_limit(&mut self, table: &mut FlowTable, limit: u32) {
+        self.limit = limit;
+        table.set_limit(limit);
+    }
+
+    /// What `upcall/show` says, as Open vSwitch does but for what is the same with every flow: how many flows there are, were at most and
+    /// may be, and how long the last dump of them took, decisions included.
+    pub fn show(&self, table: &FlowTable, out: &mut String) {
+        let FlowStats { current, peak, limit, .. } = table.stats();
+        let took = millis(self.ended.since(self.begun));
+        let _ = write!(out, "  flows         : (current {current}) (max {peak}) (limit {limit})\n  dump duration : {took}ms\n");
+    }
+
     /// Begins a dump. `flows` is how many the kernel says it has.
-    pub fn begin(&mut self, table: &mut FlowTable, flows: u32) {
+    pub fn begin(&mut self, now: Moment, table: &mut FlowTable, flows: u32) {
         self.pass += 1;
-        table.pass = self.pass;
+        let before = core::mem::replace(&mut self.begun, now);
+        // What it has grown by since is part of that.
+        let grown = table.growth.take();
+        self.step = self.step(before).saturating_sub(grown.into());
+        self.limit = self.limit.saturating_add(grown);
+        self.credited = false;
         self.count = Pass::default();
         self.idle = if flows > self.limit { CROWDED_IDLE.min(self.policy.max_idle) } else { self.policy.max_idle };
         self.all = flows > self.limit.saturating_mul(2);
+        table.begin(self.pass, self.idle);
     }
 
     /// Judges one dump entry. Its new packets keep their sender learned; when they teach something that makes other flows
@@ -170,8 +211,12 @@ impl Revalidator {
                 flows.remove(ufid);
                 self.count.deleted += 1;
             }
-            Verdict::Modify => self.count.modified += 1,
-            Verdict::Keep | Verdict::Stranger => {}
+            Verdict::Modify => {
+                flows.watch(index);
+                self.count.modified += 1;
+            }
+            Verdict::Keep => flows.watch(index),
+            Verdict::Stranger => {}
         }
         verdict
     }
@@ -198,20 +243,24 @@ impl Revalidator {
     /// Ends a dump that took `took` and showed `flows`: adapts the limit as Open vSwitch does, and drops the records of
     /// flows that neither this dump nor the one before showed (a dump may skip a flow while the kernel's table is rebuilt).
     pub fn end(&mut self, table: &mut FlowTable, flows: u32, took: Duration) -> Pass {
+        self.ended = self.begun + took;
         let took = millis(took).max(1);
         let limit = u64::from(self.limit);
+        let proven = u64::from(flows) * 1000 / took;
         let adapted = if took > 2000 {
             limit / (took / 1000)
         } else if took > 1300 {
             limit * 3 / 4
-        } else if took < 1000 && limit < u64::from(flows) * 1000 / took {
-            limit + 1000
+        } else if took < 1000 && limit < proven {
+            limit + self.step.min((proven - limit).max(STEP.into()))
         } else {
             limit
         };
         let ceiling = self.policy.flow_limit;
         self.limit = u32::try_from(adapted).unwrap_or(ceiling).max(LIMIT_FLOOR).min(ceiling);
         table.set_limit(self.limit);
+        let most = if took < 1000 { u32::try_from(proven).unwrap_or(ceiling).min(ceiling) } else { 0 };
+        table.growth.looked(self.ended, most);
         self.count.lost = table.drop_unseen(self.pass.saturating_sub(1));
         table.trim();
         self.count
@@ -228,13 +277,14 @@ impl Revalidator {
         scratch: &mut Decision,
         also: &mut dyn FnMut(Ufid),
     ) -> Verdict {
+        flows.see(index);
         let Some(flow) = flows.at(index) else { return Verdict::Stranger };
-        flow.pass = self.pass;
         // Fewer than before: the kernel made the flow anew under the same name.
         let anew = counters.packets < flow.packets;
         let since = |now: u64, before: u64| if anew { now } else { now.saturating_sub(before) };
         let fresh = since(counters.packets, flow.packets);
-        switch.account(now, &flow.loads, since(counters.bytes, flow.bytes));
+        self.credited |= fresh > 0 && flow.from().is_some();
+        let loaded = switch.account(now, &flow.loads, since(counters.bytes, flow.bytes));
         (flow.packets, flow.bytes) = (counters.packets, counters.bytes);
         if let Some(used) = counters.used {
             flow.used = flow.used.max(used);
@@ -244,6 +294,9 @@ impl Revalidator {
         }
         if self.all {
             return Verdict::Delete(Why::Crowded);
+        }
+        if loaded {
+            flows.reasons.soon();
         }
         if self.teaches(now, switch, flows, index, fresh, scratch)
             && let Some(flow) = flows.at(index)
@@ -286,10 +339,15 @@ impl Revalidator {
 
     /// Whether new packets of this flow say where their sender is: only when sender and VLAN are in its mask. Of a flow
     /// that is not up to date, the switch must say so first.
+    /// One that only says what is known already has been heard with this.
     fn teaches(&self, now: Moment, switch: &mut Switch, flows: &mut FlowTable, index: u32, fresh: u64, scratch: &mut Decision) -> bool {
         let Some(flow) = flows.at(index).filter(|_| fresh > 0) else { return false };
         if flow.generation == Some(switch.generation()) {
-            return flow.from().is_some();
+            // Most say what another flow of the same sender has said already.
+            return match (flow.from(), flow.port()) {
+                (Some(station), Some(port)) => !switch.refresh(now, self.begun, station, port),
+                (station, _) => station.is_some(),
+            };
         }
         switch.translate(now, &flow.key, scratch);
         let mask = flow.digest.mask;

@@ -1,5 +1,7 @@
 //! The switch's state: the topology in force, a MAC table for each bridge, and what became outdated.
 
+use core::time::Duration;
+
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 use ovsdp_proto::{IfName, Mac};
@@ -294,16 +296,26 @@ impl Switch {
         members.filter(|member| *member.name == *device).for_each(|member| member.carrier = up);
     }
 
-    /// Credits bonds with bytes that were sent by these buckets.
-    pub(super) fn account(&mut self, now: Moment, loads: &[Load], bytes: u64) {
+    /// Credits bonds with bytes that were sent by these buckets; says whether the load of one of them is looked at.
+    pub(super) fn account(&mut self, now: Moment, loads: &[Load], bytes: u64) -> bool {
+        let mut looked_at = false;
         for Load { port, bucket } in loads.iter().filter(|_| bytes > 0) {
             let exit = self.port(*port).map(|port| port.exit);
             if let Some(Exit::Bundle { at, .. }) = exit
                 && let Some(bond) = self.bundles.bond(at)
             {
                 bond.account(now, *bucket, bytes);
+                looked_at |= bond.rebalances().is_some();
             }
         }
+        looked_at
+    }
+
+    /// Notes that a station still speaks behind a port, unless that was noted since `since`. Says whether it was known to be there; if not,
+    /// or if that concerns other bridges too, nothing was noted.
+    pub(super) fn refresh(&mut self, now: Moment, since: Moment, station: Station, port: PortId) -> bool {
+        let Some(bridge) = self.by_id.get(&port).map(|place| place.bridge).and_then(|bridge| self.bridges.get_mut(bridge)) else { return false };
+        bridge.group.is_none() && bridge.id == station.bridge && bridge.fdb.refresh(now, since, (station.vlan, station.mac), port)
     }
 
     /// Lets silent stations go, in every bridge. A packet does so for its own bridge; this is for a quiet network.
@@ -316,6 +328,11 @@ impl Switch {
     /// When [`expire`](Self::expire) has something to do next; `None` when no station is known.
     pub fn next_expiry(&self) -> Option<Moment> {
         self.bridges.iter().filter_map(|bridge| bridge.fdb.next_expiry()).min()
+    }
+
+    /// The shortest time that an address stays in any bridge without being seen; the longest there is when there is no bridge.
+    pub fn shortest_aging(&self) -> Duration {
+        self.bridges.iter().map(|bridge| bridge.fdb.limits().aging()).min().unwrap_or(Duration::MAX)
     }
 
     /// A bridge's MAC table.

@@ -27,30 +27,26 @@ impl Seed {
     /// The name of the flow with this key and mask. The same for every key that is equal under the mask, whether bits
     /// outside the mask are there or zero, and whether the mask spells out attributes that match anything.
     pub fn ufid(&self, key: &[u8], mask: &[u8]) -> Ufid {
-        // SipHash with the secret absorbed first, twice with another first byte: one for each half.
-        let lane = |number: u8| {
-            let mut hasher = DefaultHasher::new();
-            hasher.write_u8(number);
-            hasher.write(&self.0);
-            hasher
-        };
-        let (mut first, mut second) = (lane(0), lane(1));
-        let mut absorb = |bytes: &[u8]| {
-            first.write(bytes);
-            second.write(bytes);
-        };
+        // SipHash with the secret absorbed first; the second half is of one byte more.
+        let mut first = DefaultHasher::new();
+        first.write(&self.0);
         significant(mask, &mut |path, mask| {
-            absorb(&path.to_ne_bytes());
             let value = find(key, path).unwrap_or(&[]);
-            for (at, mask) in mask.chunks(16).enumerate() {
-                let mut both = [0; 32];
-                for (index, bits) in mask.iter().enumerate() {
-                    both[index] = *bits;
-                    both[16 + index] = value.get(at * 16 + index).copied().unwrap_or(0) & bits;
-                }
-                absorb(&both);
+            first.write_u64(u64::from(path) << 32 | mask.len() as u64);
+            for (at, mask) in mask.chunks(8).enumerate() {
+                // What is behind the end is zero, in both.
+                let (mut bits, mut under) = ([0; 8], [0; 8]);
+                bits[..mask.len()].copy_from_slice(mask);
+                let value = value.get(at * 8..).unwrap_or(&[]);
+                let length = value.len().min(8);
+                under[..length].copy_from_slice(&value[..length]);
+                let bits = u64::from_ne_bytes(bits);
+                first.write_u64(bits);
+                first.write_u64(u64::from_ne_bytes(under) & bits);
             }
         });
+        let mut second = first.clone();
+        second.write_u8(0);
         let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) = (first.finish().to_ne_bytes(), second.finish().to_ne_bytes());
         Ufid([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
     }

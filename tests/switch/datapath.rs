@@ -354,7 +354,7 @@ impl Agent {
         self.flows.settle(&mut self.switch);
         let entries: Vec<(Ufid, Counters)> = self.kernel.iter().map(|(ufid, flow)| (*ufid, flow.counters)).collect();
         let count = u32::try_from(entries.len()).unwrap();
-        self.revalidator.begin(&mut self.flows, count);
+        self.revalidator.begin(self.now, &mut self.flows, count);
         let mut also = Vec::new();
         for (ufid, counters) in entries {
             let Self { now, switch, flows, revalidator, decision, .. } = self;

@@ -4,6 +4,7 @@ mod alloc;
 mod bond;
 mod bundles;
 mod datapath;
+mod due;
 mod lacp;
 mod naive;
 mod patch;

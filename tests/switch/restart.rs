@@ -132,7 +132,7 @@ fn many_flows_are_adopted_and_stay() {
         assert_eq!(revalidator.adopt(*now, switch, flows, &found, decision, &mut |_| {}), Verdict::Keep);
     }
     let Agent { now, switch, flows, revalidator, decision, .. } = &mut agent;
-    revalidator.begin(flows, 21_000);
+    revalidator.begin(*now, flows, 21_000);
     for ufid in &names {
         let counters = Counters { packets: 1, bytes: 60, used: Some(*now) };
         assert_eq!(revalidator.check(*now, switch, flows, ufid, counters, decision, &mut |_| {}), Verdict::Keep);

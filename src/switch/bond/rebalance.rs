@@ -35,7 +35,7 @@ impl Load {
 
 impl Bond {
     /// Time between two looks at the load; `None` when nobody looks.
-    pub(super) fn rebalances(&self) -> Option<Duration> {
+    pub(in crate::switch) fn rebalances(&self) -> Option<Duration> {
         let waits = self.settings.fallback_ab && self.lacp == LacpStatus::Configured;
         self.settings.bond.rebalance().filter(|_| self.buckets.is_some() && !waits)
     }

@@ -237,6 +237,21 @@ impl Fdb {
         learn
     }
 
+    /// Does as [`learn`](Self::learn) for a station that is known behind `port`, unless it was seen since `since`; says whether it is.
+    pub(in crate::switch) fn refresh(&mut self, now: Moment, since: Moment, address: Address, port: PortId) -> bool {
+        let Some(index) = self.position(pack(address)) else { return false };
+        let Entry { slot, is_static, used, .. } = self.entries[index as usize];
+        if !is_static && self.ports.port(slot) != port {
+            return false;
+        }
+        if !is_static && used < since {
+            let now = self.clock(now);
+            self.touch(now, index);
+            self.ports.touch(&mut self.port_links, slot, index);
+        }
+        true
+    }
+
     /// What [`learn`](Self::learn) would do. Changes nothing.
     pub fn foresee(&self, address: Address, port: PortId) -> Learn {
         self.outcome(address, port).0
