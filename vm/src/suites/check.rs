@@ -33,7 +33,7 @@ fn network_manager(host: &Host) -> anyhow::Result<()> {
     host.run("mkdir -p /run/NetworkManager/devices /etc/NetworkManager/conf.d")?;
     host.write("/tmp/NetworkManager", "#!/bin/sh\necho $$ >/run/NetworkManager/NetworkManager.pid\necho here\nwhile :; do sleep 1; done\n")?;
     host.run("chmod 755 /tmp/NetworkManager")?;
-    let mut program = host.spawn("exec /tmp/NetworkManager")?;
+    let mut program = host.spawn("/tmp/NetworkManager")?;
     program.wait_log("here", Duration::from_secs(20))?;
     let text = check(host, 0)?;
     ensure!(text.contains("warning[L28]: NetworkManager runs on this host, and nothing in its configuration has it leave `eth1` alone"), "{text}");
