@@ -156,7 +156,8 @@ pub struct Decision {
     /// What the MAC tables learned from it: the bridge's own, and those of bridges it went to by patch ports.
     pub learned: Vec<Learned>,
     /// A MAC table does not have the sender behind this port, and was not told: [`Switch::translate`](super::Switch::translate)
-    /// leaves it alone, where an upcall would have learned.
+    /// leaves it alone, where an upcall would have learned. Not said where the table is full: then senders push each other out,
+    /// and an upcall for each would only go on with that.
     pub unlearned: bool,
     /// The buckets of bonds it sends by.
     pub loads: Vec<Load>,

@@ -91,7 +91,7 @@ impl Switch {
     }
 
     /// Decides the same without learning: what a flow of this key should do now. `out.unlearned` says that its sender is
-    /// not known to be behind this port.
+    /// not known to be behind this port, and could be.
     pub fn translate(&mut self, now: Moment, key: &[u8], out: &mut Decision) {
         self.decide(now, key, out, Teach::No, &mut Silent);
     }
@@ -255,7 +255,7 @@ impl Switch {
             Teach::Yes => {}
             Teach::No => {
                 let learn = fdb.foresee(address, ingress.port);
-                walk.out.unlearned |= matches!(learn, Learn::New { .. } | Learn::Moved { .. });
+                walk.out.unlearned |= matches!(learn, Learn::New { evicted: None } | Learn::Moved { .. });
                 return learn;
             }
             Teach::AsOf(used) => {

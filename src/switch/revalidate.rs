@@ -74,7 +74,7 @@ pub enum Why {
     Mask,
     /// Its own new packets taught that it is wrong.
     Outdated,
-    /// Its sender is not known to be behind its port: the next packet must come up and teach the switch.
+    /// Its sender is not known to be behind its port, and there is room for it: the next packet must come up and teach the switch.
     Unlearned,
 }
 
