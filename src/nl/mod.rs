@@ -6,6 +6,7 @@
 //! - [`Multicast`]: notifications, on a socket of their own.
 //! - [`Receiver`]: what the kernel sends to a port id without being asked: upcalls.
 //! - [`inherited`]: a descriptor that the process was started with.
+//! - [`mii_register`], [`ethtool_link`]: the two questions about a link that netlink does not ask every kernel.
 //! - [`Error`], [`Kind`], [`Failure`]: why not. [`Counters`]: what was lost.
 //!
 //! Every wait is bounded. Datagrams of other processes are thrown away. It must not know links, datapaths or flows:
@@ -32,7 +33,7 @@ pub use mcast::{Event, Multicast};
 pub use names::{Nameless, Names, Naming};
 pub use receiver::Receiver;
 pub use sock::{DEFAULT_TIMEOUT, Protocol, RECV_BUFFER, Socket};
-pub use sys::inherited;
+pub use sys::{ethtool_link, inherited, mii_register};
 
 #[cfg(test)]
 mod tests;

@@ -434,3 +434,32 @@ fn a_trace_says_which_member_a_packet_goes_out_by() {
     assert!(told.flow.contains("in_port(m12)"), "{}", told.flow);
     assert_eq!(told.steps[0].text, "it comes in by bond0 of br0");
 }
+
+#[test]
+fn a_bond_that_asks_goes_by_what_transceivers_answer() {
+    let asking = |running: bool| {
+        let bond = model::Bond { detect: model::Detect::Miimon { interval: 150 }, ..model::Bond::default() };
+        let mut bundle = Bundle { bond: Some(bond), ..bundle(0, BondMode::ActiveBackup, false) };
+        bundle.members.iter_mut().for_each(|member| member.carrier = running);
+        topology(bundle)
+    };
+    let mut agent = Agent::new(asking(true));
+    let asked: Vec<_> = agent.switch.asked().collect();
+    assert_eq!(asked, MEMBERS.map(|number| (name(&format!("m{number}")), Duration::from_millis(150))));
+    let enabled = |agent: &mut Agent| {
+        agent.switch.run_bundles(agent.now, &mut |_, _| {});
+        let text = agent.switch.show_bonds(agent.now, None).unwrap();
+        MEMBERS.map(|number| text.contains(&format!("member m{number}: enabled")))
+    };
+    assert_eq!(enabled(&mut agent), [true, true], "the kernel's word, until there is an answer");
+    assert!(!agent.switch.set_carrier(agent.now, "m11", false), "from then on it is not heard");
+    assert_eq!(enabled(&mut agent), [true, true]);
+    assert!(agent.switch.set_transceiver(agent.now, "m11", false) && !agent.switch.set_transceiver(agent.now, "m11", false));
+    assert_eq!(enabled(&mut agent), [false, true]);
+    // Another topology asks the kernel again, and changes nothing.
+    agent.switch.set_topology(agent.now, asking(false)).unwrap();
+    assert_eq!(enabled(&mut agent), [false, true]);
+    agent.switch.set_topology(agent.now, topology(bundle(0, BondMode::ActiveBackup, false))).unwrap();
+    assert_eq!((enabled(&mut agent), agent.switch.asked().count()), ([true, true], 0));
+    assert!(!agent.switch.set_transceiver(agent.now, "m11", false) && agent.switch.set_carrier(agent.now, "m11", false));
+}
