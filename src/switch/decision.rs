@@ -159,6 +159,9 @@ pub struct Decision {
     /// leaves it alone, where an upcall would have learned. Not said where the table is full: then senders push each other out,
     /// and an upcall for each would only go on with that.
     pub unlearned: bool,
+    /// The sender would be learned behind a bond to which the network sends back what it is sent by it: nobody knows the sender to
+    /// be elsewhere.
+    pub(super) doubtful: bool,
     /// The buckets of bonds it sends by.
     pub loads: Vec<Load>,
     /// Why.

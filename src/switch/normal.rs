@@ -224,6 +224,7 @@ impl Switch {
             return Ok((Reason::SentBack, Install::Yes));
         }
         let learn = self.sender(walk, ingress, vlan);
+        walk.out.doubtful |= verdict == Verdict::DropIfMoved && matches!(learn, Learn::New { .. } | Learn::Moved { .. });
         walk.observer.step(Step::Sender { sender: l2.eth_src, learn });
         if matches!(walk.teach, Teach::AsOf(_)) && !joined {
             return Ok((Reason::Forwarded, Install::No));

@@ -8,6 +8,7 @@ use super::decision::{Decision, Install};
 use super::flows::FlowTable;
 use super::state::Switch;
 use super::time::{Moment, millis};
+use super::ufid::Digest;
 use ovsdp_proto::flow::Ufid;
 
 /// How long flows stay, and how many.
@@ -274,7 +275,7 @@ impl Revalidator {
         if scratch.install == Install::No || digest.mask != before.mask {
             return Verdict::Delete(Why::Mask);
         }
-        if scratch.unlearned {
+        if scratch.unlearned || was_sent_back(scratch, &before, flows) {
             return Verdict::Delete(Why::Unlearned);
         }
         if scratch.install == Install::Briefly && now.since(born) >= BRIEF {
@@ -292,7 +293,13 @@ impl Revalidator {
             return flow.from().is_some();
         }
         switch.translate(now, &flow.key, scratch);
-        let mask = flow.digest.mask;
-        scratch.from.is_some() && flows.digest(&[], &scratch.mask).mask == mask
+        let before = flow.digest;
+        scratch.from.is_some() && flows.digest(&[], &scratch.mask).mask == before.mask && !was_sent_back(scratch, &before, flows)
     }
+}
+
+/// Whether a flow drops what the network sent back to a bond, and the decision now knows no more that it was. Then its packets do not
+/// say where their sender is: it was flushed, or the agent before knew it, and its own flow is yet to say so.
+fn was_sent_back(now: &Decision, before: &Digest, flows: &FlowTable) -> bool {
+    now.doubtful && before.actions == flows.digest(&[], &[]).actions
 }
