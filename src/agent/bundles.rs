@@ -1,5 +1,5 @@
-//! The thread that runs bonds and LACP: it follows the carriers of their members or asks their transceivers, sends what they have to say, and has the
-//! revalidator pass over the flows when members changed. It sleeps until something is due.
+//! The thread that runs bonds and LACP: it follows the carriers of their members or asks their transceivers, sends what they have to
+//! say, and has the revalidator pass over the flows when members changed. It sleeps until something is due.
 //!
 //! It is apart from the worker because that one may wait long for a lease, and a partner gives up after three seconds.
 

@@ -304,7 +304,7 @@ fn from_tunnels_and_patch_ports(world: &mut World) -> anyhow::Result<()> {
             let to = format!("actions:{member}");
             ensure!(flows.iter().any(|line| line.contains("/0xff)") && line.ends_with(&to)), "nothing of {port} goes out by port {member}:\n{dump}");
         }
-        let wrapped = flows.iter().any(|line| line.contains("tunnel(tun_id=0x2a") && line.contains("recirc(0x"));
+        let wrapped = flows.iter().any(|line| line.contains("),tunnel(tun_id=0x2a") && line.contains("recirc(0x"));
         ensure!(wrapped == (port == "vxlan_sys_4789"), "what goes round is not what came by {port}:\n{dump}");
     }
     // The way back goes by no bond, and past none.

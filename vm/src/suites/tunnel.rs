@@ -168,7 +168,7 @@ fn open_vswitch_is_the_other_end(world: &mut World) -> anyhow::Result<()> {
         ("geneve", &["key=42", "csum=true"]),
         ("gre", &["key=42", "tos=inherit", "ttl=inherit"]),
         ("vxlan", &["key=42", "dst_port=4790", "exts=gbp", "tos=0x28"]),
-        ("vxlan", &["key=42", "dst_port=4790", "exts=gpe"]),
+        ("vxlan", &["key=42", "dst_port=4791", "exts=gpe"]),
     ] {
         tunnel_port(&switch, "t0", "br0", kind, &[&["remote_ip=192.0.2.2"], options].concat())?;
         switch.run("ovsdp up")?;
