@@ -1,5 +1,5 @@
-//! The thread that runs bonds and LACP: it follows the carriers of their members, sends what they have to say, and has the
-//! revalidator pass over the flows when members changed. It sleeps until something is due.
+//! The thread that runs bonds and LACP: it follows the carriers of their members or asks their transceivers, sends what they have to
+//! say, and has the revalidator pass over the flows when members changed. It sleeps until something is due.
 //!
 //! It is apart from the worker because that one may wait long for a lease, and a partner gives up after three seconds.
 
@@ -17,6 +17,7 @@ use super::bell::Bell;
 use super::counters::Place;
 use super::log;
 use super::shared::{Shared, now};
+use super::transceivers::Transceivers;
 use crate::dp::{Dp, Requests};
 use crate::error::{Error, Kind};
 use crate::host::paths::Run;
@@ -68,8 +69,8 @@ impl Wake {
 pub(super) fn spawn(run: Run, dp: Dp, shared: Arc<Shared>) -> Result<(), Error> {
     let requests = Requests::new(dp.families());
     let losses = shared.counters.losses.place();
-    let (links, rtnl) = (Events::links()?, Rtnl::open()?);
-    let runner = Runner { run, dp, rtnl, links, shared, requests, saved: Vec::new(), losses };
+    let (links, rtnl, transceivers) = (Events::links()?, Rtnl::open()?, Transceivers::open()?);
+    let runner = Runner { run, dp, rtnl, links, transceivers, shared, requests, saved: Vec::new(), losses };
     std::thread::Builder::new()
         .name("bundles".into())
         .spawn(move || runner.run())
@@ -82,6 +83,7 @@ struct Runner {
     dp: Dp,
     rtnl: Rtnl,
     links: Events,
+    transceivers: Transceivers,
     shared: Arc<Shared>,
     requests: Requests,
     saved: Vec<Remembered>,
@@ -93,11 +95,12 @@ impl Runner {
         loop {
             let look = self.shared.bundles.heard();
             self.follow(look);
-            let next = self.run_due();
+            let shared = Arc::clone(&self.shared);
+            let question = self.transceivers.ask(&shared);
+            let next = self.run_due().into_iter().chain(question).min();
             let wait = next.map_or(LONGEST, |next| next.since(now()).min(LONGEST));
             // A wait of part of a millisecond would be none.
             let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
-            let shared = Arc::clone(&self.shared);
             let mut fds = [shared.bundles.bell.as_fd(), self.links.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             match poll(&mut fds, wait) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}

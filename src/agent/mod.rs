@@ -35,6 +35,7 @@ mod status;
 mod tables;
 mod timing;
 mod topology;
+mod transceivers;
 mod vsctl;
 mod worker;
 

@@ -38,7 +38,7 @@ pub fn link(link: &rtnl::Link, names: &Names) -> plan::Link {
 /// A tunnel device as the plan sees it.
 const fn device(tunnel: rtnl::Tunnel) -> Device {
     match tunnel {
-        rtnl::Tunnel::Vxlan { port, gbp } => Device::Vxlan { port, gbp },
+        rtnl::Tunnel::Vxlan { port, gbp, gpe } => Device::Vxlan { port, gbp, gpe },
         rtnl::Tunnel::Geneve { port } => Device::Geneve { port },
         rtnl::Tunnel::Gre => Device::Gre,
         rtnl::Tunnel::Ip6Gre => Device::Ip6Gre,
@@ -50,7 +50,7 @@ const fn device(tunnel: rtnl::Tunnel) -> Device {
 /// A tunnel device as the kernel is to make it.
 pub const fn to_tunnel(device: Device) -> rtnl::Tunnel {
     match device {
-        Device::Vxlan { port, gbp } => rtnl::Tunnel::Vxlan { port, gbp },
+        Device::Vxlan { port, gbp, gpe } => rtnl::Tunnel::Vxlan { port, gbp, gpe },
         Device::Geneve { port } => rtnl::Tunnel::Geneve { port },
         Device::Gre => rtnl::Tunnel::Gre,
         Device::Ip6Gre => rtnl::Tunnel::Ip6Gre,

@@ -50,9 +50,23 @@ pub enum Detect {
     Carrier,
     /// By asking the device's transceiver every so often (`bond-miimon-interval`, 200 ms), for drivers that do not say.
     Miimon {
-        /// Milliseconds between two questions.
+        /// Milliseconds between two questions; what is below 100 is taken for 100, as by Open vSwitch.
         interval: u32,
     },
+}
+
+/// What Open vSwitch takes for `bond-miimon-interval` when it is not said, and the least it takes, in milliseconds.
+pub const MIIMON: u32 = 200;
+const MIIMON_MIN: u32 = 100;
+
+impl Detect {
+    /// Time between two questions; `None` when the kernel's word is waited for.
+    pub fn every(self) -> Option<Duration> {
+        match self {
+            Self::Carrier => None,
+            Self::Miimon { interval } => Some(Duration::from_millis(interval.max(MIIMON_MIN).into())),
+        }
+    }
 }
 
 /// LACP on a port.
@@ -110,8 +124,6 @@ pub struct Bond {
     pub rebalance_interval: u32,
     /// What the hash that spreads the load begins with (`bond-hash-basis`).
     pub hash_basis: u32,
-    /// `lb-output-action`: recorded only, the kernel's datapath has no such action.
-    pub lb_output_action: bool,
 }
 
 /// The least time between two looks at how even the load is.
@@ -128,7 +140,6 @@ impl Default for Bond {
             primary: None,
             rebalance_interval: 10_000,
             hash_basis: 0,
-            lb_output_action: false,
         }
     }
 }
@@ -159,6 +170,12 @@ mod tests {
         assert_eq!(serde_json::from_str::<Lacp>("{}").unwrap(), Lacp::default());
         let bond: Bond = serde_json::from_str(r#"{"detect":{"miimon":{"interval":200}},"mode":"balance-tcp"}"#).unwrap();
         assert_eq!((bond.detect, bond.mode), (Detect::Miimon { interval: 200 }, BondMode::BalanceTcp));
+    }
+
+    #[test]
+    fn a_transceiver_is_asked_no_more_than_ten_times_a_second() {
+        let every = [Detect::Carrier, Detect::Miimon { interval: 1 }, Detect::Miimon { interval: MIIMON }].map(Detect::every);
+        assert_eq!(every, [None, Some(Duration::from_millis(100)), Some(Duration::from_millis(200))]);
     }
 
     #[test]

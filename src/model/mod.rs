@@ -29,7 +29,7 @@ pub use address::{Addressing, Dhcp, Static};
 pub use alias::Alias;
 pub use arp::Arp;
 pub use asking::{Asking, ClientId, HostName};
-pub use bond::{Bond, BondMode, Detect, Lacp, LacpMember, REBALANCE_MIN};
+pub use bond::{Bond, BondMode, Detect, Lacp, LacpMember, MIIMON, REBALANCE_MIN};
 pub use commanded::Commanded;
 pub use hop::Hop;
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};

@@ -7,6 +7,7 @@
 //! - [`Receiver`]: what the kernel sends to a port id without being asked: upcalls.
 //! - [`inherited`]: a descriptor that the process was started with. [`keep_no_memory`] and [`give_back_memory`]: here because they are
 //!   `unsafe`, too.
+//! - [`mii_register`], [`ethtool_link`]: the two questions about a link that netlink does not ask every kernel.
 //! - [`Error`], [`Kind`], [`Failure`]: why not. [`Counters`]: what was lost.
 //! - [`milliseconds`]: the time as the kernel has it.
 //!
@@ -37,7 +38,7 @@ pub use mcast::{Event, Multicast};
 pub use names::{Nameless, Names, Naming};
 pub use receiver::Receiver;
 pub use sock::{DEFAULT_TIMEOUT, Protocol, RECV_BUFFER, Socket};
-pub use sys::{give_back_memory, inherited, keep_no_memory};
+pub use sys::{ethtool_link, give_back_memory, inherited, keep_no_memory, mii_register};
 
 #[cfg(test)]
 mod tests;

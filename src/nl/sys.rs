@@ -1,13 +1,15 @@
 //! What neither neli nor nix offers safely: borrowing a [`NlSocket`]'s descriptor, making one of a descriptor, a descriptor the
-//! process was started with, one netlink socket option, and giving memory back that is not used now.
+//! process was started with, one netlink socket option, the two questions about a link that only ioctl(2) asks, and giving memory
+//! back that is not used now.
 //! The only file of the crate with `unsafe` in it; nothing else belongs here.
-#![allow(unsafe_code, reason = "a descriptor is borrowed by number, setsockopt takes a pointer, and memory is named by address")]
+#![allow(unsafe_code, reason = "a descriptor is borrowed by number, setsockopt and ioctl take pointers, and memory is named by address")]
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use neli::socket::NlSocket;
 use nix::errno::Errno;
 use nix::libc;
+use ovsdp_proto::IfName;
 
 /// The socket's descriptor, for as long as the socket is borrowed.
 pub(super) fn fd(socket: &NlSocket) -> BorrowedFd<'_> {
@@ -80,4 +82,71 @@ pub fn give_back_memory() {
             libc::madvise(start, len, libc::MADV_DONTNEED);
         }
     }
+}
+
+/// What follows the union's 8 bytes that are used, in a `struct ifreq` of a 64-bit kernel; of a 32-bit one it is less.
+type Rest = [u64; 2];
+
+/// `struct ifreq` with a `struct mii_ioctl_data` in its union.
+#[repr(C)]
+struct MiiRequest {
+    name: [u8; libc::IFNAMSIZ],
+    phy: u16,
+    register: u16,
+    written: u16,
+    read: u16,
+    rest: Rest,
+}
+
+/// `struct ifreq` with a pointer in its union.
+#[repr(C)]
+struct EthtoolRequest {
+    name: [u8; libc::IFNAMSIZ],
+    value: *mut EthtoolValue,
+    rest: Rest,
+}
+
+/// `struct ethtool_value`.
+#[repr(C)]
+struct EthtoolValue {
+    command: u32,
+    data: u32,
+}
+
+/// The name as a `struct ifreq` has it: of at most 15 bytes, then zeros.
+fn padded(name: &IfName) -> [u8; libc::IFNAMSIZ] {
+    let mut padded = [0; libc::IFNAMSIZ];
+    padded.iter_mut().zip(name.as_str().bytes().take(libc::IFNAMSIZ - 1)).for_each(|(to, byte)| *to = byte);
+    padded
+}
+
+/// Reads a register of a device's transceiver: `SIOCGMIIPHY`, which says where that is, then `SIOCGMIIREG`. `socket` is any socket of
+/// the device's network namespace.
+///
+/// # Errors
+/// The driver has no such registers, there is no such device, or `CAP_NET_ADMIN` is missing.
+pub fn mii_register(socket: BorrowedFd<'_>, name: &IfName, register: u16) -> Result<u16, Errno> {
+    let mut request = MiiRequest { name: padded(name), phy: 0, register: 0, written: 0, read: 0, rest: [0; 2] };
+    for command in [libc::SIOCGMIIPHY, libc::SIOCGMIIREG] {
+        request.register = register;
+        // SAFETY: both commands read and write one `struct ifreq`, than which `request` is no smaller; it lives through the call.
+        let result = unsafe { libc::ioctl(socket.as_raw_fd(), command, &raw mut request) };
+        Errno::result(result)?;
+    }
+    Ok(request.read)
+}
+
+/// What a device's driver says of its link: `ETHTOOL_GLINK`. `socket` is any socket of the device's network namespace.
+///
+/// # Errors
+/// The driver does not say, or there is no such device.
+pub fn ethtool_link(socket: BorrowedFd<'_>, name: &IfName) -> Result<bool, Errno> {
+    const ETHTOOL_GLINK: u32 = 0x0a;
+    let mut value = EthtoolValue { command: ETHTOOL_GLINK, data: 0 };
+    let mut request = EthtoolRequest { name: padded(name), value: &raw mut value, rest: [0; 2] };
+    // SAFETY: the command reads one `struct ifreq`, than which `request` is no smaller, and with ETHTOOL_GLINK reads and writes one
+    // `struct ethtool_value` where that points; both live through the call, and nothing else refers to `value` during it.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
+    Errno::result(result)?;
+    Ok(value.data != 0)
 }

@@ -16,6 +16,7 @@ mod raw;
 mod route;
 mod rule;
 mod stats;
+mod transceiver;
 mod tunnel;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use raw::Raw;
 pub use route::{NextHop, Route, kind, table};
 pub use rule::Rule;
 pub use stats::LinkStats;
+pub use transceiver::Transceivers;
 pub use tunnel::{TUNNEL_MTU, Tunnel};
 
 /// Why something could not be done, and to which object.

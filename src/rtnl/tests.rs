@@ -121,8 +121,9 @@ fn tunnel_devices_are_made_and_known_again() {
     in_namespace("tunnel_devices_are_made_and_known_again", || {
         let mut rtnl = Rtnl::open().unwrap();
         let wanted = [
-            ("vxlan_sys_4789", Tunnel::Vxlan { port: 4789, gbp: false }, "external id 0 srcport 0 0 dstport 4789 nolearning"),
-            ("vxlan_sys_8472", Tunnel::Vxlan { port: 8472, gbp: true }, "gbp"),
+            ("vxlan_sys_4789", Tunnel::Vxlan { port: 4789, gbp: false, gpe: false }, "external id 0 srcport 0 0 dstport 4789 nolearning"),
+            ("vxlan_sys_8472", Tunnel::Vxlan { port: 8472, gbp: true, gpe: false }, "gbp"),
+            ("vxlan_sys_4790", Tunnel::Vxlan { port: 4790, gbp: false, gpe: true }, "gpe"),
             ("genev_sys_6081", Tunnel::Geneve { port: 6081 }, "geneve external"),
             ("gre_sys", Tunnel::Gre, "gretap external"),
             ("ip6gre_sys", Tunnel::Ip6Gre, "ip6gretap external"),
@@ -146,13 +147,13 @@ fn tunnel_devices_are_made_and_known_again() {
             assert_eq!(rtnl.create_tunnel(&device, tunnel).unwrap_err().kind(), Kind::Exists);
         }
         // The port is taken, whatever the name.
-        let other = rtnl.create_tunnel(&name("other"), Tunnel::Vxlan { port: 4789, gbp: false }).unwrap_err();
+        let other = rtnl.create_tunnel(&name("other"), Tunnel::Vxlan { port: 4789, gbp: false, gpe: false }).unwrap_err();
         assert_eq!(other.kind(), Kind::Exists, "{other}");
         assert_eq!(rtnl.link(&name("other")).unwrap(), None);
 
         // What iproute2 makes with the same settings is the same device; with others it is none of ours.
         for (command, expected) in [
-            ("vx1 type vxlan external dstport 1 nolearning udp6zerocsumrx", Some(Tunnel::Vxlan { port: 1, gbp: false })),
+            ("vx1 type vxlan external dstport 1 nolearning udp6zerocsumrx", Some(Tunnel::Vxlan { port: 1, gbp: false, gpe: false })),
             ("vx2 type vxlan external dstport 2 nolearning", None),
             ("vx3 type vxlan external dstport 3 learning udp6zerocsumrx", None),
             ("vx4 type vxlan id 7 remote 127.0.0.1 dstport 4 nolearning udp6zerocsumrx", None),

@@ -26,6 +26,9 @@ pub enum Tunnel {
         port: u16,
         /// Whether the header carries a group policy.
         gbp: bool,
+        /// Whether the header says what is inside, which here is always Ethernet (`exts=gpe`).
+        #[serde(default)]
+        gpe: bool,
     },
     /// Geneve.
     Geneve {
@@ -88,8 +91,8 @@ impl Tunnel {
         match kind {
             "vxlan" => {
                 let (takes, learns) = (byte(vxlan::COLLECT_METADATA) == Some(1), byte(vxlan::LEARNING) != Some(0));
-                let right = takes && !learns && byte(vxlan::UDP_ZERO_CSUM6_RX) == Some(1) && !has(vxlan::GPE);
-                Some(Self::Vxlan { port: port(vxlan::PORT)?, gbp: has(vxlan::GBP) }).filter(|_| right)
+                let right = takes && !learns && byte(vxlan::UDP_ZERO_CSUM6_RX) == Some(1);
+                Some(Self::Vxlan { port: port(vxlan::PORT)?, gbp: has(vxlan::GBP), gpe: has(vxlan::GPE) }).filter(|_| right)
             }
             "geneve" => {
                 let right = has(geneve::COLLECT_METADATA) && byte(geneve::UDP_ZERO_CSUM6_RX) == Some(1);
@@ -106,12 +109,15 @@ impl Tunnel {
     /// Appends the payload of `IFLA_INFO_DATA`.
     fn put_data(self, out: &mut Vec<u8>) {
         match self {
-            Self::Vxlan { port, gbp } => {
+            Self::Vxlan { port, gbp, gpe } => {
                 nla::put_u8(out, vxlan::LEARNING, 0);
                 nla::put_u8(out, vxlan::COLLECT_METADATA, 1);
                 nla::put_u8(out, vxlan::UDP_ZERO_CSUM6_RX, 1);
                 if gbp {
                     nla::put_flag(out, vxlan::GBP);
+                }
+                if gpe {
+                    nla::put_flag(out, vxlan::GPE);
                 }
                 nla::put_be16(out, vxlan::PORT, port);
             }
@@ -171,9 +177,9 @@ mod tests {
     fn a_request_is_laid_out_so_and_read_again() {
         // Spelt out by hand from if_link.h; what the kernel makes of it, and of the other kinds, `rtnl::tests` asks the kernel.
         let mut data = Vec::new();
-        Tunnel::Vxlan { port: 4789, gbp: false }.put_data(&mut data);
+        Tunnel::Vxlan { port: 4789, gbp: false, gpe: false }.put_data(&mut data);
         assert_eq!(data, [5, 0, 7, 0, 0, 0, 0, 0, 5, 0, 25, 0, 1, 0, 0, 0, 5, 0, 20, 0, 1, 0, 0, 0, 6, 0, 15, 0, 0x12, 0xb5, 0, 0]);
-        assert_eq!(Tunnel::parse("vxlan", &data), Some(Tunnel::Vxlan { port: 4789, gbp: false }));
+        assert_eq!(Tunnel::parse("vxlan", &data), Some(Tunnel::Vxlan { port: 4789, gbp: false, gpe: false }));
         assert_eq!(Tunnel::parse("vlan", &data), None);
     }
 }

@@ -4,6 +4,7 @@
 //! know (MAC tables, other ports) is put to it by [`Switch`].
 
 use core::fmt;
+use core::time::Duration;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
@@ -19,7 +20,7 @@ use super::state::Switch;
 use super::time::Moment;
 use super::topology::PortId;
 use super::vlan::TagRead;
-use crate::model;
+use crate::model::{self, Detect};
 
 /// What a port is made of, when it is more than one device or speaks LACP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub struct Bundled {
     pub dp_port: u32,
     /// Its address.
     pub mac: Mac,
-    /// Whether it has a carrier.
+    /// Whether it has a carrier. Of a bond that asks transceivers this is taken for the answer until there is one.
     pub carrier: bool,
     /// What LACP says of it.
     pub lacp: model::LacpMember,
@@ -120,6 +121,8 @@ pub(super) struct One {
     pub(super) port: PortId,
     name: IfName,
     members: Vec<Bundled>,
+    /// How it is told whether a member's link works.
+    detect: Detect,
     pub(super) bond: Option<Bond>,
     pub(super) lacp: Option<Lacp>,
 }
@@ -128,13 +131,20 @@ impl One {
     /// Brings bond and LACP to what is asked of them now.
     fn follow(&mut self, now: Moment, spec: &Bundle, recirc_id: u32, remembered: Option<&Remembered>) {
         let (name, fresh) = (self.name, self.lacp.is_none());
+        let detect = spec.bond.as_ref().map_or(Detect::Carrier, |bond| bond.detect);
+        let (asked_before, asks) = (self.detect.every().is_some(), detect.every().is_some());
+        self.detect = detect;
+        // What a transceiver said holds until it is asked again, whatever the kernel says meanwhile.
+        let answer = |member: &Bundled| self.members.iter().find(|known| asked_before && asks && known.name == member.name);
+        let members: Vec<Bundled> =
+            spec.members.iter().map(|member| Bundled { carrier: answer(member).unwrap_or(member).carrier, ..*member }).collect();
         match (spec.lacp, &mut self.lacp) {
             (None, lacp) => *lacp = None,
             (Some(settings), Some(lacp)) => lacp.configure(settings),
             (Some(settings), lacp @ None) => *lacp = Some(Lacp::new(name, settings)),
         }
         if let Some(lacp) = &mut self.lacp {
-            lacp.set_members(now, spec.members.iter().map(|member| (member.to_lacp(), member.carrier)));
+            lacp.set_members(now, members.iter().map(|member| (member.to_lacp(), member.carrier)));
             for (member, partner) in remembered.into_iter().flat_map(|before| &before.partners).filter(|_| fresh) {
                 lacp.remember(now, member, *partner);
             }
@@ -152,13 +162,13 @@ impl One {
                 let agreed = |member: &str| lacp.as_ref().is_some_and(|lacp| lacp.may_enable(member));
                 // Before its members come: they are not to carry packets that LACP has not agreed on.
                 bond.set_lacp(now, status, agreed);
-                bond.set_members(spec.members.iter().map(|member| (member.to_bond(), member.carrier, agreed(&member.name))));
+                bond.set_members(members.iter().map(|member| (member.to_bond(), member.carrier, agreed(&member.name))));
             }
         }
-        self.members.clone_from(&spec.members);
-        for Bundled { name, carrier, .. } in &spec.members {
+        for Bundled { name, carrier, .. } in &members {
             self.set_carrier(now, name, *carrier);
         }
+        self.members = members;
         // So that the first packet finds an active member. Every flow is decided again anyway.
         if let Some(bond) = &mut self.bond {
             bond.run(now);
@@ -232,7 +242,7 @@ impl Bundles {
         let recirc_id = self.recirc_id(&bridge_name, &name);
         let found = self.remembered.iter().position(|before| before.bridge == bridge_name && before.port == name);
         let remembered = found.map(|at| self.remembered.swap_remove(at));
-        let fresh = || One { bridge, port, name, members: Vec::new(), bond: None, lacp: None };
+        let fresh = || One { bridge, port, name, members: Vec::new(), detect: Detect::Carrier, bond: None, lacp: None };
         let mut one = before.unwrap_or_else(fresh);
         one.bridge = bridge;
         one.follow(now, spec, recirc_id, remembered.as_ref());
@@ -282,17 +292,35 @@ impl fmt::Display for NoLacp {
 impl core::error::Error for NoLacp {}
 
 impl Switch {
-    /// Says that a device's carrier came or went. Returns whether it is a bundle's: then [`run_bundles`](Self::run_bundles).
+    /// Says that a device's carrier came or went. Returns whether it is a bundle's that goes by it: then
+    /// [`run_bundles`](Self::run_bundles).
     pub fn set_carrier(&mut self, now: Moment, device: &str, up: bool) -> bool {
+        let changed = self.set_link(now, device, up, |detect| detect == Detect::Carrier);
+        if changed {
+            self.note_carrier(device, up);
+        }
+        changed
+    }
+
+    /// Says what a device's transceiver answered. Returns whether that is news to a bond that [asks](Self::asked): then
+    /// [`run_bundles`](Self::run_bundles).
+    pub fn set_transceiver(&mut self, now: Moment, device: &str, up: bool) -> bool {
+        self.set_link(now, device, up, |detect| detect != Detect::Carrier)
+    }
+
+    /// The devices whose transceivers are to be asked whether their links work, each with the time between two questions.
+    pub fn asked(&self) -> impl Iterator<Item = (IfName, Duration)> {
+        let asking = self.bundles.all.iter().filter_map(|one| Some((one, one.detect.every()?)));
+        asking.flat_map(|(one, every)| one.members.iter().map(move |member| (member.name, every)))
+    }
+
+    fn set_link(&mut self, now: Moment, device: &str, up: bool, goes_by: impl Fn(Detect) -> bool) -> bool {
         let mut changed = false;
-        for one in &mut self.bundles.all {
+        for one in self.bundles.all.iter_mut().filter(|one| goes_by(one.detect)) {
             let Some(member) = one.members.iter_mut().find(|member| *member.name == *device && member.carrier != up) else { continue };
             member.carrier = up;
             one.set_carrier(now, device, up);
             changed = true;
-        }
-        if changed {
-            self.note_carrier(device, up);
         }
         changed
     }

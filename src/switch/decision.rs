@@ -157,8 +157,12 @@ pub struct Decision {
     /// What the MAC tables learned from it: the bridge's own, and those of bridges it went to by patch ports.
     pub learned: Vec<Learned>,
     /// A MAC table does not have the sender behind this port, and was not told: [`Switch::translate`](super::Switch::translate)
-    /// leaves it alone, where an upcall would have learned.
+    /// leaves it alone, where an upcall would have learned. Not said where the table is full: then senders push each other out,
+    /// and an upcall for each would only go on with that.
     pub unlearned: bool,
+    /// The sender would be learned behind a bond to which the network sends back what it is sent by it: nobody knows the sender to
+    /// be elsewhere.
+    pub(super) doubtful: bool,
     /// The buckets of bonds it sends by.
     pub loads: Vec<Load>,
     /// How many copies of the packet the actions make.

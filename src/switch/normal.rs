@@ -91,7 +91,7 @@ impl Switch {
     }
 
     /// Decides the same without learning: what a flow of this key should do now. `out.unlearned` says that its sender is
-    /// not known to be behind this port.
+    /// not known to be behind this port, and could be.
     pub fn translate(&mut self, now: Moment, key: &[u8], out: &mut Decision) {
         self.decide(now, key, out, Teach::No, &mut Silent);
     }
@@ -226,6 +226,7 @@ impl Switch {
             return Ok((Reason::SentBack, Install::Yes));
         }
         let learn = self.sender(walk, ingress, vlan);
+        walk.out.doubtful |= verdict == Verdict::DropIfMoved && matches!(learn, Learn::New { .. } | Learn::Moved { .. });
         walk.observer.step(Step::Sender { sender: l2.eth_src, learn });
         if matches!(walk.teach, Teach::AsOf(_)) && !joined {
             return Ok((Reason::Forwarded, Install::No));
@@ -257,7 +258,7 @@ impl Switch {
             Teach::Yes => {}
             Teach::No => {
                 let learn = fdb.foresee(address, ingress.port);
-                walk.out.unlearned |= matches!(learn, Learn::New { .. } | Learn::Moved { .. });
+                walk.out.unlearned |= matches!(learn, Learn::New { evicted: None } | Learn::Moved { .. });
                 return learn;
             }
             Teach::AsOf(used) => {

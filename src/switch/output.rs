@@ -2,7 +2,7 @@
 //!
 //! The actions are one list, and what an action did to the packet's tags holds for what stands behind it. So each tag is put on
 //! or taken off once for all ports that want it so, those first that want nothing; and what another bridge did to the tags is
-//! set apart in a `clone` when something stands behind it.
+//! set apart in a `clone` when something stands behind it. So is the mark that a tunnel sets.
 
 use ovsdp_proto::action;
 
@@ -173,11 +173,16 @@ impl Switch {
                 }
             },
             Exit::Tunnel(dp_port, tunnel) => {
+                let from = walk.out.actions.len();
                 let Some(()) = wrap(walk, tunnel) else {
                     walk.observer.step(Step::LeftOut { port, why: LeftOut::OwnAddress });
                     return Ok(false);
                 };
                 walk.out.output(*dp_port);
+                // So that what stands behind has the mark it came with, which then nobody needs to read.
+                if tunnel.mark.is_some() {
+                    walk.apart.enclose(from, 1, walk.out)?;
+                }
                 walk.observer.step(Step::Output { port, edit });
             }
             Exit::Patch(None) => {

@@ -10,6 +10,7 @@ use super::due::STEP;
 use super::flows::{BRIEF, FlowStats, FlowTable, MAX_IDLE};
 use super::state::Switch;
 use super::time::{Moment, millis};
+use super::ufid::Digest;
 use ovsdp_proto::flow::Ufid;
 
 /// How long flows stay, and how many.
@@ -74,7 +75,7 @@ pub enum Why {
     Mask,
     /// Its own new packets taught that it is wrong.
     Outdated,
-    /// Its sender is not known to be behind its port: the next packet must come up and teach the switch.
+    /// Its sender is not known to be behind its port, and there is room for it: the next packet must come up and teach the switch.
     Unlearned,
 }
 
@@ -327,7 +328,7 @@ impl Revalidator {
         if scratch.install == Install::No || digest.mask != before.mask {
             return Verdict::Delete(Why::Mask);
         }
-        if scratch.unlearned {
+        if scratch.unlearned || was_sent_back(scratch, &before, flows) {
             return Verdict::Delete(Why::Unlearned);
         }
         if scratch.install == Install::Briefly && now.since(born) >= BRIEF {
@@ -350,7 +351,13 @@ impl Revalidator {
             };
         }
         switch.translate(now, &flow.key, scratch);
-        let mask = flow.digest.mask;
-        scratch.from.is_some() && flows.digest(&[], &scratch.mask).mask == mask
+        let before = flow.digest;
+        scratch.from.is_some() && flows.digest(&[], &scratch.mask).mask == before.mask && !was_sent_back(scratch, &before, flows)
     }
+}
+
+/// Whether a flow drops what the network sent back to a bond, and the decision now knows no more that it was. Then its packets do not
+/// say where their sender is: it was flushed, or the agent before knew it, and its own flow is yet to say so.
+fn was_sent_back(now: &Decision, before: &Digest, flows: &FlowTable) -> bool {
+    now.doubtful && before.actions == flows.digest(&[], &[]).actions
 }

@@ -395,6 +395,7 @@ fn a_member_a_person_disables_stays_so_until_its_carrier_changes() {
 #[test]
 fn a_person_gives_a_bucket_to_a_member() {
     let mut slb = bond(settings(BondMode::BalanceSlb), 2);
+    assert!(show(&slb, 0).contains("bond-id: -1\nall members active: false\nupdelay: 0 ms\n"));
     let Exit::Bucket { dp_port, bucket } = slb.exit(mac(77), 0) else { panic!() };
     let (other, to) = if dp_port == 11 { ("p2", 12) } else { ("p1", 11) };
     assert_eq!(slb.migrate(bucket, other), Ok(()));

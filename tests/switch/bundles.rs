@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ovsdp::model::{self, BondMode};
 use ovsdp::switch::bond::Refused;
-use ovsdp::switch::{Bridge, Bundle, Bundled, Found, Moment, Reason, Topology, Verdict, lacp};
+use ovsdp::switch::{Bridge, Bundle, Bundled, Found, Moment, Reason, Topology, Verdict, Why, lacp};
 use ovsdp_proto::Mac;
 
-use super::datapath::{Agent, frame};
+use super::datapath::{Agent, frame, key_of};
 use super::{mac, name, seconds};
 
 /// The members' ports on both sides, and the cables between them.
@@ -211,6 +211,47 @@ fn slb_spreads_hosts_and_drops_what_the_network_sends_back() {
     agent.revalidate();
     assert_eq!(agent.packet(11, &ip(mac(3), mac(5), 0)), [1, 2, 3, 4]);
     assert_eq!(port(&agent).as_deref(), Some("bond0"));
+}
+
+/// The kernel's flows are in no order: that by which a host's packet came back from the network may be looked at before the host's own.
+#[test]
+fn what_the_network_sent_back_does_not_say_where_a_host_is() {
+    let mut agent = Pair::new(BondMode::BalanceSlb, false).agents.into_iter().next().unwrap();
+    let shout = ip(Mac::BROADCAST, mac(5), 0);
+    let behind = |agent: &Agent| {
+        let found = agent.switch.fdb("br0").unwrap().find((0, mac(5)));
+        found.and_then(|found| agent.switch.port_name(found.port)).map(|name| name.to_string())
+    };
+    for _ in 0..3 {
+        assert_eq!(agent.packet(2, &shout).len(), 4, "1, 3, 4 and a member");
+        assert_eq!(agent.packet(11, &shout), [0; 0]);
+    }
+    assert_eq!((agent.kernel.len(), agent.upcalls), (2, 2));
+    // Behind another agent, to which the host is new.
+    for back_first in [true, false] {
+        let mut next = Agent::new(topology(bundle(0, BondMode::BalanceSlb, false)));
+        next.now = agent.now + seconds(1);
+        let mut flows: Vec<_> = agent.kernel.iter().collect();
+        flows.sort_by_key(|(_, flow)| flow.actions.is_empty() != back_first);
+        for (ufid, flow) in flows {
+            let found = Found { ufid: *ufid, key: &flow.key, mask: &flow.mask, actions: &flow.actions, counters: flow.counters };
+            let Agent { now, switch, flows, revalidator, decision, .. } = &mut next;
+            let verdict = revalidator.adopt(*now, switch, flows, &found, decision, &mut |_| {});
+            let early = flow.actions.is_empty() && back_first;
+            assert_eq!(verdict, if early { Verdict::Delete(Why::Unlearned) } else { Verdict::Keep });
+        }
+        assert_eq!(behind(&next).as_deref(), Some("p2"));
+        next.switch.upcall(next.now, &key_of(11, &shout), &mut next.decision);
+        assert_eq!(next.decision.reason, Reason::SentBack);
+    }
+    // After a flush, whichever comes first.
+    agent.switch.flush("br0", None).unwrap();
+    agent.packet(2, &shout);
+    agent.packet(11, &shout);
+    agent.now = agent.now + seconds(1);
+    agent.revalidate();
+    assert_eq!(behind(&agent).as_deref(), Some("p2"));
+    assert_eq!(agent.packet(11, &shout), [0; 0]);
 }
 
 /// ARP to everyone as the test datapath reads it: its 24 bytes are all the payload's first byte, which makes sender and
@@ -433,4 +474,33 @@ fn a_trace_says_which_member_a_packet_goes_out_by() {
     let told = agent.switch.explain(Moment(0), "br0", &flow("m12"), true).unwrap();
     assert!(told.flow.contains("in_port(m12)"), "{}", told.flow);
     assert_eq!(told.steps[0].text, "it comes in by bond0 of br0");
+}
+
+#[test]
+fn a_bond_that_asks_goes_by_what_transceivers_answer() {
+    let asking = |running: bool| {
+        let bond = model::Bond { detect: model::Detect::Miimon { interval: 150 }, ..model::Bond::default() };
+        let mut bundle = Bundle { bond: Some(bond), ..bundle(0, BondMode::ActiveBackup, false) };
+        bundle.members.iter_mut().for_each(|member| member.carrier = running);
+        topology(bundle)
+    };
+    let mut agent = Agent::new(asking(true));
+    let asked: Vec<_> = agent.switch.asked().collect();
+    assert_eq!(asked, MEMBERS.map(|number| (name(&format!("m{number}")), Duration::from_millis(150))));
+    let enabled = |agent: &mut Agent| {
+        agent.switch.run_bundles(agent.now, &mut |_, _| {});
+        let text = agent.switch.show_bonds(agent.now, None).unwrap();
+        MEMBERS.map(|number| text.contains(&format!("member m{number}: enabled")))
+    };
+    assert_eq!(enabled(&mut agent), [true, true], "the kernel's word, until there is an answer");
+    assert!(!agent.switch.set_carrier(agent.now, "m11", false), "from then on it is not heard");
+    assert_eq!(enabled(&mut agent), [true, true]);
+    assert!(agent.switch.set_transceiver(agent.now, "m11", false) && !agent.switch.set_transceiver(agent.now, "m11", false));
+    assert_eq!(enabled(&mut agent), [false, true]);
+    // Another topology asks the kernel again, and changes nothing.
+    agent.switch.set_topology(agent.now, asking(false)).unwrap();
+    assert_eq!(enabled(&mut agent), [false, true]);
+    agent.switch.set_topology(agent.now, topology(bundle(0, BondMode::ActiveBackup, false))).unwrap();
+    assert_eq!((enabled(&mut agent), agent.switch.asked().count()), ([true, true], 0));
+    assert!(!agent.switch.set_transceiver(agent.now, "m11", false) && agent.switch.set_carrier(agent.now, "m11", false));
 }

@@ -101,6 +101,26 @@ fn a_forgotten_sender_is_learned_again_from_its_flow_or_by_an_upcall() {
 }
 
 #[test]
+fn senders_the_table_has_no_room_for_keep_their_flows() {
+    let mut topology = one_bridge(3);
+    topology.bridges[0] = topology.bridges[0].clone().table_size(10);
+    let mut agent = Agent::new(topology);
+    let server = mac(1);
+    let senders = |silent: u32| (0..60).filter(move |number| number % 3 != silent).map(|number| frame(server, mac(100 + number), &[], 0x0800, &[]));
+    agent.packet(3, &frame(Mac::BROADCAST, server, &[], 0x0806, &[]));
+    // A third of them is silent each time: their flows show nothing new, and they are not in the table.
+    senders(3).for_each(|packet| assert_eq!(agent.packet(2, &packet), [3]));
+    let upcalls = agent.upcalls;
+    for round in 0..9 {
+        agent.now = agent.now + seconds(1);
+        senders(round % 3).for_each(|packet| assert_eq!(agent.packet(2, &packet), [3]));
+        assert_eq!(agent.revalidate().deleted, 0, "round {round}");
+    }
+    assert_eq!((agent.upcalls, agent.switch.fdb("br0").unwrap().len()), (upcalls, 10));
+    assert!(agent.switch.fdb_stats("br0").unwrap().evicted > 200, "they push each other out all the while");
+}
+
+#[test]
 fn late_counters_do_not_move_a_station_back() {
     let mut switch = switch(one_bridge(3));
     let mut decision = Decision::new();

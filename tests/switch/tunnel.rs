@@ -156,3 +156,22 @@ fn behind_a_patch_port_a_packet_has_no_key() {
          11,set(tunnel(tun_id=0x0,dst=10.0.0.3,ttl=64,tp_dst=4789,flags(df|key))),9"
     );
 }
+
+#[test]
+fn a_mark_is_the_tunnel_s_alone() {
+    let br0 = with(Bridge::new(name("br0"), 1).port(name("p2"), 2), "vx1", "remote_ip=10.0.0.2 key=1 egress_pkt_mark=5");
+    let mut agent = Agent::new(Topology { bridges: vec![with(br0, "vx2", "remote_ip=10.0.0.3 key=1")] });
+    agent.strict = true;
+    let flood = plain(Mac::BROADCAST, mac(1));
+    assert_eq!(text(&agent.keyed(&key_of(2, &flood), &flood)), format!("1,clone(set(skb_mark(0x5)),{TO_2}),{TO_3}"));
+    let from_2 = plain(Mac::BROADCAST, mac(2));
+    agent.keyed(&tunnelled(1, 2, 0, &from_2), &from_2);
+    let reply = plain(mac(2), mac(1));
+    assert_eq!(text(&agent.keyed(&key_of(2, &reply), &reply)), format!("clone(set(skb_mark(0x5)),{TO_2})"));
+    // What mark a packet comes with is not read: it gets another, or keeps it.
+    let mut marked = key_of(2, &reply);
+    nla::put_u32(&mut marked, key::SKB_MARK, 7);
+    let upcalls = agent.upcalls;
+    agent.keyed(&marked, &reply);
+    assert_eq!(agent.upcalls, upcalls);
+}

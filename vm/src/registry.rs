@@ -149,7 +149,7 @@ pub fn tests() -> Vec<Test> {
 /// All programs. Each is written in a file of its own in `src/suites/` and listed here when it exists.
 #[must_use]
 pub fn programs() -> Vec<Program> {
-    [&[suites::demo::PROGRAM], suites::bench::PROGRAMS, &[suites::soak::PROGRAM]].concat()
+    [&[suites::demo::PROGRAM], suites::bench::PROGRAMS, &suites::soak::PROGRAMS].concat()
 }
 
 #[cfg(test)]

@@ -33,6 +33,9 @@ pub struct Tunnel {
     pub df: bool,
     /// Whether the outer header has a checksum (`csum`, false).
     pub csum: bool,
+    /// The mark packets leave with, for the host's routing and filter rules (`egress_pkt_mark`); `None` leaves them the one they have.
+    #[serde(default)]
+    pub mark: Option<u32>,
 }
 
 impl Tunnel {
@@ -54,6 +57,9 @@ pub enum Encap {
         port: u16,
         /// Whether the header carries a group policy (`exts=gbp`).
         gbp: bool,
+        /// Whether the header says what is inside, which here is always Ethernet (`exts=gpe`).
+        #[serde(default)]
+        gpe: bool,
     },
     /// Geneve (`geneve`).
     Geneve {
@@ -128,6 +134,9 @@ pub enum Device {
         port: u16,
         /// Whether the header carries a group policy.
         gbp: bool,
+        /// Whether the header says what is inside, which here is always Ethernet (`exts=gpe`).
+        #[serde(default)]
+        gpe: bool,
     },
     /// `genev_sys_PORT`.
     Geneve {
@@ -184,7 +193,7 @@ impl Encap {
     /// The device that wraps and unwraps.
     pub const fn device(self) -> Device {
         match self {
-            Self::Vxlan { port, gbp } => Device::Vxlan { port, gbp },
+            Self::Vxlan { port, gbp, gpe } => Device::Vxlan { port, gbp, gpe },
             Self::Geneve { port } => Device::Geneve { port },
             Self::Gre => Device::Gre,
             Self::Ip6Gre => Device::Ip6Gre,

@@ -26,7 +26,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// Options Open vSwitch has for every tunnel, and why a port cannot have them here.
 const REFUSED: &[(&str, &str)] = &[
-    ("egress_pkt_mark", "packets to a tunnel leave without a mark"),
     ("seq", "GRE packets leave without sequence numbers"),
     ("psk", "nothing here speaks IPsec"),
     ("remote_cert", "nothing here speaks IPsec"),
@@ -164,13 +163,13 @@ impl<'a> Given<'a> {
     fn encap(&mut self, kind: &str) -> Result<Encap, BadTunnel> {
         match kind {
             "vxlan" => {
-                let gbp = match self.take("exts") {
-                    None | Some("") => false,
-                    Some("gbp") => true,
-                    Some("gpe") => return Err(bad("exts", "gpe", "its packets need not have an Ethernet header; `gbp` can be had")),
-                    Some(value) => return Err(bad("exts", value, "`gbp` is all there is")),
+                let (gbp, gpe) = match self.take("exts") {
+                    None | Some("") => (false, false),
+                    Some("gbp") => (true, false),
+                    Some("gpe") => (false, true),
+                    Some(value) => return Err(bad("exts", value, "it must be `gbp` or `gpe`: a header has no room for both")),
                 };
-                Ok(Encap::Vxlan { port: self.number("dst_port", (1, 65535), VXLAN_PORT)?, gbp })
+                Ok(Encap::Vxlan { port: self.number("dst_port", (1, 65535), VXLAN_PORT)?, gbp, gpe })
             }
             "geneve" => Ok(Encap::Geneve { port: self.number("dst_port", (1, 65535), GENEVE_PORT)? }),
             "gre" => Ok(Encap::Gre),
@@ -242,6 +241,7 @@ impl Tunnel {
             Some(value) => Inherit::Is(bounded("ttl", value, 1, 255)?),
         };
         let (df, csum) = (given.boolean("df_default", true)?, given.boolean("csum", false)?);
+        let mark = given.take("egress_pkt_mark").map(|value| bounded("egress_pkt_mark", value, 0, u32::MAX.into())).transpose()?;
         match given.take("packet_type") {
             None | Some("legacy_l2") => {}
             Some(value) => return Err(bad("packet_type", value, "every packet of a learning switch has an Ethernet header: `legacy_l2`")),
@@ -252,7 +252,7 @@ impl Tunnel {
                 None => BadTunnel::UnknownOption { kind, option: option.to_owned() },
             });
         }
-        Ok(Self { encap, remote, local, in_key, out_key, tos, ttl, df, csum })
+        Ok(Self { encap, remote, local, in_key, out_key, tos, ttl, df, csum, mark })
     }
 
     /// Its options in Open vSwitch's words, without those that say what goes without saying. [`parse`](Self::parse) reads
@@ -278,10 +278,11 @@ impl Tunnel {
         put("ttl", inherit(self.ttl, TTL));
         put("df_default", (!self.df).then(|| "false".to_owned()));
         put("csum", self.csum.then(|| "true".to_owned()));
+        put("egress_pkt_mark", self.mark.map(|mark| mark.to_string()));
         match self.encap {
-            Encap::Vxlan { port, gbp } => {
+            Encap::Vxlan { port, gbp, gpe } => {
                 put("dst_port", (port != VXLAN_PORT).then(|| port.to_string()));
-                put("exts", gbp.then(|| "gbp".to_owned()));
+                put("exts", gbp.then(|| "gbp".to_owned()).or_else(|| gpe.then(|| "gpe".to_owned())));
             }
             Encap::Geneve { port } => put("dst_port", (port != GENEVE_PORT).then(|| port.to_string())),
             Encap::Gre | Encap::Ip6Gre => {}
@@ -311,9 +312,9 @@ mod tests {
 
     #[test]
     fn options_are_read_with_their_defaults() {
-        let Tunnel { encap, remote, local, in_key, out_key, tos, ttl, df, csum } = parse("vxlan remote_ip=10.0.0.2").unwrap();
-        assert_eq!((encap, remote, local), (Encap::Vxlan { port: 4789, gbp: false }, Field::Is([10, 0, 0, 2].into()), None));
-        assert_eq!((in_key, out_key, tos, ttl, df, csum), (None, None, Inherit::Is(0), Inherit::Is(64), true, false));
+        let Tunnel { encap, remote, local, in_key, out_key, tos, ttl, df, csum, mark } = parse("vxlan remote_ip=10.0.0.2").unwrap();
+        assert_eq!((encap, remote, local), (Encap::Vxlan { port: 4789, gbp: false, gpe: false }, Field::Is([10, 0, 0, 2].into()), None));
+        assert_eq!((in_key, out_key, tos, ttl, df, csum, mark), (None, None, Inherit::Is(0), Inherit::Is(64), true, false, None));
         let one = parse("geneve remote_ip=fd00::2 local_ip=fd00::1 key=0x10 out_key=flow tos=0x28 ttl=inherit df_default=false csum=true dst_port=7")
             .unwrap();
         assert_eq!((one.encap, one.in_key, one.out_key), (Encap::Geneve { port: 7 }, Some(Field::Is(16)), Some(Field::Flow)));
@@ -335,6 +336,8 @@ mod tests {
             "vxlan in_key=1 remote_ip=10.0.0.2",
             "geneve csum=true df_default=false key=5 local_ip=fd00::1 remote_ip=fd00::2 tos=40 ttl=1",
             "gre key=4294967295 remote_ip=10.0.0.2",
+            "gre egress_pkt_mark=0 remote_ip=10.0.0.2",
+            "vxlan egress_pkt_mark=4294967295 exts=gpe remote_ip=10.0.0.2",
             "ip6gre remote_ip=fd00::2",
             "erspan erspan_idx=7 erspan_ver=1 key=1 remote_ip=10.0.0.2",
             "ip6erspan erspan_dir=1 erspan_hwid=4 erspan_ver=2 key=1 local_ip=flow remote_ip=flow",
@@ -367,13 +370,14 @@ mod tests {
             ("ip6gre remote_ip=10.0.0.2", Some("remote_ip"), "type gre"),
             ("gre remote_ip=10.0.0.2 dst_port=5", Some("dst_port"), "has no option"),
             ("vxlan remote_ip=10.0.0.2 dst_port=0", Some("dst_port"), "from 1 to 65535"),
-            ("vxlan remote_ip=10.0.0.2 exts=gpe", Some("exts"), "`gbp` can be had"),
+            ("vxlan remote_ip=10.0.0.2 exts=gbp,gpe", Some("exts"), "no room for both"),
             ("vxlan remote_ip=10.0.0.2 tos=1", Some("tos"), "lowest two bits"),
             ("vxlan remote_ip=10.0.0.2 tos=256", Some("tos"), "from 0 to 255"),
             ("vxlan remote_ip=10.0.0.2 ttl=0", Some("ttl"), "from 1 to 255"),
             ("vxlan remote_ip=10.0.0.2 csum=yes", Some("csum"), "true or false"),
             ("vxlan remote_ip=10.0.0.2 packet_type=ptap", Some("packet_type"), "legacy_l2"),
-            ("vxlan remote_ip=10.0.0.2 egress_pkt_mark=1", Some("egress_pkt_mark"), "without a mark"),
+            ("vxlan remote_ip=10.0.0.2 egress_pkt_mark=0x100000000", Some("egress_pkt_mark"), "from 0 to 4294967295"),
+            ("vxlan remote_ip=10.0.0.2 seq=true", Some("seq"), "without sequence numbers"),
             ("vxlan remote_ip=10.0.0.2 rmote=1", Some("rmote"), "has no option `rmote`"),
         ] {
             let error = parse(text).unwrap_err();

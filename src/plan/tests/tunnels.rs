@@ -4,7 +4,7 @@ use super::fake::{World, name};
 use super::*;
 use crate::model::{Device, Tunnel};
 
-const VXLAN: Device = Device::Vxlan { port: 4789, gbp: false };
+const VXLAN: Device = Device::Vxlan { port: 4789, gbp: false, gpe: false };
 
 fn tunnel(kind: &str, options: &str) -> Kind {
     Kind::Tunnel(Tunnel::parse(kind, options.split(' ').map(|word| word.split_once('=').unwrap())).unwrap())
@@ -105,7 +105,7 @@ fn other_extensions_are_another_device() {
     let gbp = intent([with(plain("br0"), &[("vx0", tunnel("vxlan", "remote_ip=10.0.0.2 key=1 exts=gbp"))])]);
     breaks_nowhere(&world, &Target::Up { intent: &gbp, names: &[] });
     up_for_good(&mut world, &gbp);
-    let device = Device::Vxlan { port: 4789, gbp: true };
+    let device = Device::Vxlan { port: 4789, gbp: true, gpe: false };
     assert_eq!((world.state.links[&VXLAN.name()].tunnel, &world.state.memory.tunnels), (Some(device), &[device].into()));
 }
 

@@ -5,6 +5,7 @@ use core::fmt::Write;
 use super::super::time::{Moment, millis};
 use super::buckets::Buckets;
 use super::machine::{Bond, LacpStatus, Link};
+use crate::model::BondMode;
 
 /// The first line of `bond/list`.
 pub const LIST_HEADER: &str = "bond\ttype\trecircID\tmembers\n";
@@ -21,6 +22,9 @@ impl Bond {
         };
         let _ = writeln!(out, "bond-hash-basis: {}", bond.hash_basis);
         let _ = writeln!(out, "lb_output action: disabled, bond-id: -1");
+        if bond.mode == BondMode::BalanceSlb {
+            let _ = writeln!(out, "all members active: false");
+        }
         let _ = writeln!(out, "updelay: {} ms", bond.updelay);
         let _ = writeln!(out, "downdelay: {} ms", bond.downdelay);
         if let Some(interval) = self.rebalances() {

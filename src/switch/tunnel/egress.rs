@@ -57,13 +57,21 @@ impl Inner {
     }
 }
 
-/// Appends setting the outer header that `tunnel` gives a packet. `outer` is what the packet came in with, `inner` what it
+/// Appends setting the mark and the outer header that `tunnel` gives a packet. `outer` is what the packet came in with, `inner` what it
 /// has to inherit. `None`, and nothing appended, when it would go to where the packet was sent to: to ourselves, or nowhere
 /// when nothing says where.
 pub(in crate::switch) fn set(out: &mut Vec<u8>, tunnel: &Tunnel, outer: Option<&Outer>, inner: &Inner) -> Option<()> {
     let remote = tunnel.remote.value().filter(|remote| outer.is_none_or(|outer| outer.dst != *remote))?;
+    let from = out.len();
+    if let Some(mark) = tunnel.mark {
+        nla::put_nested::<TooLong>(out, action::SET, |out| {
+            nla::put_u32(out, key::SKB_MARK, mark);
+            Ok(())
+        })
+        .ok()?;
+    }
     let nested = |out: &mut Vec<u8>| nla::put_nested(out, key::TUNNEL, |out| put(out, tunnel, remote, outer, inner));
-    nla::put_nested(out, action::SET, nested).ok()
+    nla::put_nested(out, action::SET, nested).inspect_err(|_| out.truncate(from)).ok()
 }
 
 /// In the order in which the kernel gives them back, so that a flow that is found again is known to be the same.
@@ -159,6 +167,8 @@ mod tests {
     fn the_outer_header_is_what_the_port_says() {
         for (tunnel, flow, expected) in [
             ("vxlan remote_ip=10.0.0.2 key=1", ARP, "set(tunnel(tun_id=0x1,dst=10.0.0.2,ttl=64,tp_dst=4789,flags(df|key)))"),
+            ("gre remote_ip=10.0.0.2 egress_pkt_mark=0", ARP, "set(skb_mark(0)),set(tunnel(dst=10.0.0.2,ttl=64,flags(df)))"),
+            ("gre remote_ip=10.0.0.2 egress_pkt_mark=5", ARP, "set(skb_mark(0x5)),set(tunnel(dst=10.0.0.2,ttl=64,flags(df)))"),
             ("gre remote_ip=10.0.0.2 df_default=false csum=true", ARP, "set(tunnel(dst=10.0.0.2,ttl=64,flags(csum)))"),
             (
                 "geneve remote_ip=fd00::2 local_ip=fd00::1 key=0 tos=40 ttl=5 dst_port=7",

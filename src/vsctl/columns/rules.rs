@@ -152,11 +152,8 @@ pub static RULES: &[Rule] = &[
     recorded("Port", "mac", "a port takes its device's address"),
     applied("Port", "name", "its name"),
     recorded("Port", "other_config", UNKNOWN),
-    key(
-        only("Port", "other_config", &["carrier"], "what the kernel says of a member's link is followed; nothing polls as miimon does"),
-        "bond-detect-mode",
-    ),
-    key(refused("Port", "other_config", "a member's carrier is followed, the kernel's word for it; nothing polls"), "bond-miimon-interval"),
+    port("bond-detect-mode", "whether the kernel's word for a member's carrier is followed, or its transceiver asked"),
+    port("bond-miimon-interval", "milliseconds between two questions to a member's transceiver"),
     port("bond-rebalance-interval", "milliseconds between two looks at the load"),
     port("bond-hash-basis", "what the hash that spreads the load begins with"),
     port("bond-primary", "the member that is active whenever it can be"),

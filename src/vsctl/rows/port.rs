@@ -2,7 +2,7 @@
 
 use super::cell::{self, Cell};
 use super::{Misfit, bridge, interface};
-use crate::model::{Bond, BondMode, Detect, Interface, Kind, Lacp, Port, PortRules, PriorityTags, ServiceTag, Vid, VlanSet, Vlans};
+use crate::model::{Bond, BondMode, Detect, Interface, Kind, Lacp, MIIMON, Port, PortRules, PriorityTags, ServiceTag, Vid, VlanSet, Vlans};
 use crate::vsctl::view::RowView;
 
 /// A bridge's own port: its interface, and how it switches.
@@ -77,7 +77,7 @@ fn vlans(row: RowView<'_>, service: ServiceTag) -> Vlans {
 
 /// The settings only a bond has.
 const OF_BONDS: [&str; 3] = ["bond_mode", "bond_updelay", "bond_downdelay"];
-const KEYS_OF_BONDS: [&str; 4] = ["bond-detect-mode", "bond-primary", "bond-hash-basis", "bond-rebalance-interval"];
+const KEYS_OF_BONDS: [&str; 5] = ["bond-detect-mode", "bond-miimon-interval", "bond-primary", "bond-hash-basis", "bond-rebalance-interval"];
 
 fn bond(row: RowView<'_>, interfaces: &[Interface]) -> Result<Option<Bond>, Misfit> {
     if interfaces.len() < 2 {
@@ -95,12 +95,8 @@ fn bond(row: RowView<'_>, interfaces: &[Interface]) -> Result<Option<Bond>, Misf
     let default = Bond::default();
     let number = |cell: Option<Cell<'_>>, or: u32| cell.map_or(Ok(or), |cell| cell.number(0, u32::MAX));
     let mode = cell::column(row, "bond_mode").map(|cell| cell.word(&BondMode::ALL.map(|mode| (mode.text(), mode)))).transpose()?;
-    let detect = |cell: Cell<'_>| {
-        cell.word(&[("carrier", Detect::Carrier)]).map_err(|misfit| Misfit {
-            help: "write `carrier`: what the kernel says of a member's link is followed; nothing polls as miimon does".to_owned(),
-            ..misfit
-        })
-    };
+    let interval = other(row, "bond-miimon-interval").map_or(Ok(MIIMON), |cell| cell.number(1, u32::MAX))?;
+    let detect = |cell: Cell<'_>| cell.word(&[("carrier", Detect::Carrier), ("miimon", Detect::Miimon { interval })]);
     let primary = match other(row, "bond-primary") {
         None => None,
         Some(cell) => {
@@ -117,7 +113,6 @@ fn bond(row: RowView<'_>, interfaces: &[Interface]) -> Result<Option<Bond>, Misf
         primary,
         rebalance_interval: number(other(row, "bond-rebalance-interval"), default.rebalance_interval)?,
         hash_basis: number(other(row, "bond-hash-basis"), default.hash_basis)?,
-        ..default
     }))
 }
 

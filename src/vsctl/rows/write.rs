@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Bond, Bridge, Interface, Kind, Lacp, Port, PortRules, PriorityTags, ServiceTag, Vid, VlanSet, Vlans};
+use crate::model::{Bond, Bridge, Detect, Interface, Kind, Lacp, MIIMON, Port, PortRules, PriorityTags, ServiceTag, Vid, VlanSet, Vlans};
 use crate::vsctl::database::Database;
 use crate::vsctl::schema::Table;
 use crate::vsctl::uuid::Uuid;
@@ -159,6 +159,10 @@ fn write_bond(row: &mut Writer<'_>, bond: &Bond) {
     row.number("bond_downdelay", Some(bond.downdelay.into()));
     row.other("bond-primary", bond.primary.map(|primary| primary.to_string()));
     row.other("bond-rebalance-interval", unless(bond.rebalance_interval, default.rebalance_interval));
+    if let Detect::Miimon { interval } = bond.detect {
+        row.other("bond-detect-mode", Some("miimon".to_owned()));
+        row.other("bond-miimon-interval", unless(interval, MIIMON));
+    }
     row.other("bond-hash-basis", unless(bond.hash_basis, default.hash_basis));
 }
 

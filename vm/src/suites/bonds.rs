@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::stage::{agent_pid, changed_nothing, file, plain_bridge, port_number};
+use super::stage::{agent_pid, changed_nothing, file, ifcfg, plain_bridge, port_number};
 use crate::guest::{Host, Process, World, eventually};
+use crate::peers::OpenVswitch;
 use crate::registry::Test;
 
 /// The tests of this suite.
@@ -15,6 +16,8 @@ pub const TESTS: &[Test] = &[
     Test::new("bonds::slb", slb),
     Test::new("bonds::cables_are_pulled", cables),
     Test::new("bonds::a_cable_that_lies", a_cable_that_lies),
+    Test::new("bonds::from_tunnels_and_patch_ports", from_tunnels_and_patch_ports).seconds(180),
+    Test::new("bonds::the_text_is_open_vswitchs", the_text_is_open_vswitchs).seconds(240),
 ];
 
 /// How long a bond may take to notice and settle, on a machine that does much else.
@@ -120,7 +123,24 @@ fn active_backup(world: &mut World) -> anyhow::Result<()> {
     pings.stop()?;
     ensure!(scene.switch.try_run("ovsdp appctl bond/show bond9")?.code == 4);
     ensure!(scene.switch.try_run("ovsdp appctl bond/nothing")?.code == 2);
-    Ok(())
+    transceivers(&scene)
+}
+
+/// The members are asked, in place. A dormant device has a cable that works, and is not running: there the two ways to know differ.
+fn transceivers(scene: &Scene) -> anyhow::Result<()> {
+    bond_file(&scene.switch, "bond_mode=active-backup other_config:bond-detect-mode=miimon other_config:bond-miimon-interval=100")?;
+    scene.switch.run("ovsdp up")?;
+    changed_nothing(&scene.switch.run("ovsdp up")?)?;
+    scene.switch.run("ip link set m1 mode dormant")?;
+    scene.peer.run("ip link set eth1 down")?;
+    scene.says("bond/show bond0", &["member m1: disabled\n  may_enable: false\n", "member m2: enabled\n  active member\n"])?;
+    scene.peer.run("ip link set eth1 up")?;
+    scene.says("bond/show bond0", &["member m1: enabled\n  may_enable: true\n"])?;
+    let link = scene.switch.json("ip -j link show dev m1")?;
+    ensure!(link[0]["operstate"] == "DORMANT", "{link}");
+    bond_file(&scene.switch, "bond_mode=active-backup")?;
+    scene.switch.run("ovsdp up")?;
+    scene.says("bond/show bond0", &["member m1: disabled\n  may_enable: false\n", "member m2: enabled\n  active member\n"])
 }
 
 fn lacp(world: &mut World) -> anyhow::Result<()> {
@@ -247,5 +267,101 @@ fn a_cable_that_lies(world: &mut World) -> anyhow::Result<()> {
     pings.wait_replies(100, SOON)?;
     let report = pings.stop()?;
     ensure!(report.lost() <= 350, "more than three seconds and what an emulated machine takes beside: {report:?}");
+    Ok(())
+}
+
+/// What comes out of a tunnel, and what comes from another bridge, goes on by a bond that hashes: each comes round with the key it came
+/// with, and is sent by a flow for its bucket.
+fn from_tunnels_and_patch_ports(world: &mut World) -> anyhow::Result<()> {
+    let peer = linux_bond("mode 802.3ad lacp_rate fast miimon 50 xmit_hash_policy layer3+4");
+    let scene = Scene::new(world, &peer, "bond_mode=balance-tcp lacp=active other_config:lacp-time=fast")?;
+    let (far, other) = (world.host("far")?, world.host("other")?);
+    world.veth(&scene.switch, "u0", &far, "u0")?;
+    world.veth(&scene.switch, "p2", &other, "eth0")?;
+    scene.switch.run("ip addr add 192.0.2.1/24 dev u0")?;
+    far.run("ip addr add 192.0.2.2/24 dev u0 && ip link add t0 type vxlan id 42 remote 192.0.2.1 dstport 4789 && ip link set t0 up")?;
+    file(
+        &scene.switch,
+        "t0",
+        "TYPE=OVSTunnel\nOVS_BRIDGE=br0\nOVS_TUNNEL_TYPE=vxlan\nOVS_TUNNEL_OPTIONS=\"options:remote_ip=192.0.2.2 options:key=42\"\n",
+    )?;
+    plain_bridge(&scene.switch, "br2", &["p2"])?;
+    for (name, bridge, end) in [("a", "br0", "b"), ("b", "br2", "a")] {
+        ifcfg(&scene.switch, name, &format!("DEVICE={name} TYPE=OVSPatchPort OVS_BRIDGE={bridge} OVS_PATCH_PEER={end} ONBOOT=yes"))?;
+    }
+    scene.switch.run("ovsdp up")?;
+    scene.says("lacp/show bond0", &["member: m1: current attached", "member: m2: current attached"])?;
+    let members = [port_number(&scene.switch, "m1")?, port_number(&scene.switch, "m2")?];
+    for (station, device, first, port) in [(&far, "t0", 51, "vxlan_sys_4789"), (&other, "eth0", 81, "p2")] {
+        let last = first + 19;
+        station.run(&format!("for i in $(seq {first} {last}); do ip addr add 10.0.0.$i/24 dev {device}; done"))?;
+        station.run(&format!("for i in $(seq {first} {last}); do ping -n -c 2 -i 0.1 -w 10 -I 10.0.0.$i 10.0.0.2 || exit 1; done"))?;
+        let dump = scene.switch.run("ovs-dpctl dump-flows ovs-system")?.stdout;
+        let from = format!("in_port({})", port_number(&scene.switch, port)?);
+        let flows: Vec<&str> = dump.lines().filter(|line| line.contains(&from)).collect();
+        ensure!(flows.iter().any(|line| line.contains("actions:hash(l4(0)),recirc(0x")), "nothing of {port} goes round:\n{dump}");
+        for member in members {
+            let to = format!("actions:{member}");
+            ensure!(flows.iter().any(|line| line.contains("/0xff)") && line.ends_with(&to)), "nothing of {port} goes out by port {member}:\n{dump}");
+        }
+        let wrapped = flows.iter().any(|line| line.contains("),tunnel(tun_id=0x2a") && line.contains("recirc(0x"));
+        ensure!(wrapped == (port == "vxlan_sys_4789"), "what goes round is not what came by {port}:\n{dump}");
+    }
+    // The way back goes by no bond, and past none.
+    let pings = far.ping_stream("10.0.0.2", 20)?;
+    pings.wait_replies(50, SOON)?;
+    let report = pings.stop()?;
+    ensure!(report.lost() == 0, "{report:?}");
+    Ok(())
+}
+
+/// Without what differs between two switches with the same bond: addresses, the time to the next look, the numbers the datapath gave,
+/// how often something happened.
+fn without_what_differs(text: &str) -> Vec<String> {
+    let differs = ["next rebalance:", "Recirc-ID :", "PDUs:", "port_id:", "key:", "Expired:", "Defaulted:", "Changed:"];
+    let word = |word: &str| if word.matches(':').count() >= 5 { "MAC" } else { word }.to_owned();
+    let line = |line: &str| {
+        let cut = differs.into_iter().find_map(|part| line.find(part).map(|at| at + part.len()));
+        let (kept, rest) = line.split_at(cut.unwrap_or(line.len()));
+        let number = rest.trim_start().trim_start_matches('-').trim_start_matches(|c: char| c.is_ascii_digit());
+        let words: Vec<String> = kept.split(' ').map(|part| part.split('(').map(word).collect::<Vec<_>>().join("(")).collect();
+        format!("{}{}", words.join(" "), if cut.is_some() { format!(" N{number}") } else { String::new() })
+    };
+    text.lines().map(line).collect()
+}
+
+/// The same bonds by Debian's Open vSwitch, in a host of its own and with partners of its own.
+fn the_text_is_open_vswitchs(world: &mut World) -> anyhow::Result<()> {
+    let peer = linux_bond("mode 802.3ad lacp_rate fast miimon 50 xmit_hash_policy layer3+4");
+    let scene = Scene::new(world, &peer, "bond_mode=balance-tcp lacp=active other_config:lacp-time=fast")?;
+    let (theirs, partner) = (world.host("theirs")?, world.host("partner")?);
+    for number in 1..=2 {
+        world.veth(&theirs, &format!("m{number}"), &partner, &format!("eth{number}"))?;
+    }
+    partner.run(&peer)?;
+    let ovs = OpenVswitch::start(&theirs)?;
+    for (mode, commands) in [
+        ("bond_mode=balance-tcp lacp=active other_config:lacp-time=fast", &["bond/show bond0", "lacp/show bond0", "lacp/show-stats bond0"][..]),
+        ("bond_mode=balance-slb bond_updelay=5 other_config:bond-hash-basis=7", &["bond/show bond0", "bond/show"]),
+        ("bond_mode=active-backup other_config:bond-primary=m2 other_config:bond-detect-mode=miimon", &["bond/show bond0"]),
+    ] {
+        bond_file(&scene.switch, mode)?;
+        scene.switch.run("ovsdp up")?;
+        ovs.vsctl(&format!("--if-exists del-br br0 -- add-br br0 -- add-bond br0 bond0 m1 m2 {mode}"))?;
+        let by_theirs = |command: &str| theirs.try_run(&format!("ovs-appctl --timeout=10 -t ovs-vswitchd {command}"));
+        // Which member was first, and is active for that, is chance.
+        eventually(SOON, || {
+            let chosen = "bond/set-active-member bond0 m2";
+            ensure!(scene.show(chosen)? == by_theirs(chosen)?.stdout, "{mode}: m2 is not active");
+            Ok(())
+        })?;
+        for command in commands {
+            eventually(SOON, || {
+                let (ours, theirs) = (scene.show(command)?, by_theirs(command)?.stdout);
+                ensure!(without_what_differs(&ours) == without_what_differs(&theirs), "{mode}: {command}:\n{ours}\n{theirs}");
+                Ok(())
+            })?;
+        }
+    }
     Ok(())
 }

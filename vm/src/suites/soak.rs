@@ -15,19 +15,26 @@ use super::steady::kill_agent;
 use crate::guest::{Host, Process, Wire, World, eventually, wire};
 use crate::registry::{Kind, MEMORY, Program};
 
-/// `cargo vm bench soak`.
-pub const PROGRAM: Program = Program {
-    name: "soak",
+/// `cargo vm bench soak` and `cargo vm bench soak-again`, with other events.
+pub const PROGRAMS: [Program; 2] = [
+    Program { name: "soak", run: |world| minutes(world, 0x5eed_0f10), ..SOAK },
+    Program { name: "soak-again", run: |world| minutes(world, 0x0dd_ba11), ..SOAK },
+];
+
+const SOAK: Program = Program {
+    name: "",
     kind: Kind::Bench,
     summary: "ten minutes of random traffic and events, and nothing where it must not be",
-    run: |world| {
-        println!("{}", soak(world, 0x5eed_0f10, Duration::from_secs(600))?);
-        Ok(())
-    },
+    run: |_| Ok(()),
     timeout: Duration::from_secs(1500),
     memory: MEMORY,
     record: None,
 };
+
+fn minutes(world: &World, seed: u64) -> anyhow::Result<()> {
+    println!("{}", soak(world, seed, Duration::from_secs(600))?);
+    Ok(())
+}
 
 /// How long an event may take to be over.
 const SOON: Duration = Duration::from_secs(60);
@@ -317,6 +324,19 @@ impl Soak {
         Ok(())
     }
 
+    /// Some traffic, an event, and everybody hears everybody again.
+    fn round(&mut self) -> anyhow::Result<()> {
+        self.traffic(BURST)?;
+        self.event()?;
+        self.resumes().context("afterwards")
+    }
+
+    /// What the switch knows and does, for whoever has to find out why.
+    fn state(&self) -> String {
+        let said = ["ovsdp fdb", "ovsdp appctl bond/show", "ovs-dpctl dump-flows -m ovs-system"].map(|command| self.switch.try_run(command));
+        said.into_iter().map(|said| said.map_or_else(|error| format!("{error:#}\n"), |said| said.to_string())).collect()
+    }
+
     fn event(&mut self) -> anyhow::Result<()> {
         match self.dice.below(7) {
             0 | 1 => self.reconfigure()?,
@@ -339,8 +359,6 @@ impl Soak {
                 self.traffic(BURST / 4)?;
                 self.agent = Some(self.switch.spawn("ovsdp agent")?);
                 eventually(SOON, || agent_pid(&self.switch))?;
-                // The next agent knows stations as they were written down last: what is on its way round the bond may be news to it.
-                self.sent.iter_mut().for_each(|sent| sent.twice = true);
             }
             5 => {
                 let cable = format!("eth{}", 1 + self.dice.below(2));
@@ -368,9 +386,9 @@ fn soak(world: &World, seed: u64, time: Duration) -> anyhow::Result<String> {
     let mut soak = Soak::new(world, seed)?;
     let (end, mut events) = (Instant::now() + time, 0);
     while Instant::now() < end {
-        soak.traffic(BURST)?;
-        soak.event().with_context(|| format!("event {events} of seed {seed:#x}"))?;
-        soak.resumes().with_context(|| format!("after event {events} of seed {seed:#x}"))?;
+        if let Err(error) = soak.round() {
+            return Err(error.context(format!("event {events} of seed {seed:#x}\n{}", soak.state())));
+        }
         events += 1;
     }
     ensure!(events > 3, "only {events} events");

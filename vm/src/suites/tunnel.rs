@@ -201,6 +201,7 @@ fn open_vswitch_is_the_other_end(world: &mut World) -> anyhow::Result<()> {
         ("geneve", &["key=42", "csum=true"]),
         ("gre", &["key=42", "tos=inherit", "ttl=inherit"]),
         ("vxlan", &["key=42", "dst_port=4790", "exts=gbp", "tos=0x28"]),
+        ("vxlan", &["key=42", "dst_port=4791", "exts=gpe"]),
     ] {
         tunnel_port(&switch, "t0", "br0", kind, &[&["remote_ip=192.0.2.2"], options].concat())?;
         switch.run("ovsdp up")?;
@@ -238,6 +239,17 @@ fn inherited(world: &mut World) -> anyhow::Result<()> {
     ensure!(seen.stop()?.len() >= 3, "the mark was lost");
     let flows = switch.run("ovs-dpctl dump-flows")?;
     ensure!(flows.stdout.contains("ipv4(tos=0xb8/0xfc,ttl=9"), "{flows}");
+    // The host's rules know what leaves by the tunnel by its mark, and nothing else has it.
+    tunnel_port(&switch, "t0", "br0", "gre", &["remote_ip=192.0.2.2", "egress_pkt_mark=7"])?;
+    switch.run("ovsdp up")?;
+    pings(&switch, "10.0.0.2")?;
+    let flows = switch.run("ovs-dpctl dump-flows")?;
+    ensure!(flows.stdout.contains("clone(set(skb_mark(0x7)),set(tunnel(dst=192.0.2.2"), "{flows}");
+    switch.run("ip rule add pref 10 fwmark 7 blackhole")?;
+    ensure!(switch.try_run("ping -n -c 2 -i 0.1 -w 2 10.0.0.2")?.code != 0, "the tunnel's packets have no mark");
+    pings(&switch, "192.0.2.2")?;
+    switch.run("ip rule del pref 10")?;
+    pings(&switch, "10.0.0.2")?;
     Ok(())
 }
 
