@@ -34,6 +34,7 @@ mod tables;
 mod timing;
 mod topology;
 mod vsctl;
+mod wiring;
 mod worker;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::{Addressing, Bridge, Device, Dhcp, Intent, Interface, PolicyRule, Port, Record};
+use crate::model::{Bridge, Device, Dhcp, Intent, Interface, PolicyRule, Port, Record};
 
 /// How long a UUID is as text: longer than any device's name.
 const UUID_LENGTH: usize = 36;
@@ -33,6 +33,17 @@ impl Memory {
         self.bridges.iter().find(|(_, bridge)| bridge.holds(port)).map(|(name, _)| *name)
     }
 
+    /// The bridge that each port was attached to, as [`Self::bridge_of`] says it of one.
+    pub fn bridges_of_ports(&self) -> BTreeMap<IfName, IfName> {
+        let mut bridges = BTreeMap::new();
+        for (name, remembered) in &self.bridges {
+            for port in remembered.ports() {
+                bridges.entry(port).or_insert(*name);
+            }
+        }
+        bridges
+    }
+
     /// What was last asked for the interface `name`.
     pub fn interface(&self, name: IfName) -> Option<&Interface> {
         self.bridges.values().flat_map(|bridge| bridge.intent.interfaces()).find(|interface| interface.name == name)
@@ -40,7 +51,7 @@ impl Memory {
 
     /// What lease the interface `name` is to have, if it is to have one.
     pub fn dhcp_of(&self, name: IfName) -> Option<&Dhcp> {
-        if let Addressing::Dhcp(dhcp) = &self.interface(name)?.addressing { Some(dhcp) } else { None }
+        self.interface(name)?.addressing.dhcp()
     }
 
     /// What files ask for, with what commands attached to the same bridges and no file names: that stays as it is.
@@ -105,6 +116,11 @@ pub struct Remembered {
 }
 
 impl Remembered {
+    /// Its ports' interfaces (its local one not counted), some of them twice.
+    fn ports(&self) -> impl Iterator<Item = IfName> {
+        self.members.keys().copied().chain(self.intent.ports.values().flat_map(|port| &port.interfaces).map(|interface| interface.name))
+    }
+
     /// Whether `port` is one of its ports' interfaces (its local one not counted).
     pub fn holds(&self, port: IfName) -> bool {
         self.members.contains_key(&port) || self.intent.ports.values().flat_map(|p| &p.interfaces).any(|i| i.name == port)
