@@ -6,50 +6,17 @@
 mod codec {
     pub(crate) mod work;
 }
+mod cpu_time;
 
 use std::hint::black_box;
-use std::time::Duration;
 
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use nix::time::{ClockId, clock_gettime};
 use ovsdp_proto::flow::{Flow, FlowBuf, append_flow, parse_flow};
 use ovsdp_proto::nlmsg::Messages;
 use ovsdp_proto::text::Style;
 
 use codec::work::{self, Builder, STATIONS, Sum, baseline};
-
-/// The time this thread had a CPU: what else the machine does meanwhile counts little.
-struct CpuTime;
-
-impl Measurement for CpuTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        self.start() - start
-    }
-
-    fn add(&self, one: &Duration, other: &Duration) -> Duration {
-        *one + *other
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        value.as_secs_f64() * 1e9
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
+use cpu_time::CpuTime;
 
 /// Every reader and writer has to come to the same before any of them is measured.
 fn agree() {

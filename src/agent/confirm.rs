@@ -10,7 +10,7 @@ use super::{alarm, log};
 use crate::ctl::api::{Confirmed, Progress, Stage};
 use crate::ctl::service::{Lines, Probe};
 use crate::error::{Error, Kind};
-use crate::host::store;
+use crate::host::journal;
 use crate::plan::{self, Executor, Journal, Unconfirmed};
 
 impl Worker {
@@ -129,13 +129,11 @@ impl Worker {
     pub(super) fn roll_back(&mut self, lines: Option<&Lines>) -> Result<u32, Error> {
         let mut journal = match self.stop_waiting() {
             Some(journal) => journal,
-            None => store::load::<Journal>(&self.hands.run.journal()).map_err(|error| unreadable(&self.hands.run.journal(), &error))?.ok_or_else(
-                || {
-                    let error = Error::new(Kind::NoSuch, "no change waits to be confirmed: there is nothing to take back");
-                    let advice = "`ovsdp down` takes down what is up";
-                    error.advise(self.taken_back.clone().unwrap_or_else(|| advice.to_owned()))
-                },
-            )?,
+            None => journal::load(&self.hands.run.journal()).map_err(|error| unreadable(&self.hands.run.journal(), &error))?.ok_or_else(|| {
+                let error = Error::new(Kind::NoSuch, "no change waits to be confirmed: there is nothing to take back");
+                let advice = "`ovsdp down` takes down what is up";
+                error.advise(self.taken_back.clone().unwrap_or_else(|| advice.to_owned()))
+            })?,
         };
         age(&mut journal);
         let mut undone = 0;

@@ -21,16 +21,16 @@ use super::inbox::{Order, Orders};
 use super::leases::Leases;
 use super::limit::Limit;
 use super::log;
-use super::shared::{Shared, now};
-use super::topology::{self, Places};
+use super::shared::Shared;
+use super::topology::{Attached, Places};
 use crate::dp::{self, Datapath, Dispatch, Dp};
 use crate::error::{Error, Kind};
 use crate::host::observe::{observe, system};
 use crate::host::paths::{RESOLV_CONF, Run};
-use crate::host::{clients, convert, ipv6, resolver, store};
+use crate::host::{clients, convert, ipv6, journal, resolver, store};
 use crate::model::Device;
 use crate::nl;
-use crate::plan::{self, DhcpClient, ErrorKind, Executor, Journal, Memory, Observed, Step, StepError};
+use crate::plan::{self, DhcpClient, Entry, ErrorKind, Executor, Journal, Memory, Observed, Step, StepError};
 use crate::rtnl::{self, LinkChange, Mode, Rtnl};
 
 /// Where upcalls are to go.
@@ -63,10 +63,15 @@ pub(super) struct Hands {
     pub(super) pending: Vec<Order>,
     /// Which bridge each vport belongs to, changes under way included.
     pub(super) places: Places,
-    /// The datapath's vports as of the last [`Hands::refresh`].
-    pub(super) attached: BTreeSet<IfName>,
+    /// The datapath's ports as of the last [`Hands::refresh`], and what was attached and detached here since.
+    pub(super) attached: Attached,
+    /// Whether more of the topology may be outdated than the next device adds.
+    pub(super) outdated: bool,
     /// Devices that are, or lately were, members of bundles.
     pub(super) bundled: BTreeSet<IfName>,
+    /// Whether what is remembered has changed since it was last kept. Only while a change is under way: its journal brings back what
+    /// was before, whichever of the two is kept.
+    pub(super) unkept: bool,
 }
 
 /// Whether a step is done as planned, or taken back as far as it was ever done.
@@ -152,44 +157,6 @@ impl Hands {
         Ok(self.rtnl.links()?.into_iter().map(|link| (link.name, link.mtu)).collect())
     }
 
-    /// Places every port where the memory has it, and puts the topology of that in force.
-    ///
-    /// # Errors
-    /// The kernel did not answer.
-    pub(super) fn place_remembered(&mut self) -> Result<(), Error> {
-        self.places = topology::places(&self.shared.memory());
-        self.refresh()
-    }
-
-    /// Puts the topology that kernel and places make in force, and says which datapath there is. To be called whenever either
-    /// may have changed.
-    ///
-    /// # Errors
-    /// The kernel did not answer.
-    pub(super) fn refresh(&mut self) -> Result<(), Error> {
-        let found = match self.dp.datapath(&system()?)? {
-            Some(datapath) => Some((datapath.index, datapath.dispatch(), self.dp.vports(datapath.index)?)),
-            None => None,
-        };
-        self.shared.set_datapath(found.as_ref().map(|(index, dispatch, _)| (*index, *dispatch)));
-        let vports = found.map(|(_, _, vports)| vports).unwrap_or_default();
-        self.attached = vports.iter().map(|vport| vport.name).collect();
-        let has_bundles = topology::has_bundles(&self.shared.memory());
-        let links = if has_bundles { self.rtnl.links()? } else { Vec::new() };
-        let topology = topology::topology(&self.places, &self.shared.memory(), &vports, &links, &mut self.bundled);
-        let changed = self.shared.core().switch.set_topology(now(), topology);
-        match changed {
-            Ok(true) => {
-                self.shared.bundles.look();
-                self.shared.ring();
-            }
-            Ok(false) => {}
-            // The kernel numbers and names ports uniquely; this would be a bug here, and the old topology goes on.
-            Err(error) => log::say(format_args!("the topology stays as it was: {error}")),
-        }
-        Ok(())
-    }
-
     /// Has the kernel send every upcall of `datapath` to the handlers.
     ///
     /// # Errors
@@ -218,10 +185,24 @@ impl Hands {
     /// # Errors
     /// It could not be written down.
     pub(super) fn remember(&mut self, change: impl FnOnce(&mut Memory)) -> Result<(), Error> {
-        let mut memory = self.shared.memory();
-        change(&mut memory);
+        change(&mut self.shared.memory());
+        self.unkept = true;
         let path = self.run.memory();
-        store::save(&path, &*memory).map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", path.display())))
+        self.keep_memory().map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", path.display())))
+    }
+
+    /// Keeps what is remembered, if it has changed.
+    fn keep_memory(&mut self) -> std::io::Result<()> {
+        if self.unkept {
+            store::save(&self.run.memory(), &*self.shared.memory())?;
+            self.unkept = false;
+        }
+        Ok(())
+    }
+
+    /// Keeps what is remembered before the journal no longer owes it.
+    fn keep_memory_first(&mut self) -> Result<(), StepError> {
+        self.keep_memory().map_err(|error| file_error("writing what is remembered", &self.run.memory(), &error))
     }
 
     fn perform(&mut self, step: &Step, way: Way) -> Result<(), Why> {
@@ -292,15 +273,20 @@ impl Hands {
             Step::AdoptLease { bridge, ifname, lease } => self.adopt(*bridge, *ifname, lease),
             Step::ReleaseLease { bridge, ifname, lease, unless } => self.release(*bridge, *ifname, lease.as_ref(), *unless),
             Step::Remember { bridge, to, .. } => {
-                let (bridge, to, before) = (*bridge, (**to).clone(), self.shared.memory().clone());
-                self.remember(|memory| memory.remember(bridge, to))?;
-                self.ask_as_said(&before);
+                let before = self.shared.memory().remember(*bridge, (**to).clone());
+                self.unkept = true;
+                if let Some(before) = before {
+                    self.outdated = true;
+                    self.ask_as_said(*bridge, &before);
+                }
                 Ok(())
             }
             Step::RememberRows { to, .. } => Ok(self.remember(|memory| memory.rows.clone_from(to))?),
             Step::Forget { bridge, .. } => {
-                let bridge = *bridge;
-                Ok(self.remember(|memory| _ = memory.forget(bridge))?)
+                let was_there = self.shared.memory().forget(*bridge);
+                self.unkept |= was_there;
+                self.outdated |= was_there;
+                Ok(())
             }
         }
     }
@@ -352,8 +338,8 @@ impl Hands {
         if port_no.is_some() && made.as_ref().is_err_and(|error| matches!(error.kind(), nl::Kind::Busy | nl::Kind::Exists)) {
             made = self.dp.add_vport(&New { port_no: None, ..new });
         }
-        made?;
-        Ok(self.refresh()?)
+        let made = made?;
+        Ok(self.note_attached(made.name, made.number)?)
     }
 
     fn detach(&mut self, name: IfName, way: Way) -> Result<(), Why> {
@@ -364,7 +350,7 @@ impl Hands {
             result?
         }
         self.places.remove(&name);
-        Ok(self.refresh()?)
+        Ok(self.note_detached(name)?)
     }
 
     fn create_tunnel(&mut self, device: Device, way: Way) -> Result<(), Why> {
@@ -493,11 +479,21 @@ impl Executor for Hands {
     }
 
     fn record(&mut self, journal: &Journal) -> Result<(), StepError> {
+        self.keep_memory_first()?;
         let path = self.run.journal();
-        store::save(&path, journal).map_err(|error| file_error("writing the journal", &path, &error))
+        journal::save(&path, journal).map_err(|error| file_error("writing the journal", &path, &error))
+    }
+
+    fn note(&mut self, entry: &Entry<'_>) -> Result<(), StepError> {
+        if matches!(entry, Entry::TakenBack(_)) {
+            self.keep_memory_first()?;
+        }
+        let path = self.run.journal();
+        journal::append(&path, entry).map_err(|error| file_error("writing the journal", &path, &error))
     }
 
     fn clear_journal(&mut self) -> Result<(), StepError> {
+        self.keep_memory_first()?;
         let path = self.run.journal();
         store::remove(&path).map_err(|error| file_error("removing the journal", &path, &error))
     }

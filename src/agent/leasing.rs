@@ -14,7 +14,7 @@ use super::limit::Limit;
 use super::{alarm, log};
 use crate::dhcp;
 use crate::error::{Error, Kind};
-use crate::plan::{Claim, Lease, Memory};
+use crate::plan::{Claim, Lease, Remembered};
 use crate::rtnl::{self, Mode};
 
 /// How long a client that gives up in time itself is waited for beyond that, and one that declined an address.
@@ -154,12 +154,17 @@ impl Hands {
         })
     }
 
-    /// Has the clients of leases that are held go on as the memory says, where it said otherwise `before`.
-    pub(super) fn ask_as_said(&mut self, before: &Memory) {
-        let memory = self.shared.memory().clone();
-        let asking = |memory: &Memory, name: IfName| memory.dhcp_of(name).map(|dhcp| dhcp.asking.clone());
-        for (ifname, lease) in memory.all().flat_map(|(_, bridge)| &bridge.leases) {
-            let (was, is) = (asking(before, *ifname), asking(&memory, *ifname));
+    /// Has the clients of the leases that `bridge` holds go on as is remembered now, where that is otherwise than `before`.
+    pub(super) fn ask_as_said(&mut self, bridge: IfName, before: &Remembered) {
+        if before.leases.is_empty() {
+            return;
+        }
+        let Some(now) = self.shared.memory().get(bridge).cloned() else { return };
+        let asking = |of: &Remembered, name: IfName| {
+            of.intent.interfaces().find(|one| one.name == name).and_then(|one| one.addressing.dhcp()).map(|dhcp| dhcp.asking.clone())
+        };
+        for (ifname, lease) in &now.leases {
+            let (was, is) = (asking(before, *ifname), asking(&now, *ifname));
             if was != is && was.is_some() && is.is_some() {
                 self.resume(*ifname, lease);
             }
@@ -189,9 +194,9 @@ impl Hands {
             self.leases.stop(ifname);
         }
         let asked = self.leases.asking();
-        let wanting = memory.all().flat_map(|(_, bridge)| bridge.intent.interfaces().map(move |interface| (bridge, interface.name)));
-        for (bridge, ifname) in wanting {
-            let persistent = memory.dhcp_of(ifname).is_some_and(|dhcp| dhcp.asking.persistent);
+        let wanting = memory.all().flat_map(|(_, bridge)| bridge.intent.interfaces().map(move |interface| (bridge, interface)));
+        for (bridge, interface) in wanting {
+            let (ifname, persistent) = (interface.name, interface.addressing.dhcp().is_some_and(|dhcp| dhcp.asking.persistent));
             if !persistent || bridge.leases.contains_key(&ifname) || asked.contains(&ifname) {
                 continue;
             }

@@ -37,6 +37,7 @@ mod timing;
 mod topology;
 mod transceivers;
 mod vsctl;
+mod wiring;
 mod worker;
 
 use std::sync::Arc;

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ovsdp_proto::{IfName, Mac};
 
-use crate::dp::Vport;
 use crate::model::{self, Interface, Kind, PortRules};
 use crate::plan::Memory;
 use crate::rtnl::Link;
@@ -33,62 +32,102 @@ fn ports(memory: &Memory) -> impl Iterator<Item = &model::Port> {
     memory.bridges.values().flat_map(|remembered| remembered.intent.ports.values())
 }
 
+/// The datapath's ports: their numbers by name.
+pub(super) type Attached = BTreeMap<IfName, u32>;
+
 /// The switch's view. A bridge without its local port is not there; a vport without a place is somebody else's. A tunnel port
 /// is there while its device is. `links` need hold only bundles' devices and their bridges.
 ///
 /// A device that was a member of a bundle and is asked for no more is no port by itself while it waits to be taken off: with
 /// the cable it has in common with other members it would be a loop. `bundled` keeps which devices are members.
-pub(super) fn topology(places: &Places, memory: &Memory, vports: &[Vport], links: &[Link], bundled: &mut BTreeSet<IfName>) -> Topology {
-    let place = |vport: &Vport| places.get(&vport.name).copied();
+pub(super) fn topology(places: &Places, memory: &Memory, attached: &Attached, links: &[Link], bundled: &mut BTreeSet<IfName>) -> Topology {
     let devices = |of_bundles: bool| -> BTreeSet<IfName> {
         let ports = ports(memory).filter(|port| port.is_bundle() == of_bundles);
         ports.flat_map(|port| &port.interfaces).map(|interface| interface.name).collect()
     };
     let (members, alone) = (devices(true), devices(false));
-    bundled.retain(|name| !alone.contains(name) && vports.iter().any(|vport| vport.name == *name));
+    bundled.retain(|name| !alone.contains(name) && attached.contains_key(name));
     let leaving: BTreeSet<IfName> = bundled.difference(&members).copied().collect();
-    let locals = vports.iter().filter(|vport| place(vport) == Some(vport.name));
-    let bridges = locals.map(|local| {
-        let ports = vports.iter().filter(|vport| vport.name != local.name && place(vport) == Some(local.name));
-        let ports = ports.filter(|vport| !members.contains(&vport.name) && !leaving.contains(&vport.name));
-        let bridge = Bridge::new(local.name, local.number);
-        let Some(remembered) = memory.bridges.get(&local.name) else {
-            return ports.fold(bridge, |bridge, vport| bridge.port(vport.name, vport.number));
+    let links: BTreeMap<IfName, &Link> = links.iter().map(|link| (link.name, link)).collect();
+    let mut of_bridge: BTreeMap<IfName, Vec<(IfName, u32)>> = BTreeMap::new();
+    for (name, number) in attached.iter().filter(|(name, _)| !members.contains(*name) && !leaving.contains(*name)) {
+        if let Some(bridge) = places.get(name).filter(|bridge| *bridge != name) {
+            of_bridge.entry(*bridge).or_default().push((*name, *number));
+        }
+    }
+    let locals = attached.iter().filter(|(name, _)| places.get(*name) == Some(*name));
+    let bridges = locals.map(|(local, number)| {
+        let ports = of_bridge.remove(local).unwrap_or_default().into_iter();
+        let Some(remembered) = memory.bridges.get(local) else {
+            return ports.fold(Bridge::new(*local, *number), |bridge, (name, number)| bridge.port(name, number));
         };
-        let model::Bridge { rules, local_rules, ports: asked, .. } = &remembered.intent;
+        let asked = &remembered.intent.ports;
         let of_device: BTreeMap<IfName, &PortRules> =
             asked.values().flat_map(|port| port.interfaces.iter().map(|interface| (interface.name, &port.rules))).collect();
-        let bridge = ports.fold(bridge.rules(rules, local_rules), |bridge, vport| {
-            bridge.port_with(vport.name, vport.number, of_device.get(&vport.name).copied().cloned().unwrap_or_default())
+        let bridge = ports.fold(alone_as_asked(&remembered.intent, *number), |bridge, (name, number)| {
+            bridge.port_with(name, number, of_device.get(&name).copied().cloned().unwrap_or_default())
         });
-        asked.iter().filter_map(|(name, port)| of_several(local.name, *name, port, vports, links)).fold(bridge, Bridge::with)
+        asked.iter().filter_map(|(name, port)| of_several(*local, *name, port, attached, &links)).fold(bridge, Bridge::with)
     });
     let topology = Topology { bridges: bridges.collect() };
     bundled.extend(members);
     topology
 }
 
+/// A bridge with nothing but its local port, which has this number in the datapath.
+fn alone_as_asked(asked: &model::Bridge, number: u32) -> Bridge {
+    Bridge::new(asked.name(), number).rules(&asked.rules, &asked.local_rules)
+}
+
+/// What a device that was just attached adds to the topology in force.
+#[derive(Debug)]
+pub(super) enum Added {
+    /// A bridge without ports.
+    Bridge(Box<Bridge>),
+    /// A port of this bridge that switches so.
+    Port(IfName, PortRules),
+}
+
+/// What the device `name`, just attached with this number, adds; `None` when more may have changed with it: then it takes the whole
+/// [`topology`]. `attached` are the others, `bundled` those that are or were members of bundles.
+pub(super) fn added(
+    places: &Places,
+    memory: &Memory,
+    attached: &Attached,
+    bundled: &BTreeSet<IfName>,
+    (name, number): (IfName, u32),
+) -> Option<Added> {
+    let bridge = *places.get(&name)?;
+    let asked = &memory.bridges.get(&bridge)?.intent;
+    if bridge == name {
+        let one =
+            |port: &model::Port| !port.is_bundle() && port.interfaces.iter().all(|one| one.kind.has_device() && !attached.contains_key(&one.name));
+        return asked.ports.values().all(one).then(|| Added::Bridge(Box::new(alone_as_asked(asked, number))));
+    }
+    let port = asked.ports.get(&name).filter(|port| !port.is_bundle() && !bundled.contains(&name))?;
+    let is_its_own = matches!(port.interfaces.as_slice(), [one] if one.name == name && one.kind.has_device());
+    is_its_own.then(|| Added::Port(bridge, port.rules.clone()))
+}
+
 /// A port that is no device of its own: a bundle, a tunnel or patch port.
-fn of_several(bridge: IfName, name: IfName, port: &model::Port, vports: &[Vport], links: &[Link]) -> Option<Port> {
-    let vport = |name: IfName| vports.iter().find(|vport| vport.name == name);
-    let link = |name: IfName| links.iter().find(|link| link.name == name);
+fn of_several(bridge: IfName, name: IfName, port: &model::Port, attached: &Attached, links: &BTreeMap<IfName, &Link>) -> Option<Port> {
     let way = if port.is_bundle() {
-        let system = link(bridge).and_then(|link| link.mac).unwrap_or(Mac::ZERO);
-        let attached = |name: IfName| {
-            let (vport, link) = (vport(name)?, link(name)?);
-            Some((vport.number, link.mac.unwrap_or(Mac::ZERO), link.running))
+        let system = links.get(&bridge).and_then(|link| link.mac).unwrap_or(Mac::ZERO);
+        let member = |name: IfName| {
+            let (number, link) = (attached.get(&name)?, links.get(&name)?);
+            Some((*number, link.mac.unwrap_or(Mac::ZERO), link.running))
         };
-        Way::Bundle(Bundle::of(port, system, attached)?)
+        Way::Bundle(Bundle::of(port, system, member)?)
     } else {
-        without_device(port.interfaces.first()?, vport)?
+        without_device(port.interfaces.first()?, attached)?
     };
     Some(Port { name, way, rules: port.rules.clone() })
 }
 
-fn without_device<'a>(interface: &Interface, vport: impl Fn(IfName) -> Option<&'a Vport>) -> Option<Way> {
+fn without_device(interface: &Interface, attached: &Attached) -> Option<Way> {
     match interface.kind {
         Kind::System | Kind::Internal => None,
-        Kind::Tunnel(tunnel) => Some(Way::Tunnel(vport(tunnel.encap.device().name())?.number, tunnel)),
+        Kind::Tunnel(tunnel) => Some(Way::Tunnel(*attached.get(&tunnel.encap.device().name())?, tunnel)),
         Kind::Patch { peer } => Some(Way::Patch(peer)),
     }
 }
@@ -96,7 +135,6 @@ fn without_device<'a>(interface: &Interface, vport: impl Fn(IfName) -> Option<&'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dp::VportKind;
     use crate::plan::Remembered;
     use crate::switch::Bundled;
 
@@ -104,19 +142,8 @@ mod tests {
         IfName::new(text).unwrap()
     }
 
-    fn vport(number: u32, of: &str) -> Vport {
-        Vport {
-            datapath: 1,
-            number,
-            kind: VportKind::Netdev,
-            name: name(of),
-            ifindex: None,
-            netnsid: None,
-            stats: None,
-            upcall_stats: None,
-            upcall_pids: Vec::new(),
-            tunnel: None,
-        }
+    fn vports(all: &[(u32, &str)]) -> Attached {
+        all.iter().map(|(number, of)| (name(of), *number)).collect()
     }
 
     fn link(of: &str, mac: u8, running: bool) -> Link {
@@ -185,26 +212,27 @@ mod tests {
 
     #[test]
     fn a_bundle_s_devices_are_one_port_and_never_ports_by_themselves() {
-        let vports = [vport(1, "br0"), vport(2, "p1"), vport(3, "m1"), vport(4, "m2")];
+        let all = [(1, "br0"), (2, "p1"), (3, "m1"), (4, "m2")];
+        let attached = vports(&all);
         let links = [link("br0", 9, true), link("m1", 1, true), link("m2", 2, false)];
         let mut bundled = BTreeSet::new();
         let both = memory(&["m1", "m2"]);
         let places = places(&both);
-        let mut see = |memory: &Memory, vports: &[Vport]| topology(&places, memory, vports, &links, &mut bundled);
-        let topology = see(&both, &vports);
+        let mut see = |memory: &Memory, attached: &Attached| topology(&places, memory, attached, &links, &mut bundled);
+        let topology = see(&both, &attached);
         assert_eq!(ports(&topology), ["p1=2", "bond0(m1=3 m2=4 down)"]);
         let lacp = bundle(&topology, 1).lacp.unwrap();
         assert_eq!((lacp.system, lacp.system_priority), (Mac([2, 0, 0, 0, 0, 9]), 65534), "the bridge's address");
         // Asked for no more, but still attached, in the bridge's place: left out, until it is asked for by itself or leaves.
-        assert_eq!(ports(&see(&memory(&["m1"]), &vports)), ["p1=2", "bond0(m1=3)"]);
-        assert_eq!(ports(&see(&memory(&[]), &vports)), ["p1=2"]);
+        assert_eq!(ports(&see(&memory(&["m1"]), &attached)), ["p1=2", "bond0(m1=3)"]);
+        assert_eq!(ports(&see(&memory(&[]), &attached)), ["p1=2"]);
         let mut alone = memory(&[]);
         alone.bridges.get_mut("br0").unwrap().intent.ports.insert(name("m2"), model::Port::new(system("m2")));
-        assert_eq!(ports(&see(&alone, &vports)), ["p1=2", "m2=4"]);
-        see(&memory(&[]), &vports[..2]);
-        assert_eq!(ports(&see(&memory(&[]), &vports)), ["p1=2", "m1=3", "m2=4"], "attached anew by somebody else");
+        assert_eq!(ports(&see(&alone, &attached)), ["m2=4", "p1=2"]);
+        see(&memory(&[]), &vports(&all[..2]));
+        assert_eq!(ports(&see(&memory(&[]), &attached)), ["m1=3", "m2=4", "p1=2"], "attached anew by somebody else");
         // Attached, but its link is not to be seen: neither a member nor a port.
-        assert_eq!(ports(&see(&memory(&["m1", "p9"]), &[vports[0].clone(), vports[2].clone(), vport(5, "p9")])), ["bond0(m1=3)"]);
+        assert_eq!(ports(&see(&memory(&["m1", "p9"]), &vports(&[all[0], all[2], (5, "p9")]))), ["bond0(m1=3)"]);
     }
 
     #[test]
@@ -212,10 +240,35 @@ mod tests {
         let mut memory = memory(&[]);
         let ports = &mut memory.bridges.get_mut("br0").unwrap().intent.ports;
         ports.get_mut("p1").unwrap().lacp = Some(model::Lacp { system: Some(Mac([2; 6])), ..model::Lacp::default() });
-        let vports = [vport(1, "br0"), vport(2, "p1")];
-        let topology = topology(&places(&memory), &memory, &vports, &[link("p1", 1, true)], &mut BTreeSet::new());
+        let attached = vports(&[(1, "br0"), (2, "p1")]);
+        let topology = topology(&places(&memory), &memory, &attached, &[link("p1", 1, true)], &mut BTreeSet::new());
         let bundle = bundle(&topology, 0);
         let lacp = bundle.lacp.unwrap();
         assert_eq!((bundle.bond.is_none(), lacp.system, lacp.system_priority), (true, Mac([2; 6]), 65535));
+    }
+
+    #[test]
+    fn what_is_added_comes_to_the_same_as_the_whole() {
+        let both = memory(&["m1", "m2"]);
+        let plain = memory(&[]);
+        let all = vports(&[(1, "br0"), (2, "p1"), (3, "m1"), (4, "p3")]);
+        let none = BTreeSet::new();
+        let add = |memory: &Memory, attached: &[(u32, &str)], bundled: &BTreeSet<IfName>, what: &str| {
+            added(&places(memory), memory, &vports(attached), bundled, (name(what), all[&name(what)]))
+        };
+        let Some(Added::Bridge(bridge)) = add(&plain, &[], &none, "br0") else { panic!("no bridge") };
+        let Some(Added::Port(of, rules)) = add(&plain, &[(1, "br0")], &none, "p1") else { panic!("no port") };
+        let whole = topology(&places(&plain), &plain, &vports(&[(1, "br0"), (2, "p1")]), &[], &mut BTreeSet::new());
+        assert_eq!((of, whole.bridges), (name("br0"), vec![bridge.port_with(name("p1"), 2, rules)]));
+        for (memory, attached, bundled, what) in [
+            // A bundle or a port that is attached already comes with the bridge.
+            (&both, &[][..], &none, "br0"),
+            (&plain, &[(2, "p1")][..], &none, "br0"),
+            (&both, &[(1, "br0")][..], &none, "m1"),
+            (&plain, &[(1, "br0")][..], &BTreeSet::from([name("p1")]), "p1"),
+            (&plain, &[(1, "br0")][..], &none, "p3"),
+        ] {
+            assert!(add(memory, attached, bundled, what).is_none(), "{what}");
+        }
     }
 }

@@ -26,7 +26,7 @@ use crate::dp::{self, Dispatch, Dp};
 use crate::error::{Error, Kind};
 use crate::host::observe::system;
 use crate::host::paths::Run;
-use crate::host::{config, of_step, store};
+use crate::host::{config, journal, of_step, store};
 use crate::model::Intent;
 use crate::nl;
 use crate::plan::{self, Cause, Executor, Journal, Memory, Outcome, Report, Target, Unconfirmed};
@@ -76,8 +76,10 @@ impl Worker {
             limit: None,
             pending: Vec::new(),
             places: topology::Places::new(),
-            attached: BTreeSet::new(),
+            attached: topology::Attached::new(),
+            outdated: false,
             bundled: BTreeSet::new(),
+            unkept: false,
         };
         Ok(Self { hands, links, datapaths, losses, waiting: None, alarm: Alarm::new()?, taken_back: None, mtus: BTreeMap::new() })
     }
@@ -90,7 +92,7 @@ impl Worker {
     pub(super) fn take_over(&mut self) -> Result<(), Error> {
         let hands = &mut self.hands;
         let memory = store::load::<Memory>(&hands.run.memory()).map_err(|error| unreadable(&hands.run.memory(), &error))?;
-        let journal = store::load::<Journal>(&hands.run.journal()).map_err(|error| unreadable(&hands.run.journal(), &error))?;
+        let journal = journal::load(&hands.run.journal()).map_err(|error| unreadable(&hands.run.journal(), &error))?;
         *hands.shared.memory() = memory.unwrap_or_default();
         for lease in hands.shared.memory().clone().all().flat_map(|(_, bridge)| bridge.leases.values()) {
             hands.leases.note(lease);
@@ -425,7 +427,7 @@ impl Worker {
     pub(super) fn reattach(&mut self) {
         let memory = self.hands.shared.memory().clone();
         for (bridge, remembered) in &memory.bridges {
-            let missing = remembered.members.keys().filter(|name| !self.hands.attached.contains(*name)).copied().collect::<Vec<_>>();
+            let missing = remembered.members.keys().filter(|name| !self.hands.attached.contains_key(*name)).copied().collect::<Vec<_>>();
             let is_there = |hands: &mut Hands, name: &IfName| matches!(hands.rtnl.link(name), Ok(Some(link)) if link.name == *name);
             let back: Vec<_> = missing.into_iter().filter(|name| is_there(&mut self.hands, name)).collect();
             if back.is_empty() {

@@ -9,6 +9,7 @@ pub mod convert;
 mod fault;
 pub mod iproute;
 pub mod ipv6;
+pub mod journal;
 pub mod machine;
 mod manager;
 pub mod observe;

@@ -1,6 +1,8 @@
 //! Fake bridges: `TYPE=OVSBridge` with `OVS_OPTIONS="PARENT VLAN"`, which is an internal port of the parent in that VLAN, and whose
 //! ports are the parent's in the same.
 
+use std::collections::BTreeMap;
+
 use ovsdp_proto::IfName;
 
 use super::code::Code;
@@ -31,11 +33,20 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Role>, ()> {
     Err(())
 }
 
-/// The real bridge a name means, and the VLAN of its ports when it is a fake one's.
-pub(super) fn resolve(unique: &[&Settings], bridge: IfName) -> (IfName, Option<Vlans>) {
-    let fake = unique.iter().find(|settings| settings.device.name == bridge);
-    match fake.map(|settings| &settings.role) {
-        Some(Role::Fake(parent, vid)) => (parent.name, Some(Vlans::Access { vlan: *vid })),
-        _ => (bridge, None),
+/// The fake bridges of a folder: the bridge each is of, and its VLAN.
+pub(super) struct Fakes(BTreeMap<IfName, (IfName, Vid)>);
+
+impl Fakes {
+    pub(super) fn of(unique: &[&Settings]) -> Self {
+        let fake = |settings: &&Settings| match &settings.role {
+            Role::Fake(parent, vid) => Some((settings.device.name, (parent.name, *vid))),
+            _ => None,
+        };
+        Self(unique.iter().filter_map(fake).collect())
+    }
+
+    /// The real bridge a name means, and the VLAN of its ports when it is a fake one's.
+    pub(super) fn resolve(&self, bridge: IfName) -> (IfName, Option<Vlans>) {
+        self.0.get(&bridge).map_or((bridge, None), |(parent, vid)| (*parent, Some(Vlans::Access { vlan: *vid })))
     }
 }

@@ -3,16 +3,17 @@
 //!
 //! It must not read text; it takes typed settings and says what they come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ovsdp_proto::IfName;
 
 use super::address::Ask;
 use super::code::Code;
 use super::diag::Diagnostic;
+use super::fake::Fakes;
 use super::settings::{Named, Placed, Role, Settings};
 use super::span::Span;
-use super::{bond, fake, joined, requires, suggest};
+use super::{bond, joined, requires, suggest};
 use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port, Vlans};
 
 /// A file that is not read as settings, as far as it tells who it is.
@@ -58,10 +59,11 @@ pub(super) fn build(list: &[Settings], others: &[Other], plain: &[IfName], found
             },
         );
     }
+    let fakes = Fakes::of(&unique);
     let mut members: Vec<&Settings> = Vec::new();
     for settings in &unique {
         let Some(named) = settings.role.bridge() else { continue };
-        let (bridge, vlan) = fake::resolve(&unique, named.name);
+        let (bridge, vlan) = fakes.resolve(named.name);
         match intent.bridges.get_mut(&bridge) {
             Some(target) => {
                 target.ports.insert(settings.device.name, port(settings, others, vlan));
@@ -72,9 +74,9 @@ pub(super) fn build(list: &[Settings], others: &[Other], plain: &[IfName], found
         }
     }
     for settings in unique.iter().filter(|settings| settings.role == Role::Bridge).chain(&members) {
-        folder.lease(settings, &unique, &mut intent);
+        folder.lease(settings, &fakes, &mut intent);
     }
-    let mut required = requires::resolve(&unique, plain, folder.found);
+    let mut required = requires::resolve(&unique, plain, &fakes, folder.found);
     for bridge in intent.bridges.values_mut() {
         let local = std::iter::once((bridge.local.name, &mut bridge.local));
         // What a bond waits for, its first member does.
@@ -86,8 +88,10 @@ pub(super) fn build(list: &[Settings], others: &[Other], plain: &[IfName], found
             folder.empty_bridge(settings);
         }
     }
+    let addressed = |bridge: &&Bridge| bridge.interfaces().any(Interface::is_addressed);
+    let addressed: BTreeSet<IfName> = intent.bridges.values().filter(addressed).map(Bridge::name).collect();
     for settings in members {
-        folder.address_on_port(settings, &unique, &intent);
+        folder.address_on_port(settings, &fakes, &addressed);
     }
     folder.routes_and_addresses(&unique);
     bond::of_two(&unique, folder.found);
@@ -222,9 +226,9 @@ impl<'a> Folder<'a> {
     }
 
     /// What a lease goes through, now that the bridge's ports are known.
-    fn lease(&mut self, settings: &Settings, unique: &[&Settings], intent: &mut Intent) {
+    fn lease(&mut self, settings: &Settings, fakes: &Fakes, intent: &mut Intent) {
         let Ask::Dhcp { through, at, lease } = &settings.ask else { return };
-        let bridge_name = settings.role.bridge().map_or(settings.device.name, |bridge| fake::resolve(unique, bridge.name).0);
+        let bridge_name = settings.role.bridge().map_or(settings.device.name, |bridge| fakes.resolve(bridge.name).0);
         let Some(bridge) = intent.bridges.get_mut(&bridge_name) else { return };
         let mut names: Vec<IfName> = Vec::new();
         for named in through {
@@ -268,10 +272,10 @@ impl<'a> Folder<'a> {
     }
 
     /// An address on a port: without effect where the bridge has one, and an error where the host would lose its last.
-    fn address_on_port(&mut self, settings: &Settings, unique: &[&Settings], intent: &Intent) {
+    /// `bridges` are those that have one.
+    fn address_on_port(&mut self, settings: &Settings, fakes: &Fakes, bridges: &BTreeSet<IfName>) {
         let (Role::Port(bridge) | Role::Bond(bridge, _)) = &settings.role else { return };
-        let Some(target) = intent.bridges.get(&fake::resolve(unique, bridge.name).0) else { return };
-        let addressed = target.interfaces().any(Interface::is_addressed);
+        let addressed = bridges.contains(&fakes.resolve(bridge.name).0);
         let own = if let Ask::OnPort { at } = settings.ask { Some(at) } else { None };
         let own = own.map(|at| (settings.file.as_str(), at, format!("`{}` is a port", settings.device.name)));
         for (file, at, who) in bond::addressed(settings, self.others).chain(own) {

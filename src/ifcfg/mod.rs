@@ -179,8 +179,9 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
     // Aliases last: only then is it known whose they are.
     let (aliases, own): (Vec<_>, Vec<_>) = sources.interfaces().partition(|(name, _)| companion::parent(name).is_some());
     for (name, src) in own.into_iter().chain(aliases) {
-        let of = |settings: &&mut Settings| companion::parent(name) == Some(settings.device.name.as_str());
-        if let Some(settings) = list.iter_mut().find(of) {
+        let parent = companion::parent(name);
+        let of = |settings: &&mut Settings| parent == Some(settings.device.name.as_str());
+        if let Some(settings) = list.iter_mut().filter(|_| parent.is_some()).find(of) {
             let inherited = evaluate_on(sources, &settings.file.clone(), &base, host).vars;
             companion::read_alias(name, evaluate_on(sources, name, &base, host), &inherited, settings, &mut diagnostics);
             continue;

@@ -8,7 +8,7 @@ use ovsdp_proto::IfName;
 
 use super::code::Code;
 use super::diag::{Diagnostic, shown};
-use super::fake;
+use super::fake::Fakes;
 use super::settings::{Named, Reader, Settings};
 use super::span::Span;
 
@@ -33,8 +33,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Vec<Named> {
 /// What each file's interface really waits for among what it names: the Open vSwitch interfaces that are in another bridge, and `plain`
 /// devices. The rest is
 /// reported into `found`, and so are files that wait for each other.
-pub(super) fn resolve(unique: &[&Settings], plain: &[IfName], found: &mut Vec<Diagnostic>) -> BTreeMap<IfName, Vec<IfName>> {
-    let bridge = |settings: &&Settings| settings.role.bridge().map_or(settings.device.name, |bridge| fake::resolve(unique, bridge.name).0);
+pub(super) fn resolve(unique: &[&Settings], plain: &[IfName], fakes: &Fakes, found: &mut Vec<Diagnostic>) -> BTreeMap<IfName, Vec<IfName>> {
+    let bridge = |settings: &&Settings| settings.role.bridge().map_or(settings.device.name, |bridge| fakes.resolve(bridge.name).0);
     let bridge_of: BTreeMap<IfName, IfName> = unique.iter().map(|settings| (settings.device.name, bridge(settings))).collect();
     let mut resolved: BTreeMap<IfName, Vec<IfName>> = BTreeMap::new();
     let mut waits: BTreeMap<IfName, Vec<IfName>> = BTreeMap::new();

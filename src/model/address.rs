@@ -32,6 +32,11 @@ impl Addressing {
             Self::Dhcp(_) => true,
         }
     }
+
+    /// What lease there is to be; `None` without one.
+    pub fn dhcp(&self) -> Option<&Dhcp> {
+        if let Self::Dhcp(dhcp) = self { Some(dhcp) } else { None }
+    }
 }
 
 /// Addresses the file names.

@@ -1,11 +1,13 @@
 //! Makes a target true: observe, plan, do, and again until nothing differs; on any failure everything is taken back.
 
+use std::borrow::Cow;
+
 use ovsdp_proto::IfName;
 use serde::{Deserialize, Serialize};
 
 use super::error::{PlanError, StepError};
 use super::executor::Executor;
-use super::journal::{Journal, Unconfirmed};
+use super::journal::{Entry, Journal, Unconfirmed};
 use super::observed::Observed;
 use super::order::{self, Plan};
 use super::step::Step;
@@ -222,7 +224,9 @@ fn take_back<E: Executor + ?Sized>(
     progress: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Vec<UndoFailure>> {
     let mut failures = Vec::new();
-    let mut left = Vec::new();
+    let mut left: Vec<Step> = Vec::new();
+    // Whether what is kept is known to be `journal` followed by what is `left`, the last of it first.
+    let mut kept = false;
     while journal.done.len() > keep {
         let Some(step) = journal.done.pop() else { break };
         let mut failed = false;
@@ -237,14 +241,23 @@ fn take_back<E: Executor + ?Sized>(
                 }
             }
         }
+        // What failed is still owed, and after everything that is not yet tried: where it is already.
         if failed {
             left.push(step);
+            if kept {
+                continue;
+            }
         }
-        // What failed is still owed, and after everything that is not yet tried.
-        let done = journal.done.iter().chain(left.iter().rev()).cloned().collect();
-        let owed = Journal { done, unconfirmed: journal.unconfirmed.clone() };
-        let kept = if owed.is_empty() { executor.clear_journal() } else { executor.record(&owed) };
-        if let Err(error) = kept {
+        let result = if journal.is_empty() && left.is_empty() {
+            executor.clear_journal()
+        } else if kept {
+            executor.note(&Entry::TakenBack(journal.done.len()))
+        } else {
+            let done = journal.done.iter().chain(left.iter().rev()).cloned().collect();
+            executor.record(&Journal { done, unconfirmed: journal.unconfirmed.clone() })
+        };
+        kept = result.is_ok();
+        if let Err(error) = result {
             failures.push(UndoFailure { step: None, error });
         }
     }
@@ -287,7 +300,9 @@ fn rounds<E: Executor + ?Sized>(
         }
         for step in plan.steps {
             journal.record(&step);
-            executor.record(journal).map_err(Cause::Executor)?;
+            // What an earlier change left in it is forgotten with the first step.
+            let kept = if report.steps.is_empty() { executor.record(journal) } else { executor.note(&Entry::Begun(Box::new(Cow::Borrowed(&step)))) };
+            kept.map_err(Cause::Executor)?;
             progress(Event::Started(&step));
             if let Err(error) = executor.execute(&step) {
                 progress(Event::Failed(&step, &error));

@@ -1,5 +1,7 @@
 //! What must hold before anything is changed.
 
+use std::collections::BTreeMap;
+
 use ovsdp_proto::{IfName, Mac};
 
 use super::away::is_away;
@@ -33,8 +35,14 @@ fn alone(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<(
     }
 }
 
-/// Checks every interface of `bridge`, and names those that another one of `targets` has to give up first.
-pub(super) fn bridge(observed: &Observed, bridge: &Bridge, targets: &[(IfName, Option<Bridge>)]) -> Result<Vec<IfName>, PlanError> {
+/// Checks every interface of `bridge`, and names those that another one of `targets` has to give up first. `places`: the bridge that each
+/// port there is belongs to ([`Memory::bridges_of_ports`](super::memory::Memory::bridges_of_ports)).
+pub(super) fn bridge(
+    observed: &Observed,
+    bridge: &Bridge,
+    targets: &[(IfName, Option<Bridge>)],
+    places: &BTreeMap<IfName, IfName>,
+) -> Result<Vec<IfName>, PlanError> {
     let mut awaited = Vec::new();
     if bridge.is_plain() {
         awaited.extend(plain::check(observed, &bridge.local, targets)?.then_some(bridge.name()));
@@ -48,7 +56,7 @@ pub(super) fn bridge(observed: &Observed, bridge: &Bridge, targets: &[(IfName, O
         alone(observed, interface, bridge.name())?;
         tunnels::check(observed, bridge, interface, &others)?;
         let (name, bridge) = (interface.name, bridge.name());
-        if let Some(other) = observed.memory.bridge_of(name).filter(|other| *other != bridge) {
+        if let Some(other) = places.get(&name).copied().filter(|other| *other != bridge) {
             let gives_up = |target: &Bridge| !target.interfaces().any(|interface| interface.name == name);
             if !targets.iter().any(|(known, target)| *known == other && target.as_ref().is_none_or(gives_up)) {
                 return Err(PlanError::InOtherBridge { name, bridge, other });

@@ -1,7 +1,7 @@
 //! What this room asks of whoever holds the sockets and the files.
 
 use super::error::StepError;
-use super::journal::Journal;
+use super::journal::{Entry, Journal};
 use super::observed::Observed;
 use super::step::Step;
 
@@ -30,11 +30,19 @@ pub trait Executor {
     fn undo(&mut self, step: &Step) -> Result<(), StepError>;
 
     /// Keeps the journal where a killed agent's successor finds it, replacing the former one in one instant. Called
-    /// before every step is done, and after every step taken back.
+    /// before the first step is done, after the first one is taken back, and when more than steps has changed.
     ///
     /// # Errors
     /// Why it is not kept; the step is then not done.
     fn record(&mut self, journal: &Journal) -> Result<(), StepError>;
+
+    /// Changes the journal that is kept: whole or not at all, whatever happens, and at a cost that does not grow with it. Called
+    /// before every further step is done, and after every one taken back; never after an error of it or of [`Self::record`]
+    /// before [`Self::record`] has succeeded again.
+    ///
+    /// # Errors
+    /// Why it is not changed; the step is then not done.
+    fn note(&mut self, entry: &Entry<'_>) -> Result<(), StepError>;
 
     /// Forgets the journal: everything in it is for good, or taken back.
     ///

@@ -17,7 +17,8 @@ use crate::model::{Device, Kind};
 pub(super) fn ports(observed: &Observed) -> Vec<IfName> {
     let memory = &observed.memory;
     let tunnels: Vec<IfName> = tunnels::needed(memory).into_iter().map(Device::name).collect();
-    let ours = |name: IfName| memory.place_of(name).is_some() || tunnels.contains(&name);
+    let places = memory.bridges_of_ports();
+    let ours = |name: IfName| memory.bridges.contains_key(&name) || places.contains_key(&name) || tunnels.contains(&name);
     observed.vports.iter().filter(|(name, vport)| vport.port_no != 0 && !ours(**name)).map(|(name, _)| *name).collect()
 }
 

@@ -3,6 +3,8 @@
 //!
 //! It must not know clocks: a deadline is a number here.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::step::Step;
@@ -31,10 +33,30 @@ pub struct Unconfirmed {
     pub by: String,
 }
 
+/// One change of a journal: so that whoever keeps one need not write all of it anew for each step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry<'a> {
+    /// This step is about to be done.
+    Begun(Box<Cow<'a, Step>>),
+    /// The step at this place, counted from 0, is taken back.
+    TakenBack(usize),
+}
+
 impl Journal {
     /// Notes that `step` is about to be done.
     pub fn record(&mut self, step: &Step) {
         self.done.push(step.clone());
+    }
+
+    /// Makes the change that `entry` says. Returns whether it can be made: there is such a step.
+    pub fn follow(&mut self, entry: Entry<'_>) -> bool {
+        match entry {
+            Entry::Begun(step) => self.done.push((*step).into_owned()),
+            Entry::TakenBack(at) if at < self.done.len() => drop(self.done.remove(at)),
+            Entry::TakenBack(_) => return false,
+        }
+        true
     }
 
     /// Whether nothing is owed.

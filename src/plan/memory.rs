@@ -12,7 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Address, DhcpClient, Route};
-use crate::model::{Addressing, Bridge, Device, Dhcp, Interface, PolicyRule, Record};
+use crate::model::{Bridge, Device, Dhcp, Interface, PolicyRule, Record};
 
 /// Everything remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -46,11 +46,11 @@ impl Memory {
         self.bridges.get_mut(&name).or_else(|| self.plain.get_mut(&name))
     }
 
-    /// Puts down what `name` is. The leases of what is known already stay as they are.
-    pub fn remember(&mut self, name: IfName, to: Remembered) {
+    /// Puts down what `name` is; returns what it was. The leases of what is known already stay as they are.
+    pub fn remember(&mut self, name: IfName, to: Remembered) -> Option<Remembered> {
         let leases = self.get(name).map_or_else(|| to.leases.clone(), |old| old.leases.clone());
         let place = if to.intent.is_plain() { &mut self.plain } else { &mut self.bridges };
-        place.insert(name, Remembered { leases, ..to });
+        place.insert(name, Remembered { leases, ..to })
     }
 
     /// Forgets what `name` is; says whether it was known.
@@ -63,6 +63,17 @@ impl Memory {
         self.bridges.iter().find(|(_, bridge)| bridge.holds(port)).map(|(name, _)| *name)
     }
 
+    /// The bridge that each port was attached to, as [`Self::bridge_of`] says it of one.
+    pub fn bridges_of_ports(&self) -> BTreeMap<IfName, IfName> {
+        let mut bridges = BTreeMap::new();
+        for (name, remembered) in &self.bridges {
+            for port in remembered.ports() {
+                bridges.entry(port).or_insert(*name);
+            }
+        }
+        bridges
+    }
+
     /// What was last asked for the interface `name`.
     pub fn interface(&self, name: IfName) -> Option<&Interface> {
         self.all().flat_map(|(_, bridge)| bridge.intent.interfaces()).find(|interface| interface.name == name)
@@ -70,7 +81,7 @@ impl Memory {
 
     /// What lease the interface `name` is to have, if it is to have one.
     pub fn dhcp_of(&self, name: IfName) -> Option<&Dhcp> {
-        if let Addressing::Dhcp(dhcp) = &self.interface(name)?.addressing { Some(dhcp) } else { None }
+        self.interface(name)?.addressing.dhcp()
     }
 
     /// The bridge that `name` is or is a port of, or the plain device that it is.
@@ -106,6 +117,11 @@ pub struct Remembered {
 }
 
 impl Remembered {
+    /// Its ports' interfaces (its local one not counted), some of them twice.
+    fn ports(&self) -> impl Iterator<Item = IfName> {
+        self.members.keys().copied().chain(self.intent.ports.values().flat_map(|port| &port.interfaces).map(|interface| interface.name))
+    }
+
     /// Whether `port` is one of its ports' interfaces (its local one not counted).
     pub fn holds(&self, port: IfName) -> bool {
         self.members.contains_key(&port) || self.intent.ports.values().flat_map(|p| &p.interfaces).any(|i| i.name == port)

@@ -24,6 +24,7 @@ mod mac;
 mod memory;
 mod observed;
 mod order;
+mod per_device;
 mod plain;
 mod probe;
 mod render;
@@ -44,8 +45,9 @@ pub use apply::{Cause, Event, Outcome, Report, Target, UndoFailure, apply, apply
 pub use check::{known_by, obstacles};
 pub use error::{ErrorKind, PlanError, StepError};
 pub use executor::Executor;
-pub use journal::{Journal, Unconfirmed};
+pub use journal::{Entry, Journal, Unconfirmed};
 pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, OwnRule, Remembered, ResolverBefore};
 pub use observed::*;
 pub use order::{Plan, bridges_of, brought_up, down, set, up};
+pub use per_device::{OnDevice, PerDevice};
 pub use step::{Claim, Step};

@@ -12,6 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::Memory;
+use super::per_device::{OnDevice, PerDevice};
 use crate::model::{Device, Hop, Ipv6Setting, Ipv6Settings, Kind, PolicyRule, RouteKind, RouteMetric};
 
 /// The kernel's main routing table.
@@ -67,9 +68,9 @@ pub struct Observed {
     /// Every network device.
     pub links: BTreeMap<IfName, Link>,
     /// Every address, in the kernel's order: of one subnet, the primary one first.
-    pub addresses: Vec<Address>,
+    pub addresses: PerDevice<Address>,
     /// Every route with next hops out of a single device or none, in the kernel's order; of IPv6, each next hop of several as a route of its own.
-    pub routes: Vec<Route>,
+    pub routes: PerDevice<Route>,
     /// Every rule that can be told and made again, in the kernel's order, each with its priority.
     #[serde(default)]
     pub rules: Vec<PolicyRule>,
@@ -232,16 +233,28 @@ pub struct DhcpClient {
     pub paused: bool,
 }
 
+impl OnDevice for Address {
+    fn device(&self) -> IfName {
+        self.ifname
+    }
+}
+
+impl OnDevice for Route {
+    fn device(&self) -> IfName {
+        self.ifname
+    }
+}
+
 impl Observed {
     /// The addresses of one device, in the kernel's order.
     pub fn addresses_on(&self, ifname: IfName) -> impl DoubleEndedIterator<Item = &Address> {
-        self.addresses.iter().filter(move |address| address.ifname == ifname)
+        self.addresses.of(ifname)
     }
 
     /// The routes of one device that somebody asked for: those the kernel makes with an address or a redirect are not
     /// among them, nor what belongs to the link itself (fe80::/10, multicast).
     pub fn routes_on(&self, ifname: IfName) -> impl DoubleEndedIterator<Item = &Route> {
-        self.routes.iter().filter(move |route| route.ifname == ifname && !self.made_by_kernel(route))
+        self.routes.of(ifname).filter(|route| !self.made_by_kernel(route))
     }
 
     /// The routes that lead nowhere and that somebody asked for.

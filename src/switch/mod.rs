@@ -7,7 +7,7 @@
 //!                                     │ learned: FlowTable::outdated ─→ names of flows to delete, now
 //!                                     └ FlowTable::insert ─→ Insert: install (under which name) or only execute
 //! terse dump ───→ Revalidator::check ─→ Verdict { Keep, Delete, Modify, Stranger }          revalidate.rs, flows.rs
-//! files, links ─→ Switch::set_topology ─→ a new generation: every flow is decided again     topology.rs, state.rs
+//! files, links ─→ Switch::set_topology ─→ a new generation: every flow is decided again     topology.rs, state.rs, plug.rs
 //! restart ──────→ Switch::snapshot, restore; Revalidator::adopt                             fdb/snapshot.rs
 //! a person ─────→ Switch::pin, unlearn, flush ─→ stations to decide anew for                 tables.rs
 //! a question ───→ Switch::trace, explain ─→ the steps of a decision that is not carried out  steps.rs, trace.rs
@@ -35,6 +35,7 @@ mod members;
 mod normal;
 mod output;
 mod pieces;
+mod plug;
 mod reserved;
 mod revalidate;
 mod state;

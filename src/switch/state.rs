@@ -40,7 +40,7 @@ pub(super) struct Bridge {
 }
 
 impl Bridge {
-    fn new(id: BridgeId, name: IfName, macs: fdb::Limits) -> Self {
+    pub(super) fn new(id: BridgeId, name: IfName, macs: fdb::Limits) -> Self {
         Self { id, name, ports: Vec::new(), fdb: Fdb::new(macs), group: None, flood_vlans: None, plain: true, forward_bpdu: false, wary: false }
     }
 
@@ -50,7 +50,7 @@ impl Bridge {
     }
 
     /// Puts other flood VLANs in force: in one that is new nothing learned is left, and nothing static is heeded.
-    fn set_flood_vlans(&mut self, flood_vlans: &VlanSet) {
+    pub(super) fn set_flood_vlans(&mut self, flood_vlans: &VlanSet) {
         if self.flood_vlans.as_ref().is_none_or(|before| before != flood_vlans) {
             let learned = self.fdb.iter().filter(|((vlan, _), found)| !found.is_static && flood_vlans.contains(*vlan));
             let gone: Vec<Address> = learned.map(|(address, _)| address).collect();
@@ -121,7 +121,8 @@ impl Exit {
         }
     }
 
-    const fn order(&self) -> (u8, u32) {
+    /// Where in a flood it comes.
+    pub(super) const fn order(&self) -> (u8, u32) {
         match self {
             Self::Device(number) | Self::Bundle { first: number, .. } => (0, *number),
             Self::Tunnel(number, _) => (1, *number),
@@ -269,7 +270,7 @@ impl Switch {
     }
 
     /// Notes where a port is, and by which packets it is found.
-    fn settle(&mut self, place: Place, exit: &Exit) {
+    pub(super) fn settle(&mut self, place: Place, exit: &Exit) {
         self.by_id.insert(place.port, place);
         match exit {
             Exit::Device(number) => drop(self.by_dp_port.insert(*number, place)),
@@ -452,6 +453,28 @@ impl Switch {
         take(&mut bridge.fdb, &mut |(vlan, mac)| outdated.forget(stations.of(vlan, mac)));
     }
 
+    /// Joins anew what is joined by patch ports, some of which are elsewhere in their bridges.
+    pub(super) fn rejoin(&mut self) {
+        let topology = core::mem::take(&mut self.topology);
+        self.join(&topology);
+        self.topology = topology;
+    }
+
+    /// Has the topology in force say that there is a bridge more.
+    pub(super) fn add_to_topology(&mut self, bridge: super::topology::Bridge) {
+        self.topology.bridges.push(bridge);
+    }
+
+    /// Has the topology in force say that a bridge has a port more.
+    pub(super) fn port_added(&mut self, bridge: usize, port: super::topology::Port) {
+        self.topology.bridges[bridge].ports.push(port);
+    }
+
+    /// Has the topology in force say that a bridge has a port less.
+    pub(super) fn port_removed(&mut self, bridge: usize, name: IfName) {
+        self.topology.bridges[bridge].ports.retain(|port| port.name != name);
+    }
+
     /// Joins patch ports that name each other, and the bridges they belong to into groups.
     fn join(&mut self, topology: &Topology) {
         let of_bridge = |(bridge, spec): (usize, &super::topology::Bridge)| -> Vec<(usize, IfName, IfName)> {
@@ -476,7 +499,7 @@ impl Switch {
         }
     }
 
-    fn fresh_id(&mut self) -> u32 {
+    pub(super) fn fresh_id(&mut self) -> u32 {
         self.last_id = self.last_id.wrapping_add(1);
         self.last_id
     }

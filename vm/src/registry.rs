@@ -129,6 +129,7 @@ pub fn tests() -> Vec<Test> {
         suites::load::TESTS,
         suites::confirm::TESTS,
         suites::chaos::TESTS,
+        suites::many::TESTS,
         suites::refusals::TESTS,
         suites::routes::TESTS,
         suites::dpctl::TESTS,

@@ -89,13 +89,11 @@ impl Work<'_> {
     pub(super) fn carriers(&self, steps: &[Step]) -> Vec<(IfName, u16)> {
         let of_bridge = self.target.map_or(0, |bridge| bridge.local.patience.carrier_secs);
         let secs = |own: u16| if own > 0 { own } else { of_bridge };
-        let begins = |name: IfName| {
-            let of_it = |step: &Step| matches!(step, Step::AttachSystem { name: of, .. } | Step::SetUp { name: of } if *of == name);
-            steps.iter().any(of_it)
-        };
+        let begins = |step: &Step| if let Step::AttachSystem { name, .. } | Step::SetUp { name } = step { Some(*name) } else { None };
+        let beginning: BTreeSet<IfName> = steps.iter().filter_map(begins).collect();
         let plain = self.goals.iter().map(|(interface, _)| interface).filter(|interface| interface.kind == Kind::System);
         let waiting = self.members.iter().chain(plain).map(|one| (one.name, secs(one.patience.carrier_secs)));
-        waiting.filter(|(name, secs)| *secs > 0 && begins(*name)).collect()
+        waiting.filter(|(name, secs)| *secs > 0 && beginning.contains(name)).collect()
     }
 
     fn mac(&self, interface: &Interface) -> Mac {
@@ -132,7 +130,7 @@ impl Work<'_> {
 
     /// What the files asked of a member before this.
     pub(super) fn pinned(&self, name: IfName) -> Option<&Interface> {
-        self.old.into_iter().flat_map(|old| old.intent.interfaces()).find(|interface| interface.name == name)
+        self.asked_before.get(&name).copied()
     }
 
     fn member_mac(&self, member: &Interface) -> Option<Mac> {

@@ -5,7 +5,7 @@
 mod links;
 mod release;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -96,6 +96,8 @@ struct Work<'a> {
     name: IfName,
     target: Option<&'a Bridge>,
     old: Option<&'a Remembered>,
+    /// What the files asked of each interface before this.
+    asked_before: BTreeMap<IfName, &'a Interface>,
     /// The system devices it is to have.
     members: Vec<&'a Interface>,
     /// What each of them had before.
@@ -115,7 +117,8 @@ impl<'a> Work<'a> {
         let old = observed.memory.get(name);
         let of_kind = |kind: Kind| target.into_iter().flat_map(Bridge::interfaces).filter(move |interface| interface.kind == kind);
         let members: Vec<&Interface> = of_kind(Kind::System).filter(|interface| interface.name != name).collect();
-        let is_member = |name: IfName| members.iter().any(|member| member.name == name);
+        let member_names: BTreeSet<IfName> = members.iter().map(|member| member.name).collect();
+        let is_member = |name: IfName| member_names.contains(&name);
         let pausing: Vec<&DhcpClient> = observed.dhcp_clients.iter().filter(|client| !client.paused && is_member(client.ifname)).collect();
         let mut befores = BTreeMap::new();
         for member in &members {
@@ -137,7 +140,12 @@ impl<'a> Work<'a> {
         }
         let old_members = old.into_iter().flat_map(|old| &old.members);
         let released: Vec<(IfName, &Before)> = old_members.filter(|(name, _)| !is_member(**name)).map(|(name, before)| (*name, before)).collect();
-        let mut work = Self { observed, name, target, old, members, befores, pausing, leases: BTreeMap::new(), released, goals: Vec::new() };
+        let mut asked_before = BTreeMap::new();
+        for interface in old.into_iter().flat_map(|old| old.intent.interfaces()) {
+            asked_before.entry(interface.name).or_insert(interface);
+        }
+        let mut work =
+            Self { observed, name, target, old, asked_before, members, befores, pausing, leases: BTreeMap::new(), released, goals: Vec::new() };
         work.leases = work.kept_leases();
         let plain = of_kind(Kind::System).filter(|interface| interface.name == name);
         work.goals = of_kind(Kind::Internal).chain(plain).map(|interface| (interface, work.goal(interface))).collect();

@@ -20,6 +20,10 @@ pub(super) enum Lenient {
 pub(super) struct World {
     pub(super) state: Observed,
     pub(super) journal: Option<Journal>,
+    /// How many bytes of it were written.
+    pub(super) written: usize,
+    /// How often everything was read.
+    pub(super) looks: usize,
     /// What the DHCP server answers; `None` is silence.
     pub(super) server: Option<Lease>,
     /// Addresses the server was told are free.
@@ -61,6 +65,8 @@ impl World {
         Self {
             state,
             journal: None,
+            written: 0,
+            looks: 0,
             server: None,
             released: Vec::new(),
             fail_in: None,
@@ -438,7 +444,7 @@ impl World {
                     self.released.push(lease.address.addr());
                 }
             }
-            Step::Remember { bridge, to, .. } => self.state.memory.remember(*bridge, (**to).clone()),
+            Step::Remember { bridge, to, .. } => drop(self.state.memory.remember(*bridge, (**to).clone())),
             Step::RememberRows { to, .. } => self.state.memory.rows.clone_from(to),
             Step::Forget { bridge, .. } => {
                 if !self.state.memory.forget(*bridge) {
@@ -466,6 +472,7 @@ impl World {
 
 impl Executor for World {
     fn observe(&mut self) -> Result<Observed, StepError> {
+        self.looks += 1;
         Ok(self.state.clone())
     }
 
@@ -512,7 +519,17 @@ impl Executor for World {
 
     fn record(&mut self, journal: &Journal) -> Result<(), StepError> {
         if !self.killed {
+            self.written += serde_json::to_vec(journal).unwrap().len();
             self.journal = Some(journal.clone());
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, entry: &Entry<'_>) -> Result<(), StepError> {
+        if !self.killed {
+            let text = serde_json::to_string(entry).unwrap();
+            self.written += text.len();
+            assert!(self.journal.as_mut().expect("recorded before it is changed").follow(serde_json::from_str(&text).unwrap()), "{text}");
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod confirm;
 mod fake;
 mod ipv6;
 mod leases;
+mod many;
 mod plain;
 mod random;
 mod resolver;

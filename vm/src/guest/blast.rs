@@ -39,26 +39,29 @@ pub struct Traffic {
     pub count: u32,
     /// How many a second; 0 for as many as the kernel takes.
     pub rate: u32,
+    /// In how many VLANs the flows are by turns, from VLAN 1 on; 0 for none: then nothing is tagged.
+    pub vlans: u32,
 }
 
 impl Traffic {
     /// One packet from each of `stations` of a side, to one that is on the other.
     #[must_use]
     pub const fn of_each(from: u8, stations: u32, to: u8) -> Traffic {
-        Traffic { from, sources: stations, first: 0, to, dests: 1, pace: 1, count: stations, rate: 0 }
+        Traffic { from, sources: stations, first: 0, to, dests: 1, pace: 1, count: stations, rate: 0, vlans: 0 }
     }
 
     fn words(&self) -> String {
-        let Traffic { from, sources, first, to, dests, pace, count, rate } = self;
-        format!("{from} {sources} {first} {to} {dests} {pace} {count} {rate}")
+        let Traffic { from, sources, first, to, dests, pace, count, rate, vlans } = self;
+        format!("{from} {sources} {first} {to} {dests} {pace} {count} {rate} {vlans}")
     }
 
     fn parse(words: &[&str]) -> anyhow::Result<Traffic> {
         let numbers =
             words.iter().map(|word| word.parse::<u32>().with_context(|| format!("{word} is no number"))).collect::<anyhow::Result<Vec<_>>>()?;
-        let [from, sources, first, to, dests, pace, count, rate] = numbers[..] else { bail!("eight numbers say what to send") };
+        let [from, sources, first, to, dests, pace, count, rate, vlans] = numbers[..] else { bail!("nine numbers say what to send") };
         ensure!(sources > 0 && dests > 0 && pace > 0, "nobody sends, or to nobody, or nothing");
-        Ok(Traffic { from: u8::try_from(from)?, sources, first, to: u8::try_from(to)?, dests, pace, count, rate })
+        ensure!(vlans < 4095, "there are 4094 VLANs");
+        Ok(Traffic { from: u8::try_from(from)?, sources, first, to: u8::try_from(to)?, dests, pace, count, rate, vlans })
     }
 
     /// Packet number `number`.
@@ -68,6 +71,10 @@ impl Traffic {
         let flow = if number.is_multiple_of(self.pace) { newest } else { number.wrapping_mul(0x9e37_79b1) % (newest + 1) };
         frame[..6].copy_from_slice(&mac(self.to, flow / self.sources % self.dests));
         frame[6..12].copy_from_slice(&mac(self.from, self.first + flow % self.sources));
+        if self.vlans > 0 {
+            let [_, _, high, low] = (1 + flow % self.vlans).to_be_bytes();
+            frame[14..16].copy_from_slice(&[high, low]);
+        }
     }
 }
 
@@ -128,7 +135,7 @@ pub fn run(interface: &str, words: &[&str]) -> anyhow::Result<()> {
         .find_map(|entry| entry.address.as_ref().and_then(|address| address.as_link_addr().copied()));
     bind(socket.as_raw_fd(), &link.with_context(|| format!("no interface {interface}"))?).context("cannot bind")?;
 
-    let mut frames = [frame(); BATCH];
+    let mut frames = [frame(traffic.vlans > 0); BATCH];
     let mut headers = MultiHeaders::<()>::preallocate(BATCH, None);
     let began = clock::now()?;
     let mut sent = 0;
@@ -153,11 +160,19 @@ pub fn run(interface: &str, words: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A UDP packet without its Ethernet addresses.
-fn frame() -> [u8; FRAME] {
+/// A UDP packet without its Ethernet addresses; `tagged` in a VLAN yet to be said, and so much shorter.
+fn frame(tagged: bool) -> [u8; FRAME] {
     let mut frame = [0; FRAME];
-    let ip = [0x08, 0x00, 0x45, 0, 0, 46, 0, 0, 0x40, 0, 64, 17, 0x26, 0xbd, 10, 0, 0, 1, 10, 0, 0, 2, 0, 9, 0, 9, 0, 26];
-    frame[12..12 + ip.len()].copy_from_slice(&ip);
+    let mut ip = [0x08, 0x00, 0x45, 0, 0, 46, 0, 0, 0x40, 0, 64, 17, 0x26, 0xbd, 10, 0, 0, 1, 10, 0, 0, 2, 0, 9, 0, 9, 0, 26];
+    let at = if tagged {
+        frame[12..14].copy_from_slice(&[0x81, 0x00]);
+        // The lengths, and the checksum that covers the first of them.
+        (ip[5], ip[13], ip[27]) = (ip[5] - 4, ip[13] + 4, ip[27] - 4);
+        16
+    } else {
+        12
+    };
+    frame[at..at + ip.len()].copy_from_slice(&ip);
     frame
 }
 
@@ -167,7 +182,7 @@ mod tests {
 
     #[test]
     fn words_say_all_of_it_and_stations_take_turns() {
-        let traffic = Traffic { from: 10, sources: 3, first: 100, to: 11, dests: 2, pace: 1, count: 7, rate: 5 };
+        let traffic = Traffic { from: 10, sources: 3, first: 100, to: 11, dests: 2, pace: 1, count: 7, rate: 5, vlans: 0 };
         let words = traffic.words();
         let parsed = Traffic::parse(&words.split(' ').collect::<Vec<_>>()).unwrap();
         assert_eq!(format!("{parsed:?}"), format!("{traffic:?}"));
@@ -185,6 +200,13 @@ mod tests {
             assert!(station == newest || (number % 10 != 0 && station < newest), "{number}: {station}");
         }
         assert_eq!((frame[6], frame[7], frame[0], frame[1]), (2, 10, 2, 11));
-        assert!(Traffic::parse(&["1", "0", "0", "1", "1", "1", "1", "1"]).is_err() && Traffic::parse(&["1"]).is_err());
+        assert!(Traffic::parse(&["1", "0", "0", "1", "1", "1", "1", "1", "0"]).is_err() && Traffic::parse(&["1"]).is_err());
+        let tagged = Traffic { vlans: 4094, ..Traffic::of_each(10, 5000, 11) };
+        let vlan = |number: u32| {
+            let mut frame = self::frame(true);
+            tagged.write(number, &mut frame);
+            (frame[12..14] == [0x81, 0], u16::from_be_bytes([frame[14], frame[15]]), frame[16..18] == [8, 0])
+        };
+        assert_eq!([0, 4093, 4094].map(vlan), [(true, 1, true), (true, 4094, true), (true, 1, true)]);
     }
 }

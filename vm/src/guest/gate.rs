@@ -58,16 +58,16 @@ impl Shared {
 }
 
 impl Gate {
-    pub(crate) fn start(folder: &str, name: &str, nth: u32, then: Then) -> anyhow::Result<Self> {
+    pub(crate) fn start(folder: &str, names: &'static [&'static str], nth: u32, then: Then) -> anyhow::Result<Self> {
         let flags = InitFlags::FAN_CLASS_CONTENT | InitFlags::FAN_CLOEXEC | InitFlags::FAN_NONBLOCK;
         let watch = Fanotify::init(flags, EventFFlags::O_RDONLY | EventFFlags::O_CLOEXEC).context("fanotify_init")?;
         let mask = MaskFlags::FAN_OPEN_PERM | MaskFlags::FAN_EVENT_ON_CHILD;
         watch.mark(MarkFlags::FAN_MARK_ADD, mask, AT_FDCWD, Some(folder)).with_context(|| format!("fanotify_mark {folder}"))?;
         let bell = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC).context("eventfd")?;
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), bell });
-        let (name, watched) = (name.to_owned(), Arc::clone(&shared));
+        let watched = Arc::clone(&shared);
         let watcher = std::thread::spawn(move || {
-            if let Err(error) = follow(&watch, &watched, &name, nth, then) {
+            if let Err(error) = follow(&watch, &watched, names, nth, then) {
                 watched.state().failed = Some(format!("{error:#}"));
             }
             watched.changed.notify_all();
@@ -118,7 +118,7 @@ impl Drop for Gate {
     }
 }
 
-fn follow(watch: &Fanotify, shared: &Shared, name: &str, nth: u32, then: Then) -> anyhow::Result<()> {
+fn follow(watch: &Fanotify, shared: &Shared, names: &[&str], nth: u32, then: Then) -> anyhow::Result<()> {
     let mut held: Option<FanotifyEvent> = None;
     loop {
         let mut fds = [PollFd::new(watch.as_fd(), PollFlags::POLLIN), PollFd::new(shared.bell.as_fd(), PollFlags::POLLIN)];
@@ -146,7 +146,7 @@ fn follow(watch: &Fanotify, shared: &Shared, name: &str, nth: u32, then: Then) -
         for event in events {
             let is_ours = event.fd().is_some_and(|fd| {
                 let path = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
-                path.is_ok_and(|path| path.file_name().is_some_and(|file| file == name))
+                path.is_ok_and(|path| path.file_name().is_some_and(|file| names.iter().any(|name| file == *name)))
             });
             let mut state = shared.state();
             state.opened += u32::from(is_ours);

@@ -207,14 +207,14 @@ impl Host {
         Capture::start(self, interface, filter)
     }
 
-    /// Stops whoever opens the file `name` of `folder` for the `nth` time from now on, before that file is open. The folder must be
-    /// there.
+    /// Stops whoever opens one of the files `names` of `folder` for the `nth` time from now on, all counted together, before that file
+    /// is open. The folder must be there.
     ///
     /// # Errors
     /// When the kernel does not let the test watch it.
-    pub fn gate(&self, folder: &str, name: &str, nth: u32, then: Then) -> anyhow::Result<Gate> {
-        self.inner.log.line(self.what(&format!("# {then:?} whoever opens {folder}/{name} for the {nth}. time")));
-        Gate::start(&self.reach(folder), name, nth, then)
+    pub fn gate(&self, folder: &str, names: &'static [&'static str], nth: u32, then: Then) -> anyhow::Result<Gate> {
+        self.inner.log.line(self.what(&format!("# {then:?} whoever opens {} of {folder} for the {nth}. time", names.join(" or "))));
+        Gate::start(&self.reach(folder), names, nth, then)
     }
 
     /// Puts a remark into the test's log.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::stage::{Stage, agent_pid, changed_nothing, file, is_as_before, same, snapshot, snapshot_anew};
+use super::stage::{JOURNAL, Stage, agent_pid, changed_nothing, file, is_as_before, same, snapshot, snapshot_anew};
 use crate::guest::{Host, Then, World, eventually};
 use crate::registry::Test;
 
@@ -32,7 +32,7 @@ enum Repair {
 /// Runs `line`, and kills the agent as it is about to write down its `nth` step: then those before are done. Says whether there was
 /// such a step.
 fn killed_at(host: &Host, nth: u32, line: &str) -> anyhow::Result<bool> {
-    let gate = host.gate("/run/ovsdp", "journal.json.new", nth, Then::Kill)?;
+    let gate = host.gate("/run/ovsdp", &JOURNAL, nth, Then::Kill)?;
     let output = host.try_run(line)?;
     let Some(pid) = gate.stopped() else {
         output.success()?;
@@ -83,7 +83,11 @@ fn up(world: &mut World, repair: Repair) -> anyhow::Result<()> {
             }
             // Before the first step is written down there is nothing to take back.
             Repair::Rollback if nth == 1 => drop(host.try_run("ovsdp rollback")?.fails_with(4)?),
-            Repair::Rollback => drop(host.run("ovsdp rollback").context(when.clone())?),
+            Repair::Rollback => {
+                // As if it had been killed while it wrote that step down.
+                host.run(r#"printf '{"begun":{"set-u' >>/run/ovsdp/journal.json"#)?;
+                host.run("ovsdp rollback").context(when.clone())?;
+            }
         }
         is_back(&stage, &old, &when)?;
     }
@@ -169,7 +173,7 @@ fn each_step_fails(world: &mut World) -> anyhow::Result<()> {
     let host = &stage.host;
     let (old, new) = states(&stage)?;
     let failed_at = |nth: u32, line: &str| -> anyhow::Result<bool> {
-        let gate = host.gate("/run/ovsdp", "journal.json.new", nth, Then::Refuse)?;
+        let gate = host.gate("/run/ovsdp", &JOURNAL, nth, Then::Refuse)?;
         let output = host.try_run(line)?;
         if gate.stopped().is_none() {
             output.success()?;
@@ -208,7 +212,7 @@ fn command(world: &mut World) -> anyhow::Result<()> {
     let host = &stage.host;
     let (old, new) = states(&stage)?;
     for nth in (1..=ENOUGH).step_by(4) {
-        let gate = host.gate("/run/ovsdp", "journal.json.new", nth, Then::Hold)?;
+        let gate = host.gate("/run/ovsdp", &JOURNAL, nth, Then::Hold)?;
         let mut up = host.spawn("ovsdp up")?;
         let held = eventually(Duration::from_secs(60), || {
             ensure!(gate.stopped().is_some() || up.poll()?.is_some(), "neither held nor done");

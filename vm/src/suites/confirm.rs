@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::{ADDRESS, DIR, MAC, SERVER, Stage, addresses, agent_pid, changed_nothing, ifcfg, is_as_before, plain_bridge, snapshot};
+use super::stage::{ADDRESS, DIR, JOURNAL, MAC, SERVER, Stage, addresses, agent_pid, changed_nothing, ifcfg, is_as_before, plain_bridge, snapshot};
 use super::steady::kill_agent;
 use crate::guest::{Then, World, eventually};
 use crate::registry::Test;
@@ -120,7 +120,7 @@ fn probes(world: &mut World) -> anyhow::Result<()> {
     host.run("mkdir -p /run/ovsdp")?;
     for family in ["172.16.3.1/24", "2001:db8:3::1/64"] {
         // Held where the first step is written down: until then it is asked, and answers.
-        let gate = host.gate("/run/ovsdp", "journal.json.new", 1, Then::Hold)?;
+        let gate = host.gate("/run/ovsdp", &JOURNAL, 1, Then::Hold)?;
         let mut up = host.spawn("ovsdp up --probe")?;
         gate.wait(Duration::from_secs(60))?;
         server.run(&format!("ip addr del {family} dev lan"))?;
@@ -219,7 +219,7 @@ fn second_waits(world: &mut World) -> anyhow::Result<()> {
     let stage = Stage::with_lease(world)?;
     let host = &stage.host;
     host.run("mkdir -p /run/ovsdp")?;
-    let gate = host.gate("/run/ovsdp", "journal.json.new", 4, Then::Hold)?;
+    let gate = host.gate("/run/ovsdp", &JOURNAL, 4, Then::Hold)?;
     let mut first = host.spawn("ovsdp up ovsbr0")?;
     gate.wait(Duration::from_secs(60))?;
     let mut second = host.spawn("ovsdp restart")?;

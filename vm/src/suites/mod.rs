@@ -17,6 +17,7 @@ pub mod initscripts;
 pub mod lease;
 pub mod library;
 pub mod load;
+pub mod many;
 pub mod refusals;
 pub mod routes;
 pub mod scene;

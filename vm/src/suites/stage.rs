@@ -19,6 +19,9 @@ pub(super) const SERVER: &str = "172.16.3.1";
 /// The second station's address.
 pub(super) const STATION: &str = "172.16.3.2";
 
+/// What the agent writes its journal to: a file that takes the journal's place, and the journal. One of them is opened before each step.
+pub(super) const JOURNAL: [&str; 2] = ["journal.json.new", "journal.json"];
+
 /// The hosts and servers of the scene.
 pub(super) struct Stage {
     /// The host that is being set up.

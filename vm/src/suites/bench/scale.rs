@@ -17,7 +17,7 @@ use crate::suites::stage::file;
 pub(super) const PROGRAM: Program = Program {
     name: "scale",
     kind: Kind::Bench,
-    summary: "10 to 1,000 ports, 1 to 100 bridges, 100,000 addresses: bring-up, memory, flow set-up",
+    summary: "10 to 1,000 ports, 1 to 100 bridges, 4,094 VLANs, 100,000 addresses: bring-up, memory, flow set-up",
     run,
     timeout: Duration::from_secs(3600),
     memory: 3072,
@@ -37,15 +37,33 @@ struct Case {
     ports: u32,
     /// The size of each table of addresses, and how many are learned before anything is measured.
     addresses: u32,
+    /// In how many VLANs they are; 0: without.
+    vlans: u32,
+    /// Fake bridges of the first bridge, each in a VLAN of its own.
+    fakes: u32,
 }
 
-const CASES: [Case; 6] = [
-    Case { bridges: 1, ports: 10, addresses: 8192 },
-    Case { bridges: 1, ports: 100, addresses: 8192 },
-    Case { bridges: 1, ports: 1000, addresses: 8192 },
-    Case { bridges: 10, ports: 2, addresses: 8192 },
-    Case { bridges: 100, ports: 2, addresses: 8192 },
-    Case { bridges: 1, ports: 10, addresses: 100_000 },
+impl Case {
+    const fn new(bridges: u32, ports: u32) -> Case {
+        Case { bridges, ports, addresses: 8192, vlans: 0, fakes: 0 }
+    }
+
+    /// What a file asks for: ports and fake bridges.
+    const fn all(&self) -> u32 {
+        self.bridges * self.ports + self.fakes
+    }
+}
+
+const CASES: [Case; 9] = [
+    Case::new(1, 10),
+    Case::new(1, 100),
+    Case::new(1, 1000),
+    Case::new(10, 2),
+    Case::new(100, 2),
+    Case { vlans: 409, fakes: 409, ..Case::new(1, 10) },
+    Case { vlans: 4094, fakes: 4094, ..Case::new(1, 10) },
+    Case { addresses: 100_000, ..Case::new(1, 10) },
+    Case { addresses: 100_000, vlans: 4094, ..Case::new(1, 10) },
 ];
 
 #[derive(Debug)]
@@ -65,15 +83,15 @@ fn run(world: &mut World) -> anyhow::Result<()> {
     println!("Linux {}; once each.\n", host.run("uname -r")?.stdout.trim());
     drop(host);
     let measured = CASES.iter().map(|case| measure(world, *case)).collect::<anyhow::Result<Vec<_>>>()?;
-    let mut text = "| bridges | ports of each | addresses | `ovsdp up` | each port | `ovsdp up`, nothing to do | `ovsdp plan` | resident memory | time a set-up | lost |\n\
-                    |---|---|---|---|---|---|---|---|---|---|\n"
+    let mut text = "| bridges | ports of each | fake bridges | addresses | in VLANs | `ovsdp up` | each port | `ovsdp up`, nothing to do | `ovsdp plan` | resident memory | time a set-up | lost |\n\
+                    |---|---|---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
-    for Measured { case: Case { bridges, ports, addresses }, up, nothing, plan, memory, set_up, lost } in &measured {
-        let each = up / f64::from(bridges * ports);
-        let (ports, addresses) = (grouped(*ports), grouped(*addresses));
+    for Measured { case, up, nothing, plan, memory, set_up, lost } in &measured {
+        let each = up / f64::from(case.all());
+        let [bridges, ports, fakes, addresses, vlans] = [case.bridges, case.ports, case.fakes, case.addresses, case.vlans].map(grouped);
         let _ = writeln!(
             text,
-            "| {bridges} | {ports} | {addresses} | {up:.0} ms | {each:.1} ms | {nothing:.0} ms | {plan:.0} ms | {memory:.1} MB | {set_up:.0} µs | {lost} |"
+            "| {bridges} | {ports} | {fakes} | {addresses} | {vlans} | {up:.0} ms | {each:.1} ms | {nothing:.0} ms | {plan:.0} ms | {memory:.1} MB | {set_up:.0} µs | {lost} |"
         );
     }
     println!("{text}");
@@ -84,11 +102,15 @@ fn run(world: &mut World) -> anyhow::Result<()> {
         theirs: vec![get(less)],
         bar: Bar::Ratio(10.0),
     };
-    let [_, hundred, thousand, ten_bridges, hundred_bridges, _] = &measured[..] else { anyhow::bail!("not every case was measured") };
+    let [_, hundred, thousand, ten_bridges, hundred_bridges, some_fakes, all_fakes, ..] = &measured[..] else {
+        anyhow::bail!("not every case was measured")
+    };
     let rows = [
         grown("`up` of 1,000 ports; beside 100", hundred, thousand, |one| one.up, "ms"),
         grown("`up` of 1,000 ports with nothing to do; beside 100", hundred, thousand, |one| one.nothing, "ms"),
         grown("`up` of 100 bridges; beside 10", ten_bridges, hundred_bridges, |one| one.up, "ms"),
+        grown("`up` of 4,094 fake bridges; beside 409", some_fakes, all_fakes, |one| one.up, "ms"),
+        grown("`up` of 4,094 fake bridges with nothing to do; beside 409", some_fakes, all_fakes, |one| one.nothing, "ms"),
     ];
     println!("{}", table("a tenth as many", &rows));
     Ok(())
@@ -110,7 +132,7 @@ fn measure(world: &World, case: Case) -> anyhow::Result<Measured> {
     heard.wait(Duration::from_secs(30))?;
     let learned = case.addresses - 100;
     let arrivals = far.arrivals("q2", learned, QUIET)?;
-    far.blast("q1", &Traffic { first: BURST, rate: 4000, ..Traffic::of_each(A, learned, B) })?.wait(Duration::from_secs(240))?;
+    far.blast("q1", &Traffic { first: BURST, rate: 4000, vlans: case.vlans, ..Traffic::of_each(A, learned, B) })?.wait(Duration::from_secs(240))?;
     arrivals.wait(Duration::from_secs(240))?;
     let told = host.json("ovsdp fdb stats br1 --json")?;
     let current = told["tables"][0]["current"].as_u64().with_context(|| format!("no number in {told}"))?;
@@ -143,6 +165,9 @@ fn plug(world: &World, host: &Host, far: &Host, case: Case) -> anyhow::Result<()
         for port in (bridge - 1) * case.ports + 1..=bridge * case.ports {
             file(host, &format!("p{port}"), &format!("TYPE=OVSPort\nOVS_BRIDGE=br{bridge}\n"))?;
         }
+    }
+    for vlan in 1..=case.fakes {
+        file(host, &format!("vlan{vlan}"), &format!("TYPE=OVSBridge\nBOOTPROTO=none\nOVS_OPTIONS=\"br1 {vlan}\"\n"))?;
     }
     Ok(())
 }

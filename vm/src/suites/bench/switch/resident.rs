@@ -132,7 +132,7 @@ fn measure(world: &World, way: Way, samples: &mut Samples) -> anyhow::Result<()>
 
 /// `count` packets that use `flows` flows.
 fn flows(flows: u32, count: u32, rate: u32) -> Traffic {
-    Traffic { from: A, sources: SENDERS, first: 0, to: B, dests: flows.div_ceil(SENDERS), pace: 1, count, rate }
+    Traffic { from: A, sources: SENDERS, first: 0, to: B, dests: flows.div_ceil(SENDERS), pace: 1, count, rate, vlans: 0 }
 }
 
 /// Percent of a core and wake-ups a second.
