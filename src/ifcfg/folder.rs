@@ -137,14 +137,27 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
     if !kind.has_device() {
         return plain;
     }
-    let (ipv6, arp) = (settings.ipv6.clone(), settings.arp.clone());
+    let (reach, ipv6, arp) = (settings.reach.clone(), settings.ipv6.clone(), settings.arp.clone());
     let mac = settings.asked_mac();
     let mtu = asked.mtu.or(settings.mtu.map(|mtu| mtu.value));
     let routes = settings.routes.iter().map(|route| route.value.clone()).collect();
     let rules = settings.rules.iter().map(|rule| rule.value.clone()).collect();
     let aliases = settings.aliases.iter().map(|alias| alias.value.clone()).collect();
     let patience = settings.patience;
-    Interface { mac, aliases, routes, rules, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, patience, ..plain }
+    Interface {
+        mac,
+        aliases,
+        routes,
+        rules,
+        hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value),
+        mtu,
+        addressing,
+        reach,
+        ipv6,
+        arp,
+        patience,
+        ..plain
+    }
 }
 
 struct Folder<'a> {

@@ -11,8 +11,8 @@ use super::companion::Written;
 use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
-use super::{arp, bond, extra, fake, ipv6, patience, requires, suggest, tunnel};
-use crate::model::{Alias, Arp, Ipv6, Patience, PolicyRule, Route, Tunnel, Vid};
+use super::{arp, bond, extra, fake, ipv6, patience, reach, requires, suggest, tunnel};
+use crate::model::{Alias, Arp, Ipv6, Patience, PolicyRule, Reach, Route, Tunnel, Vid};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,7 @@ pub(super) struct Settings {
     /// The address a port's device is to be known by (`HWADDR`).
     pub(super) hwaddr: Option<Placed<Mac>>,
     pub(super) ask: Ask,
+    pub(super) reach: Reach,
     pub(super) ipv6: Ipv6,
     pub(super) arp: Arp,
     pub(super) patience: Patience,
@@ -222,6 +223,7 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
     let requires = requires::read(&mut reader);
     let extra = extra::read(&mut reader, role.as_ref(), name);
     let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty());
+    let reach = reach::read(&mut reader, role.as_ref(), &ask);
     if reader.sink.has_errors() {
         return None;
     }
@@ -234,6 +236,7 @@ pub(super) fn read(file: &str, vars: &Vars, sink: &mut Sink) -> Option<Settings>
         mtu,
         hwaddr,
         ask,
+        reach,
         ipv6,
         arp,
         patience,

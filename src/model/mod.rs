@@ -11,6 +11,7 @@ mod bond;
 mod ipv6;
 mod patience;
 mod policy;
+mod reach;
 mod record;
 mod route;
 mod rules;
@@ -31,6 +32,7 @@ pub use bond::{Bond, BondMode, Detect, Lacp, LacpMember, REBALANCE_MIN};
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
 pub use patience::{LONGEST_WAIT, Patience};
 pub use policy::{Mark, PolicyRule, RuleAction};
+pub use reach::Reach;
 pub use record::Record;
 pub use route::{Route, RouteKind, RouteMetric};
 pub use rules::{BridgeRules, PortRules, PriorityTags};
@@ -189,6 +191,9 @@ pub struct Interface {
     /// What it is to have of IPv6. Nothing on system interfaces.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ipv6: Ipv6,
+    /// How far the IPv4 addresses of its files reach. Nothing on system interfaces.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reach: Reach,
     /// What is asked of the neighbours before an IPv4 address is used, and said to them after.
     #[serde(default, skip_serializing_if = "is_default")]
     pub arp: Arp,
@@ -237,6 +242,7 @@ impl Interface {
             mtu: None,
             addressing: Addressing::None,
             ipv6: Ipv6::default(),
+            reach: Reach::default(),
             arp: Arp::default(),
             aliases: Vec::new(),
             routes: Vec::new(),

@@ -24,6 +24,7 @@ mod memory;
 mod observed;
 mod order;
 mod probe;
+mod reach;
 mod render;
 mod requires;
 mod resolver;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ovsdp_proto::IfName;
 
-use super::observed::Address;
+use super::observed::{Address, SCOPE_HOST, SCOPE_LINK, SCOPE_UNIVERSE};
 use super::step::Step;
 use super::unseen;
 use crate::model::Kind;
@@ -148,9 +148,24 @@ struct Bare<'a>(&'a Address);
 
 impl fmt::Display for Bare<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.peer {
-            Some(peer) => write!(f, "{} peer {peer}", self.0.address),
-            None => write!(f, "{}", self.0.address),
+        let address = self.0;
+        match address.peer {
+            Some(peer) => write!(f, "{} peer {peer}", address.address)?,
+            None => write!(f, "{}", address.address)?,
+        }
+        if !address.address.addr().is_ipv4() {
+            return Ok(());
+        }
+        // What goes without saying is not said.
+        let usual = Address::lasting(address.ifname, address.opposite()).broadcast;
+        if let Some(broadcast) = address.broadcast.filter(|broadcast| Some(*broadcast) != usual) {
+            write!(f, " broadcast {broadcast}")?;
+        }
+        match address.scope {
+            SCOPE_UNIVERSE => Ok(()),
+            SCOPE_LINK => f.write_str(" scope link"),
+            SCOPE_HOST => f.write_str(" scope host"),
+            other => write!(f, " scope {other}"),
         }
     }
 }

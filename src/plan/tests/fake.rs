@@ -119,8 +119,9 @@ impl World {
     }
 
     fn connect(&mut self, address: &Address) {
-        let dst = address.address.trunc();
-        if !self.is_up(address.ifname) || address.flags & ADDRESS_NOPREFIXROUTE != 0 || dst.prefix_len() == dst.max_prefix_len() {
+        let dst = address.opposite().trunc();
+        let alone = dst.prefix_len() == dst.max_prefix_len() && address.peer.is_none();
+        if !self.is_up(address.ifname) || address.flags & ADDRESS_NOPREFIXROUTE != 0 || alone {
             return;
         }
         let prefsrc = matches!(dst, IpNet::V4(_)).then(|| address.address.addr());

@@ -6,6 +6,7 @@ mod fake;
 mod ipv6;
 mod leases;
 mod random;
+mod reach;
 mod resolver;
 mod routes;
 mod scene;
