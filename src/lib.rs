@@ -11,6 +11,7 @@ pub mod ctl;
 pub mod dhcp;
 pub mod dp;
 pub mod error;
+pub mod ethtool;
 pub mod host;
 pub mod ifcfg;
 pub mod model;

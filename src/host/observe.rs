@@ -1,5 +1,6 @@
 //! Everything a plan depends on, read at once.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ovsdp_proto::IfName;
@@ -44,6 +45,8 @@ pub fn observe(rtnl: &mut Rtnl, dp: Option<&mut Dp>, memory: Memory) -> Result<O
         addresses: rtnl.addresses()?.iter().filter_map(|address| convert::address(address, &names)).collect(),
         routes: rtnl.routes()?.iter().flat_map(|route| convert::routes(route, &names)).collect(),
         rules: rtnl.rules()?.iter().filter_map(convert::rule).collect(),
+        // Asked for apart: only whoever knows the target knows of whom.
+        hardware: BTreeMap::new(),
         resolver: plan::Resolver { content, ours_to_write },
         dhcp_clients: clients::find(&candidates).into_iter().map(client_of).collect(),
         memory,

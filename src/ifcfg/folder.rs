@@ -10,7 +10,7 @@ use ovsdp_proto::IfName;
 use super::address::Ask;
 use super::code::Code;
 use super::diag::Diagnostic;
-use super::settings::{Named, Placed, Role, Settings};
+use super::settings::{Named, Plain, Role, Settings};
 use super::span::Span;
 use super::{bond, fake, joined, requires, suggest};
 use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port, Vlans};
@@ -23,10 +23,8 @@ pub(super) struct Other {
     pub(super) device_span: Span,
     /// Open vSwitch's, with errors; else somebody else's.
     pub(super) broken: bool,
-    /// What it says of the device's MTU.
-    pub(super) mtu: Option<Placed<u32>>,
-    /// The line that gives the device an address.
-    pub(super) address: Option<Span>,
+    /// What it says of the device.
+    pub(super) says: Plain,
 }
 
 impl Other {
@@ -90,6 +88,7 @@ pub(super) fn build(list: &[Settings], others: &[Other], found: &mut Vec<Diagnos
     }
     folder.routes_and_addresses(&unique);
     bond::of_two(&unique, folder.found);
+    folder.found.extend(bond::findings(&unique, others));
     joined::patches(&unique, |device| others.iter().any(|other| other.is_broken(device)), folder.found);
     joined::tunnels(&unique, folder.found);
     intent
@@ -143,7 +142,7 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
     let routes = settings.routes.iter().map(|route| route.value.clone()).collect();
     let rules = settings.rules.iter().map(|rule| rule.value.clone()).collect();
     let aliases = settings.aliases.iter().map(|alias| alias.value.clone()).collect();
-    let patience = settings.patience;
+    let (patience, tuning) = (settings.patience, settings.tuning.clone());
     Interface {
         mac,
         aliases,
@@ -155,6 +154,7 @@ fn interface(settings: &Settings, kind: Kind) -> Interface {
         reach,
         ipv6,
         arp,
+        tuning,
         patience,
         ..plain
     }

@@ -15,6 +15,7 @@ mod reach;
 mod record;
 mod route;
 mod rules;
+mod tuning;
 mod tunnel;
 mod vlan;
 
@@ -36,6 +37,7 @@ pub use reach::Reach;
 pub use record::Record;
 pub use route::{Route, RouteKind, RouteMetric};
 pub use rules::{BridgeRules, PortRules, PriorityTags};
+pub use tuning::{Group as TuningGroup, Setting as TuningSetting, Tuning, WAKE};
 pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
 pub use vlan::{NoVlan, ServiceTag, Vid, VlanSet, Vlans};
 
@@ -207,6 +209,9 @@ pub struct Interface {
     /// The rules written down for it, in the files' order, none twice. Nothing on system interfaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<PolicyRule>,
+    /// What the device itself is asked for.
+    #[serde(default, skip_serializing_if = "Tuning::is_empty")]
+    pub tuning: Tuning,
     /// How long it is waited for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub patience: Patience,
@@ -247,6 +252,7 @@ impl Interface {
             aliases: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),
+            tuning: Tuning::default(),
             patience: Patience::default(),
             requires: Vec::new(),
             external_ids: BTreeMap::new(),

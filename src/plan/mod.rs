@@ -35,6 +35,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tuning;
 mod tunnels;
 mod unseen;
 
@@ -48,3 +49,4 @@ pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, OwnRule, Rem
 pub use observed::*;
 pub use order::{Plan, bridges_of, brought_up, down, set, up};
 pub use step::{Claim, Step};
+pub use tuning::{Feature, Hardware, Tuned, looked_at};

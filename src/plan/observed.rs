@@ -12,6 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::Memory;
+use super::tuning::Hardware;
 use crate::model::{Device, Ipv6Setting, Ipv6Settings, Kind, PolicyRule, RouteKind, RouteMetric};
 
 /// The kernel's main routing table.
@@ -73,6 +74,9 @@ pub struct Observed {
     /// Every rule that can be told and made again, in the kernel's order, each with its priority.
     #[serde(default)]
     pub rules: Vec<PolicyRule>,
+    /// What those devices say of themselves that anything is asked of, or was (see [`super::looked_at`]).
+    #[serde(default)]
+    pub hardware: BTreeMap<IfName, Hardware>,
     /// The resolver's file.
     pub resolver: Resolver,
     /// DHCP clients of other programs.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::memory::{Lease, Remembered};
 use super::observed::{Address, DhcpClient, Route};
+use super::tuning::Tuned;
 use super::unseen;
 use crate::model::{Device, Ipv6Setting, Kind, PolicyRule};
 
@@ -165,6 +166,15 @@ pub enum Step {
         /// What it is to be.
         to: i32,
     },
+    /// Change what a device does by itself: its features, or the numbers that go in one message.
+    Tune {
+        /// The device.
+        name: IfName,
+        /// As it is.
+        from: Tuned,
+        /// As it is to be.
+        to: Tuned,
+    },
     /// Wait until each of these devices has carrier, or its time is up: then things go on without.
     AwaitCarrier {
         /// The devices, each with the longest wait in seconds.
@@ -297,6 +307,7 @@ impl Step {
             Self::RemoveRule { rule } => vec![Self::AddRule { rule }],
             Self::SetIpv6 { from: None, .. } | Self::AwaitCarrier { .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
             Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
+            Self::Tune { name, from, to } => vec![Self::Tune { name, from: to, to: from }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],
             Self::PauseDhcpClient { client } => vec![Self::ResumeDhcpClient { client: DhcpClient { paused: true, ..client } }],
             Self::ResumeDhcpClient { client } => vec![Self::PauseDhcpClient { client: DhcpClient { paused: false, ..client } }],

@@ -40,6 +40,7 @@ impl fmt::Display for Step {
             Self::AddRule { rule } => write!(f, "adding rule {rule}"),
             Self::RemoveRule { rule } => write!(f, "removing rule {rule}"),
             Self::SetIpv6 { name, setting, to, .. } => write!(f, "setting IPv6 {setting} of {name} to {to}"),
+            Self::Tune { name, to, .. } => write!(f, "setting {} of {name}", to.text()),
             Self::AwaitCarrier { devices } => {
                 let each: Vec<_> = devices.iter().map(|(name, secs)| format!("{name} ({secs} s at most)")).collect();
                 write!(f, "waiting for carrier on {}", each.join(", "))
@@ -98,6 +99,7 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::AddRule { rule } => ('+', format!("rule {rule}")),
         Step::RemoveRule { rule } => ('-', format!("rule {rule}")),
         Step::SetIpv6 { name, setting, from, to } => ('~', changed(*name, &format!("IPv6 {setting}"), from.as_ref(), to)),
+        Step::Tune { name, from, to } => ('~', changed(*name, "settings", Some(&from.text()), &to.text())),
         Step::AwaitCarrier { .. } | Step::ProbeAddresses { .. } | Step::AwaitAddresses { .. } => ('~', step.to_string()),
         Step::WriteResolver { from: None, .. } => ('+', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { to: None, .. } => ('-', "file /etc/resolv.conf".to_owned()),

@@ -1,6 +1,6 @@
 //! A small honest kernel: it refuses what the real one refuses and takes away what the real one takes away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv6Net};
@@ -405,6 +405,13 @@ impl World {
                 }
                 self.state.ipv6.devices.entry(*name).or_default().insert(*setting, *to);
             }
+            Step::Tune { name, to, .. } => {
+                let hardware = self.state.hardware.get_mut(name).ok_or("ENODEV")?;
+                for (feature, on) in &to.features {
+                    hardware.features.get_mut(feature).filter(|feature| feature.changeable).ok_or("EINVAL")?.wanted = *on;
+                }
+                hardware.settings.extend(to.settings.iter().map(|(setting, value)| (*setting, *value)));
+            }
             Step::ProbeAddresses { claims } => {
                 for claim in claims {
                     assert!(self.is_up(claim.ifname), "asked on a link that is down");
@@ -470,7 +477,11 @@ impl World {
 
 impl Executor for World {
     fn observe(&mut self) -> Result<Observed, StepError> {
-        Ok(self.state.clone())
+        Ok(Observed { hardware: BTreeMap::new(), ..self.state.clone() })
+    }
+
+    fn hardware(&mut self, names: &BTreeSet<IfName>) -> Result<BTreeMap<IfName, Hardware>, StepError> {
+        Ok(self.state.hardware.iter().filter(|(name, _)| names.contains(*name)).map(|(name, one)| (*name, one.clone())).collect())
     }
 
     fn execute(&mut self, step: &Step) -> Result<(), StepError> {

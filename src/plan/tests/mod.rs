@@ -11,6 +11,7 @@ mod resolver;
 mod routes;
 mod scene;
 mod shapes;
+mod tuning;
 mod tunnels;
 mod waits;
 
