@@ -81,6 +81,9 @@ impl Work<'_> {
                 steps.push(Step::SetDown { name: *name });
             }
             steps.extend(ipv6::unset(self.observed, *name));
+            // It goes with the device; taken back, it is there again.
+            let tuned = self.old.and_then(|old| old.tuned.get(name));
+            steps.extend(tuned.into_iter().flat_map(|had| tuning::give_back(self.observed, *name, self.pinned(*name).map(|old| &old.tuning), had)));
             steps.extend(detach(self.observed, self.name, *name));
         }
         for (_, before) in &self.released {

@@ -282,7 +282,10 @@ fn reach(world: &mut World) -> anyhow::Result<()> {
     let before = snapshot(host)?;
     let shown = || -> anyhow::Result<Vec<String>> {
         let list = host.run("ip -o -4 addr show dev ovsbr0")?.stdout;
-        Ok(list.lines().map(|line| line.split_whitespace().skip(3).take_while(|word| *word != "ovsbr0").collect::<Vec<_>>().join(" ")).collect())
+        Ok(list
+            .lines()
+            .map(|line| line.split_whitespace().skip(3).take_while(|word| !word.starts_with("ovsbr0")).collect::<Vec<_>>().join(" "))
+            .collect())
     };
     file(host, "eth0", "TYPE=OVSPort\nOVS_BRIDGE=ovsbr0\n")?;
     let more = |lines: &str| {
