@@ -6,6 +6,7 @@
 //! `docs/architecture.md` is the map; `tests/arrows.rs` holds the rooms to it.
 
 pub mod agent;
+pub mod bus;
 pub mod cli;
 pub mod ctl;
 pub mod dhcp;

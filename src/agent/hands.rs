@@ -26,7 +26,7 @@ use crate::error::{Error, Kind};
 use crate::host::hardware::observe as observe_hardware;
 use crate::host::observe::{observe, system};
 use crate::host::paths::{RESOLV_CONF, Run};
-use crate::host::{clients, convert, ipv6, resolver, store};
+use crate::host::{clients, convert, ipv6, resolved, resolver, store};
 use crate::model::Device;
 use crate::nl;
 use crate::plan::{self, DhcpClient, ErrorKind, Executor, Hardware, Journal, Memory, Observed, Step, StepError};
@@ -284,6 +284,11 @@ impl Hands {
             Step::WriteResolver { to, .. } => {
                 resolver::write(Path::new(RESOLV_CONF), to.as_deref()).map_err(|error| Why::new(Kind::Failed, format!("{RESOLV_CONF}: {error}")))
             }
+            Step::TellResolver { ifname, to, .. } => match self.index(*ifname) {
+                // Gone, and what was told for it with it.
+                Err(Why { errno: Some(Errno::ENODEV), .. }) if way == Way::Lenient => Ok(()),
+                index => Ok(resolved::tell(*ifname, index?, to, way == Way::Lenient)?),
+            },
             Step::PauseDhcpClient { client } => signal(client, Signal::SIGSTOP),
             Step::ResumeDhcpClient { client } => signal(client, Signal::SIGCONT),
             Step::ObtainLease { bridge, ifname, request } => self.obtain(*bridge, *ifname, *request),

@@ -13,6 +13,7 @@ pub mod ipv6;
 pub mod machine;
 pub mod observe;
 pub mod paths;
+pub mod resolved;
 pub mod resolver;
 pub mod rows;
 pub mod store;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ovsdp_proto::IfName;
 
-use super::{clients, convert, ipv6, machine, paths, resolver};
+use super::{clients, convert, ipv6, machine, paths, resolved, resolver};
 use crate::dp::{self, Dp, VportKind};
 use crate::error::{Error, Kind};
 use crate::model;
@@ -37,6 +37,7 @@ pub fn observe(rtnl: &mut Rtnl, dp: Option<&mut Dp>, memory: Memory) -> Result<O
     };
     let (content, ours_to_write) = resolver::read(Path::new(paths::RESOLV_CONF))
         .map_err(|error| Error::new(Kind::Failed, format!("cannot read {}: {error}", paths::RESOLV_CONF)))?;
+    let resolved = if ours_to_write { None } else { resolved::observe(&links, &memory)? };
     let candidates: Vec<IfName> = links.iter().filter(|link| link.ethernet && !link.loopback).map(|link| link.name).collect();
     Ok(Observed {
         datapath: datapath.is_some(),
@@ -47,7 +48,7 @@ pub fn observe(rtnl: &mut Rtnl, dp: Option<&mut Dp>, memory: Memory) -> Result<O
         rules: rtnl.rules()?.iter().filter_map(convert::rule).collect(),
         // Asked for apart: only whoever knows the target knows of whom.
         hardware: BTreeMap::new(),
-        resolver: plan::Resolver { content, ours_to_write },
+        resolver: plan::Resolver { content, ours_to_write, resolved },
         dhcp_clients: clients::find(&candidates).into_iter().map(client_of).collect(),
         memory,
         ipv6: ipv6::observe(&links),

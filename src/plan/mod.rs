@@ -48,5 +48,6 @@ pub use journal::{Journal, Unconfirmed};
 pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, OwnRule, Remembered, ResolverBefore};
 pub use observed::*;
 pub use order::{Plan, bridges_of, brought_up, down, set, up};
+pub use resolver::told_resolver;
 pub use step::{Claim, Step};
 pub use tuning::{Feature, Hardware, Tuned, looked_at};

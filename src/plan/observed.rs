@@ -216,6 +216,19 @@ pub struct Resolver {
     pub content: Option<String>,
     /// False when it is a symbolic link: then another program keeps it.
     pub ours_to_write: bool,
+    /// What systemd-resolved has been told for our interfaces, where that program keeps the file and runs; one it has been told nothing for
+    /// may be left out.
+    #[serde(default)]
+    pub resolved: Option<BTreeMap<IfName, LinkResolver>>,
+}
+
+/// What systemd-resolved is told for one interface.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LinkResolver {
+    /// The servers to be asked through it, in their order.
+    pub servers: Vec<IpAddr>,
+    /// The search list.
+    pub search: Vec<String>,
 }
 
 /// A DHCP client of another program.

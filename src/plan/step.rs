@@ -8,7 +8,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::{Lease, Remembered};
-use super::observed::{Address, DhcpClient, Route};
+use super::observed::{Address, DhcpClient, LinkResolver, Route};
 use super::tuning::Tuned;
 use super::unseen;
 use crate::model::{Device, Ipv6Setting, Kind, PolicyRule};
@@ -198,6 +198,15 @@ pub enum Step {
         /// Its text to be, `None` to remove it.
         to: Option<String>,
     },
+    /// Tell systemd-resolved which servers to ask through an interface, and for which domains; nothing of either takes it all back.
+    TellResolver {
+        /// The interface.
+        ifname: IfName,
+        /// What it has been told.
+        from: LinkResolver,
+        /// What it is to be told.
+        to: LinkResolver,
+    },
     /// Stop another program's DHCP client (SIGSTOP).
     PauseDhcpClient {
         /// The client.
@@ -309,6 +318,7 @@ impl Step {
             Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
             Self::Tune { name, from, to } => vec![Self::Tune { name, from: to, to: from }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],
+            Self::TellResolver { ifname, from, to } => vec![Self::TellResolver { ifname, from: to, to: from }],
             Self::PauseDhcpClient { client } => vec![Self::ResumeDhcpClient { client: DhcpClient { paused: true, ..client } }],
             Self::ResumeDhcpClient { client } => vec![Self::PauseDhcpClient { client: DhcpClient { paused: false, ..client } }],
             Self::ObtainLease { bridge, ifname, request } => {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ovsdp_proto::IfName;
 
-use super::observed::{Address, SCOPE_HOST, SCOPE_LINK, SCOPE_UNIVERSE};
+use super::observed::{Address, LinkResolver, SCOPE_HOST, SCOPE_LINK, SCOPE_UNIVERSE};
 use super::step::Step;
 use super::unseen;
 use crate::model::Kind;
@@ -53,6 +53,7 @@ impl fmt::Display for Step {
             }
             Self::WriteResolver { to: Some(_), .. } => f.write_str("writing /etc/resolv.conf"),
             Self::WriteResolver { to: None, .. } => f.write_str("removing /etc/resolv.conf"),
+            Self::TellResolver { ifname, to, .. } => write!(f, "telling systemd-resolved of {} for {ifname}", Told(to)),
             Self::PauseDhcpClient { client } => write!(f, "pausing {} (process {}) on {}", client.name, client.pid, client.ifname),
             Self::ResumeDhcpClient { client } => write!(f, "resuming {} (process {}) on {}", client.name, client.pid, client.ifname),
             Self::ObtainLease { ifname, request: Some(request), .. } => write!(f, "asking for a lease of {request} on {ifname}"),
@@ -104,6 +105,7 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::WriteResolver { from: None, .. } => ('+', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { to: None, .. } => ('-', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { .. } => ('~', "file /etc/resolv.conf".to_owned()),
+        Step::TellResolver { ifname, from, to } => ('~', changed(*ifname, "resolver", Some(&Told(from)), &Told(to))),
         Step::PauseDhcpClient { client } => ('~', format!("{} (process {}) on {}: running -> paused", client.name, client.pid, client.ifname)),
         Step::ResumeDhcpClient { client } => ('~', format!("{} (process {}) on {}: paused -> running", client.name, client.pid, client.ifname)),
         Step::ObtainLease { ifname, request: Some(request), .. } => ('+', format!("lease on {ifname} (asking for {request})")),
@@ -142,6 +144,17 @@ fn changed<T: fmt::Display>(name: IfName, what: &str, from: Option<&T>, to: &T) 
     match from {
         Some(from) => format!("{what} of {name}: {from} -> {to}"),
         None => format!("{what} of {name}: {to}"),
+    }
+}
+
+/// Servers and domains in one line.
+struct Told<'a>(&'a LinkResolver);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers = self.0.servers.iter().map(ToString::to_string);
+        let all: Vec<String> = servers.chain(self.0.search.iter().cloned()).collect();
+        f.write_str(if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }.as_str())
     }
 }
 

@@ -56,7 +56,7 @@ fn link_local(mac: Mac) -> IpNet {
 impl World {
     pub(super) fn new() -> Self {
         let mut state = Observed { machine: [9; 16], ..Observed::default() };
-        state.resolver = Resolver { content: Some("nameserver 172.16.3.1\n".to_owned()), ours_to_write: true };
+        state.resolver = Resolver { content: Some("nameserver 172.16.3.1\n".to_owned()), ours_to_write: true, resolved: None };
         state.links.insert(name("lo"), Link { mtu: 65536, up: true, ethernet: false, loopback: true, ..nic(1, Mac::ZERO) });
         Self {
             state,
@@ -257,6 +257,8 @@ impl World {
             Kind::Internal => {
                 self.state.links.remove(&ifname);
                 self.state.ipv6.devices.remove(&ifname);
+                self.state.hardware.remove(&ifname);
+                self.state.resolver.resolved.iter_mut().for_each(|told| drop(told.remove(&ifname)));
                 self.state.addresses.retain(|a| a.ifname != ifname);
                 self.state.routes.retain(|r| r.ifname != ifname);
             }
@@ -404,6 +406,14 @@ impl World {
                     return Err("EINVAL");
                 }
                 self.state.ipv6.devices.entry(*name).or_default().insert(*setting, *to);
+            }
+            Step::TellResolver { ifname, to, .. } => {
+                let told = self.state.resolver.resolved.as_mut().ok_or("ENOENT")?;
+                if !self.state.links.contains_key(ifname) {
+                    return Err("ENODEV");
+                }
+                told.insert(*ifname, to.clone());
+                told.retain(|_, link| *link != LinkResolver::default());
             }
             Step::Tune { name, to, .. } => {
                 let hardware = self.state.hardware.get_mut(name).ok_or("ENODEV")?;
