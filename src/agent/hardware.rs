@@ -25,7 +25,12 @@ pub(super) fn tune(name: IfName, to: &Tuned, lenient: bool) -> Result<(), Why> {
     }
     let groups: BTreeSet<TuningGroup> = to.settings.keys().map(|setting| setting.group()).collect();
     for group in groups {
-        let values = sent(group, &to.settings);
+        let mut values = sent(group, &to.settings);
+        if lenient {
+            // What a device refused to become it need not be made again: it would refuse that as well.
+            let now = ethtool.numbers(what(group), &name)?;
+            values.iter_mut().zip(now).filter(|(value, now)| **value == *now).for_each(|(value, _)| *value = None);
+        }
         if done.is_ok() && values.iter().any(Option::is_some) {
             done = ethtool.set_numbers(what(group), &name, &values);
         }

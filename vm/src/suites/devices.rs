@@ -31,7 +31,7 @@ fn tuned(world: &mut World) -> anyhow::Result<()> {
     file(host, "ovsbr0", &format!("{address}ETHTOOL_OPTS=\"-K ovsbr0 gso off\"\n"))?;
     port("tap0", "speed 100 duplex half autoneg off")?;
     port("eth0", "-K ${DEVICE} tx off; -K eth0 gso off; -s eth0 speed 100 duplex half autoneg off")?;
-    let up = host.try_run("ovsdp up")?.fails_with(1)?;
+    let up = host.try_run("ovsdp up")?.fails_with(6)?;
     ensure!(up.stderr.contains("eth0") && up.stderr.contains("ETHTOOL_OPTS") && up.stderr.contains("everything is as it was"), "{up}");
     is_as_before(host, &before, "the rollback is not complete")?;
     ensure!(offloads("eth0")? == own && host.run("ethtool tap0")?.stdout == link, "what the device itself had is not back");
