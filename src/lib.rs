@@ -6,11 +6,13 @@
 //! `docs/architecture.md` is the map; `tests/arrows.rs` holds the rooms to it.
 
 pub mod agent;
+pub mod bus;
 pub mod cli;
 pub mod ctl;
 pub mod dhcp;
 pub mod dp;
 pub mod error;
+pub mod ethtool;
 pub mod host;
 pub mod ifcfg;
 pub mod model;

@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 /// Each room with the rooms it may name. What is not listed it must not know.
 const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["ctl", "dp", "error", "host", "ifcfg", "model", "plan", "rtnl", "switch", "vsctl"]),
-    ("agent", &["ctl", "dhcp", "dp", "error", "host", "ifcfg", "model", "nl", "packet", "plan", "rtnl", "switch", "vsctl"]),
+    ("agent", &["bus", "ctl", "dhcp", "dp", "error", "ethtool", "host", "ifcfg", "model", "nl", "packet", "plan", "rtnl", "switch", "vsctl"]),
     ("ctl", &["error", "switch"]),
-    ("host", &["dp", "error", "ifcfg", "model", "nl", "plan", "rtnl", "vsctl"]),
+    ("host", &["bus", "dp", "error", "ethtool", "ifcfg", "model", "nl", "plan", "rtnl", "vsctl"]),
     ("dp", &["nl"]),
     ("rtnl", &["nl"]),
+    ("ethtool", &["nl"]),
     ("nl", &[]),
     ("dhcp", &["packet"]),
     ("packet", &[]),
+    ("bus", &[]),
     ("ifcfg", &["model", "vsctl"]),
     ("vsctl", &["model"]),
     ("plan", &["model"]),

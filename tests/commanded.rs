@@ -48,6 +48,7 @@ impl Scene {
 
     fn remember(&mut self, bridges: BTreeMap<IfName, Bridge>) {
         let remembered = |intent: Bridge| Remembered {
+            tuned: BTreeMap::new(),
             intent,
             members: BTreeMap::new(),
             owed: BTreeMap::new(),

@@ -16,21 +16,22 @@ use ovsdp_proto::uapi::vport::kind as vport_kind;
 use ovsdp_proto::vport::{New, Which};
 
 use super::announcer::Announcer;
-use super::claims;
 use super::inbox::{Order, Orders};
 use super::leases::Leases;
 use super::limit::Limit;
 use super::log;
 use super::shared::Shared;
 use super::topology::{Attached, Places};
+use super::{claims, hardware};
 use crate::dp::{self, Datapath, Dispatch, Dp};
 use crate::error::{Error, Kind};
+use crate::host::hardware::observe as observe_hardware;
 use crate::host::observe::{observe, system};
 use crate::host::paths::{RESOLV_CONF, Run};
-use crate::host::{clients, convert, ipv6, journal, resolver, store};
+use crate::host::{clients, convert, ipv6, journal, resolved, resolver, store};
 use crate::model::Device;
 use crate::nl;
-use crate::plan::{self, DhcpClient, Entry, ErrorKind, Executor, Journal, Memory, Observed, Step, StepError};
+use crate::plan::{self, DhcpClient, Entry, ErrorKind, Executor, Hardware, Journal, Memory, Observed, Step, StepError};
 use crate::rtnl::{self, LinkChange, Mode, Rtnl};
 
 /// Where upcalls are to go.
@@ -236,6 +237,7 @@ impl Hands {
                 Err(error) if way == Way::Lenient && error.kind() == std::io::ErrorKind::NotFound => Ok(()),
                 result => result.map_err(|error| claims::not_set(*name, *setting, &error).into()),
             },
+            Step::Tune { name, to, .. } => hardware::tune(*name, to, way == Way::Lenient),
             Step::AwaitCarrier { devices } => self.await_carrier(devices),
             Step::ProbeAddresses { claims } => self.probe(claims),
             Step::AwaitAddresses { addresses } => self.await_addresses(addresses),
@@ -267,6 +269,11 @@ impl Hands {
             Step::WriteResolver { to, .. } => {
                 resolver::write(Path::new(RESOLV_CONF), to.as_deref()).map_err(|error| Why::new(Kind::Failed, format!("{RESOLV_CONF}: {error}")))
             }
+            Step::TellResolver { ifname, to, .. } => match self.index(*ifname) {
+                // Gone, and what was told for it with it.
+                Err(Why { errno: Some(Errno::ENODEV), .. }) if way == Way::Lenient => Ok(()),
+                index => Ok(resolved::tell(*ifname, index?, to, way == Way::Lenient)?),
+            },
             Step::PauseDhcpClient { client } => signal(client, Signal::SIGSTOP),
             Step::ResumeDhcpClient { client } => signal(client, Signal::SIGCONT),
             Step::ObtainLease { bridge, ifname, request } => self.obtain(*bridge, *ifname, *request),
@@ -445,6 +452,10 @@ const fn class(kind: Kind) -> ErrorKind {
     }
 }
 
+fn reading_error(object: &str, Error { kind, message, advice }: Error) -> StepError {
+    StepError { what: "reading".into(), object: object.into(), reason: message, advice, kind: class(kind) }
+}
+
 fn file_error(what: &str, path: &Path, error: &std::io::Error) -> StepError {
     StepError {
         what: what.into(),
@@ -458,13 +469,11 @@ fn file_error(what: &str, path: &Path, error: &std::io::Error) -> StepError {
 impl Executor for Hands {
     fn observe(&mut self) -> Result<Observed, StepError> {
         let memory = self.shared.memory().clone();
-        observe(&mut self.rtnl, Some(&mut self.dp), memory).map_err(|Error { kind, message, advice }| StepError {
-            what: "reading".into(),
-            object: "the host's network".into(),
-            reason: message,
-            advice,
-            kind: class(kind),
-        })
+        observe(&mut self.rtnl, Some(&mut self.dp), memory).map_err(|error| reading_error("the host's network", error))
+    }
+
+    fn hardware(&mut self, names: &BTreeSet<IfName>) -> Result<BTreeMap<IfName, Hardware>, StepError> {
+        observe_hardware(names).map_err(|error| reading_error("what devices can do", error))
     }
 
     fn execute(&mut self, step: &Step) -> Result<(), StepError> {

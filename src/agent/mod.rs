@@ -20,6 +20,7 @@ mod devices;
 mod handler;
 mod handover;
 mod hands;
+mod hardware;
 mod inbox;
 mod keeper;
 mod leases;

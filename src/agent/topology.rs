@@ -188,6 +188,7 @@ mod tests {
             addresses: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),
+            tuned: BTreeMap::new(),
             resolver_before: None,
             leases: BTreeMap::new(),
             applied: BTreeMap::new(),

@@ -7,9 +7,9 @@ use super::output;
 use super::show::memory;
 use crate::dp::{self, Dp};
 use crate::error::Error;
-use crate::host::config;
 use crate::host::observe::observe;
 use crate::host::paths::{Run, config_dir};
+use crate::host::{config, hardware};
 use crate::plan;
 use crate::rtnl::Rtnl;
 
@@ -27,8 +27,9 @@ pub(super) fn run(run: &Run, names: &[String], common: Common) -> Result<(), Err
         Err(dp::Error::NoFamily(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let observed = observe(&mut Rtnl::open()?, dp.as_mut(), memory)?;
+    let mut observed = observe(&mut Rtnl::open()?, dp.as_mut(), memory)?;
     let intent = observed.memory.with_commanded(config.intent);
+    observed.hardware = hardware::observe(&plan::looked_at(&plan::Target::Up { intent: &intent, names: &names }, &observed.memory))?;
     let plan = plan::up(&intent, &names, &observed)?;
     if common.json {
         return output::json(&json!({ "steps": plan.steps, "notes": plan.notes }));

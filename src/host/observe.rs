@@ -1,10 +1,11 @@
 //! Everything a plan depends on, read at once.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ovsdp_proto::IfName;
 
-use super::{clients, convert, ipv6, machine, paths, resolver};
+use super::{clients, convert, ipv6, machine, paths, resolved, resolver};
 use crate::dp::{self, Dp, VportKind};
 use crate::error::{Error, Kind};
 use crate::model;
@@ -36,6 +37,7 @@ pub fn observe(rtnl: &mut Rtnl, dp: Option<&mut Dp>, memory: Memory) -> Result<O
     };
     let (content, ours_to_write) = resolver::read(Path::new(paths::RESOLV_CONF))
         .map_err(|error| Error::new(Kind::Failed, format!("cannot read {}: {error}", paths::RESOLV_CONF)))?;
+    let resolved = if ours_to_write { None } else { resolved::observe(&links, &memory)? };
     let candidates: Vec<IfName> = links.iter().filter(|link| link.ethernet && !link.loopback).map(|link| link.name).collect();
     Ok(Observed {
         datapath: datapath.is_some(),
@@ -44,7 +46,9 @@ pub fn observe(rtnl: &mut Rtnl, dp: Option<&mut Dp>, memory: Memory) -> Result<O
         addresses: rtnl.addresses()?.iter().filter_map(|address| convert::address(address, &names)).collect(),
         routes: rtnl.routes()?.iter().flat_map(|route| convert::routes(route, &names)).collect(),
         rules: rtnl.rules()?.iter().filter_map(convert::rule).collect(),
-        resolver: plan::Resolver { content, ours_to_write },
+        // Asked for apart: only whoever knows the target knows of whom.
+        hardware: BTreeMap::new(),
+        resolver: plan::Resolver { content, ours_to_write, resolved },
         dhcp_clients: clients::find(&candidates).into_iter().map(client_of).collect(),
         memory,
         ipv6: ipv6::observe(&links),

@@ -59,17 +59,24 @@ pub(super) fn interfaces(settings: &Settings, members: &[Named], others: &[Other
     let interface = |member: &Named| {
         let own = file_of(others, member.name);
         let asked = settings.extra.member(member.name);
-        let mtu = settings.mtu.map(|mtu| mtu.value).or(own.and_then(|other| other.mtu).map(|Placed { value, .. }| value));
+        let mtu = settings.mtu.map(|mtu| mtu.value).or(own.and_then(|other| other.says.mtu).map(|Placed { value, .. }| value));
         Interface {
             mac: asked.and_then(|asked| asked.mac),
             mtu: asked.and_then(|asked| asked.mtu).or(mtu),
             lacp: asked.map(|asked| asked.lacp).unwrap_or_default(),
+            tuning: own.map(|other| other.says.tuning.clone()).unwrap_or_default(),
             patience: settings.patience,
             external_ids: asked.map(|asked| asked.external_ids.clone()).unwrap_or_default(),
             ..Interface::new(member.name, Kind::System)
         }
     };
     members.iter().map(interface).collect()
+}
+
+/// What is wrong with what members' own files ask of the devices.
+pub(super) fn findings(unique: &[&Settings], others: &[Other]) -> Vec<Diagnostic> {
+    let members = unique.iter().flat_map(|settings| if let Role::Bond(_, members) = &settings.role { members.as_slice() } else { &[] });
+    members.filter_map(|member| file_of(others, member.name)).flat_map(|other| other.says.findings.clone()).collect()
 }
 
 /// The file of a device that is not Open vSwitch's.
@@ -102,6 +109,6 @@ pub(super) fn addressed<'a>(settings: &'a Settings, others: &'a [Other]) -> impl
     let members = if let Role::Bond(_, members) = &settings.role { members.as_slice() } else { &[] };
     members.iter().filter_map(|member| {
         let other = file_of(others, member.name)?;
-        Some((other.file.as_str(), other.address?, format!("`{}` is a member of the bond `{}`", member.name, settings.device.name)))
+        Some((other.file.as_str(), other.says.address?, format!("`{}` is a member of the bond `{}`", member.name, settings.device.name)))
     })
 }

@@ -11,7 +11,7 @@ use super::address::Ask;
 use super::code::Code;
 use super::diag::Diagnostic;
 use super::fake::Fakes;
-use super::settings::{Named, Placed, Role, Settings};
+use super::settings::{Named, Plain, Role, Settings};
 use super::span::Span;
 use super::{bond, joined, requires, suggest};
 use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port, Vlans};
@@ -24,10 +24,8 @@ pub(super) struct Other {
     pub(super) device_span: Span,
     /// Open vSwitch's, with errors; else somebody else's.
     pub(super) broken: bool,
-    /// What it says of the device's MTU.
-    pub(super) mtu: Option<Placed<u32>>,
-    /// The line that gives the device an address.
-    pub(super) address: Option<Span>,
+    /// What it says of the device.
+    pub(super) says: Plain,
 }
 
 impl Other {
@@ -95,6 +93,7 @@ pub(super) fn build(list: &[Settings], others: &[Other], plain: &[IfName], found
     }
     folder.routes_and_addresses(&unique);
     bond::of_two(&unique, folder.found);
+    folder.found.extend(bond::findings(&unique, others));
     joined::patches(&unique, |device| others.iter().any(|other| other.is_broken(device)), folder.found);
     joined::tunnels(&unique, folder.found);
     intent
@@ -143,14 +142,28 @@ pub(super) fn interface(settings: &Settings, kind: Kind) -> Interface {
     if !kind.has_device() {
         return plain;
     }
-    let (ipv6, arp) = (settings.ipv6.clone(), settings.arp.clone());
+    let (reach, ipv6, arp) = (settings.reach.clone(), settings.ipv6.clone(), settings.arp.clone());
     let mac = settings.asked_mac();
     let mtu = asked.mtu.or(settings.mtu.map(|mtu| mtu.value));
     let routes = settings.routes.iter().map(|route| route.value.clone()).collect();
     let rules = settings.rules.iter().map(|rule| rule.value.clone()).collect();
     let aliases = settings.aliases.iter().map(|alias| alias.value.clone()).collect();
-    let patience = settings.patience;
-    Interface { mac, aliases, routes, rules, hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value), mtu, addressing, ipv6, arp, patience, ..plain }
+    let (patience, tuning) = (settings.patience, settings.tuning.clone());
+    Interface {
+        mac,
+        aliases,
+        routes,
+        rules,
+        hwaddr: settings.hwaddr.map(|hwaddr| hwaddr.value),
+        mtu,
+        addressing,
+        reach,
+        ipv6,
+        arp,
+        tuning,
+        patience,
+        ..plain
+    }
 }
 
 struct Folder<'a> {

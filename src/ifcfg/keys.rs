@@ -77,8 +77,8 @@ const KEYS: &[(&str, Rule)] = &[
     ("DHCP_SEND_HOSTNAME", Acted),
     ("DHCP_VENDOR_CLASS_IDENTIFIER", Acted),
     ("DOMAIN", Acted),
-    ("ETHTOOL_DELAY", Inert(Set, LATER)),
-    ("ETHTOOL_OPTS", Refused(Set, "the device's offloads, rings and speed would stay as they are")),
+    ("ETHTOOL_DELAY", Inert(Set, "a device is there before anything is asked of it")),
+    ("ETHTOOL_OPTS", Acted),
     ("EXTRA_ROUTE_OPTS", Refused(Set, ROUTE)),
     ("GATEWAY", Acted),
     ("GATEWAYDEV", Acted),
@@ -143,7 +143,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("REORDER_HDR", Inert(Set, "it belongs to the kernel's own VLAN devices")),
     ("RESOLV_MODS", Inert(Set, LATER)),
     ("RES_OPTIONS", Inert(Set, "the resolver's options are not written yet")),
-    ("SCOPE", Refused(Set, "the address would get another scope")),
+    ("SCOPE", Acted),
     ("SEARCH", Acted),
     ("SLAVE", Refused(Yes, MEMBER)),
     ("SRCADDR", Acted),
@@ -162,15 +162,8 @@ const KEYS: &[(&str, Rule)] = &[
 ];
 
 /// Keys that may have a number at the end.
-const NUMBERED: &[(&str, Rule)] = &[
-    ("ARPCHECK", Acted),
-    ("ARPUPDATE", Acted),
-    ("BROADCAST", Inert(Set, "it follows from the address and its prefix")),
-    ("DNS", Acted),
-    ("IPADDR", Acted),
-    ("NETMASK", Acted),
-    ("PREFIX", Acted),
-];
+const NUMBERED: &[(&str, Rule)] =
+    &[("ARPCHECK", Acted), ("ARPUPDATE", Acted), ("BROADCAST", Acted), ("DNS", Acted), ("IPADDR", Acted), ("NETMASK", Acted), ("PREFIX", Acted)];
 
 /// Keys that mark another distribution's dialect.
 const SUSE: &[&str] = &["STARTMODE", "OVS_BRIDGE_PORT_DEVICE_1", "OVS_BRIDGE_PORT_DEVICE_0", "BOOTPROTO4", "LLADDR", "REMOTE_IPADDR"];

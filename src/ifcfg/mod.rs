@@ -2,7 +2,7 @@
 //! for everything that is wrong.
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
-//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `resolver`, `lease`, `arp`, `ipv6`, `patience`, `requires`, `tunnel` and `extra` give it
+//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `resolver`, `lease`, `reach`, `ethtool`, `arp`, `ipv6`, `patience`, `requires`, `tunnel` and `extra` give it
 //! types, `companion` adds the routes and rules beside it, `folder` puts the files together, `plain` adds the devices that bridges need and
 //! that are no port, `diag` says what was found. `check` adds what only a linter says (`lint`, `surroundings`, `manager`) and `explain` what each code means. Files are evaluated, never executed: no process is started
 //! and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of `OVS_EXTRA`.
@@ -17,6 +17,7 @@ mod code;
 mod companion;
 mod diag;
 mod dir;
+mod ethtool;
 mod explain;
 mod extra;
 mod fake;
@@ -35,6 +36,7 @@ mod numbers;
 mod patience;
 mod plain;
 mod quote;
+mod reach;
 mod refuse;
 mod requires;
 mod resolver;
@@ -67,7 +69,7 @@ use diag::Sink;
 use folder::Other;
 use names::{Entry, State};
 use ovsdp_proto::IfName;
-use settings::Settings;
+use settings::{Plain, Settings};
 
 /// What a folder comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,7 +213,7 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
             let state = settings.as_ref().filter(|_| !refused).map_or(State::Broken, |settings| State::Ours(settings.device.name));
             match settings {
                 Some(settings) => list.push(settings),
-                None => others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: true, mtu: None, address: None }),
+                None => others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: true, says: Plain::default() }),
             }
             state
         } else {
@@ -227,8 +229,9 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
             if !broken {
                 plain.extend(plain::read(name, &evaluated.vars, &evaluated.used));
             }
-            let (mtu, address) = settings::of_a_plain_device(name, &evaluated.vars);
-            others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false, mtu, address });
+            let own = device.as_deref().or(name.strip_prefix("ifcfg-")).unwrap_or(name);
+            let says = settings::of_a_plain_device(name, own, &evaluated.vars);
+            others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false, says });
             State::Foreign
         };
         let device = match state {

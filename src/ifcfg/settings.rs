@@ -11,8 +11,8 @@ use super::companion::Written;
 use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
-use super::{arp, bond, extra, fake, ipv6, patience, requires, suggest, tunnel};
-use crate::model::{Alias, Arp, Ipv6, Patience, PolicyRule, Route, Tunnel, Vid};
+use super::{arp, bond, ethtool, extra, fake, ipv6, patience, reach, requires, suggest, tunnel};
+use crate::model::{Alias, Arp, Ipv6, Patience, PolicyRule, Reach, Route, Tuning, Tunnel, Vid};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +83,10 @@ pub(super) struct Settings {
     /// The address a port's device is to be known by (`HWADDR`).
     pub(super) hwaddr: Option<Placed<Mac>>,
     pub(super) ask: Ask,
+    pub(super) reach: Reach,
     pub(super) ipv6: Ipv6,
     pub(super) arp: Arp,
+    pub(super) tuning: Tuning,
     pub(super) patience: Patience,
     /// What `OVSREQUIRES` names.
     pub(super) requires: Vec<Named>,
@@ -103,6 +105,19 @@ impl Settings {
     pub(super) fn asked_mac(&self) -> Option<Mac> {
         self.extra.member(self.device.name).and_then(|own| own.mac).or(self.mac)
     }
+}
+
+/// What a file that is not Open vSwitch's says of its device.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Plain {
+    /// Its MTU.
+    pub(super) mtu: Option<Placed<u32>>,
+    /// The line that gives it an address.
+    pub(super) address: Option<Span>,
+    /// What the device itself is asked for, should it be one of a bridge's.
+    pub(super) tuning: Tuning,
+    /// What is wrong with that: it counts only then.
+    pub(super) findings: Vec<Diagnostic>,
 }
 
 /// The types this version builds.
@@ -228,9 +243,11 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
     let ipv6 = ipv6::read(&mut reader, role.as_ref(), name, mtu);
     let arp = arp::read(&mut reader, role.as_ref());
     let patience = role.as_ref().map(|role| patience::read(&mut reader, role)).unwrap_or_default();
+    let tuning = role.as_ref().zip(name).map(|(role, name)| ethtool::read(&mut reader, role, &name)).unwrap_or_default();
     let requires = requires::read(&mut reader);
     let extra = extra::read(&mut reader, role.as_ref(), name);
     let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty());
+    let reach = reach::read(&mut reader, role.as_ref(), &ask);
     if reader.sink.has_errors() {
         return None;
     }
@@ -244,8 +261,10 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
         mtu,
         hwaddr,
         ask,
+        reach,
         ipv6,
         arp,
+        tuning,
         patience,
         requires,
         extra: extra?,
@@ -255,14 +274,17 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
     })
 }
 
-/// What a file that is not Open vSwitch's says of its device's MTU, and the line that gives it an address.
-pub(super) fn of_a_plain_device(file: &str, vars: &Vars) -> (Option<Placed<u32>>, Option<Span>) {
+/// What a file that is not Open vSwitch's says of its device.
+pub(super) fn of_a_plain_device(file: &str, device: &str, vars: &Vars) -> Plain {
     let mut unheard = Sink::default();
     let mut reader = Reader { file, vars, sink: &mut unheard };
     let lease = reader.text("BOOTPROTO").filter(|(text, _)| text.eq_ignore_ascii_case("dhcp")).map(|(_, var)| var);
     let fixed = ["IPADDR", "IPADDR0", "IPADDR1", "IPV6ADDR"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var);
     let address = lease.or(fixed).map(|var| reader.span(var));
-    (mtu(&mut reader), address)
+    let mtu = mtu(&mut reader);
+    let mut sink = Sink::default();
+    let tuning = ethtool::tuning(&mut Reader { file, vars, sink: &mut sink }, device, true);
+    Plain { mtu, address, tuning, findings: sink.into_list() }
 }
 
 fn role(reader: &mut Reader<'_>) -> Option<Role> {

@@ -13,9 +13,11 @@ mod hop;
 mod ipv6;
 mod patience;
 mod policy;
+mod reach;
 mod record;
 mod route;
 mod rules;
+mod tuning;
 mod tunnel;
 mod vlan;
 
@@ -35,9 +37,11 @@ pub use hop::Hop;
 pub use ipv6::{Ipv6, Setting as Ipv6Setting, Settings as Ipv6Settings};
 pub use patience::{LONGEST_WAIT, Patience};
 pub use policy::{Mark, PolicyRule, RuleAction};
+pub use reach::Reach;
 pub use record::Record;
 pub use route::{Route, RouteKind, RouteMetric};
 pub use rules::{BridgeRules, PortRules, PriorityTags};
+pub use tuning::{Group as TuningGroup, Setting as TuningSetting, Tuning, WAKE};
 pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
 pub use vlan::{NoVlan, ServiceTag, Vid, VlanSet, Vlans};
 
@@ -235,6 +239,9 @@ pub struct Interface {
     /// What it is to have of IPv6. Nothing on system interfaces.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ipv6: Ipv6,
+    /// How far the IPv4 addresses of its files reach. Nothing on system interfaces.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reach: Reach,
     /// What is asked of the neighbours before an IPv4 address is used, and said to them after.
     #[serde(default, skip_serializing_if = "is_default")]
     pub arp: Arp,
@@ -248,6 +255,9 @@ pub struct Interface {
     /// The rules written down for it, in the files' order, none twice. Nothing on system interfaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<PolicyRule>,
+    /// What the device itself is asked for.
+    #[serde(default, skip_serializing_if = "Tuning::is_empty")]
+    pub tuning: Tuning,
     /// How long it is waited for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub patience: Patience,
@@ -284,10 +294,12 @@ impl Interface {
             mtu: None,
             addressing: Addressing::None,
             ipv6: Ipv6::default(),
+            reach: Reach::default(),
             arp: Arp::default(),
             aliases: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),
+            tuning: Tuning::default(),
             patience: Patience::default(),
             requires: Vec::new(),
             external_ids: BTreeMap::new(),

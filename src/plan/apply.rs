@@ -11,6 +11,7 @@ use super::journal::{Entry, Journal, Unconfirmed};
 use super::observed::Observed;
 use super::order::{self, Plan};
 use super::step::Step;
+use super::tuning;
 use crate::model::{Bridge, Intent, Record};
 
 /// How often a plan may follow on a plan: the move, what the lease says, what the kernel did meanwhile, and one in reserve.
@@ -284,7 +285,8 @@ fn rounds<E: Executor + ?Sized>(
     progress: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Cause> {
     for round in 0..=ROUNDS {
-        let observed = executor.observe().map_err(Cause::Executor)?;
+        let mut observed = executor.observe().map_err(Cause::Executor)?;
+        observed.hardware = executor.hardware(&tuning::looked_at(target, &observed.memory)).map_err(Cause::Executor)?;
         let plan = target.plan(&observed).map_err(Cause::Plan)?;
         for note in &plan.notes {
             // What a later round says follows from what the earlier ones did.

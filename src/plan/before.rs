@@ -132,9 +132,6 @@ fn is_on_link(gateway: IpAddr, addresses: &[Address], on_link: &[Route]) -> bool
     if matches!(gateway, IpAddr::V6(v6) if is_link_local(v6)) {
         return true;
     }
-    let connected = |address: &Address| {
-        let net = address.peer.and_then(|peer| IpNet::new(peer, address.address.prefix_len()).ok()).unwrap_or(address.address);
-        address.flags & super::observed::ADDRESS_NOPREFIXROUTE == 0 && net.contains(&gateway)
-    };
+    let connected = |address: &Address| address.flags & super::observed::ADDRESS_NOPREFIXROUTE == 0 && address.opposite().contains(&gateway);
     addresses.iter().any(connected) || on_link.iter().any(|route| route.kind == KIND_UNICAST && !route.has_gateway() && route.dst.contains(&gateway))
 }

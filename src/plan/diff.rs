@@ -49,8 +49,9 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
         let mut others = staying.iter().chain(&arriving);
         old.flags & ADDRESS_SECONDARY == 0 && others.any(|other| other.shares_subnet(old))
     };
-    if going.iter().any(displaces) {
-        // Its successor would be made to follow the old one and vanish with it: everything of IPv4 is laid anew.
+    let made_anew = |there: &&Address| goal.addresses.iter().any(|wanted| wanted.is_same(there) && wanted.must_be_made_anew(there));
+    if going.iter().any(displaces) || staying.iter().any(made_anew) {
+        // Its successor would be made to follow the old one and vanish with it, or be taken for the old one: everything of IPv4 is laid anew.
         let v4 = |address: &&&Address| matches!(address.address, IpNet::V4(_));
         change.first.extend(removed_routes(routes_there.iter().filter(|route| falls_with_addresses(route)).copied()));
         change.first.extend(there.iter().rev().filter(v4).map(|address| removed(address)));

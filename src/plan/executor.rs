@@ -1,9 +1,14 @@
 //! What this room asks of whoever holds the sockets and the files.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use ovsdp_proto::IfName;
+
 use super::error::StepError;
 use super::journal::{Entry, Journal};
 use super::observed::Observed;
 use super::step::Step;
+use super::tuning::Hardware;
 
 /// Does what a plan says.
 pub trait Executor {
@@ -12,6 +17,12 @@ pub trait Executor {
     /// # Errors
     /// Whatever could not be read.
     fn observe(&mut self) -> Result<Observed, StepError>;
+
+    /// Reads what each of these devices says of itself; one that is not there, or says nothing, is left out.
+    ///
+    /// # Errors
+    /// Whatever could not be read.
+    fn hardware(&mut self, names: &BTreeSet<IfName>) -> Result<BTreeMap<IfName, Hardware>, StepError>;
 
     /// Does one step of a plan, strictly: what it adds was not there (or is exactly equal, which is success), what it
     /// removes was. It returns when the kernel's answer is there; [`Step::ObtainLease`] when the lease is in the memory

@@ -13,6 +13,7 @@ use super::before::{carried_by, is_somewhere, lifetimes};
 use super::ipv6;
 use super::memory::{Before, Lease, OwnAddress};
 use super::observed::{Address, Observed, PROTOCOL_DHCP, PROTOCOL_STATIC, Route, TABLE_MAIN};
+use super::reach;
 use super::routes;
 use crate::model::{Addressing, Dhcp, Interface, Static};
 
@@ -55,8 +56,7 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
     let (mut addresses, mut routes) = (Vec::new(), written.clone());
     let inherited = inherit(me, befores);
     let v6 = || ipv6::addresses(me, &interface.ipv6, &inherited.addresses);
-    let aliases =
-        || interface.aliases.iter().map(|alias| Address { label: Some(alias.label.clone()), ..Address::lasting(me, IpNet::V4(alias.address)) });
+    let aliases = || reach::aliases(interface);
     let is_v4 = |address: &&Address| matches!(address.address, IpNet::V4(_));
     match &interface.addressing {
         // The files give the interface no address: its ports' stay remembered, to be given back.
@@ -68,10 +68,10 @@ pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<
             inherit_routes(&mut routes, &inherited.routes, Route::is_ipv6);
         }
         Addressing::Static(fixed) => {
-            addresses.extend(fixed.addresses.iter().map(|address| Address::lasting(me, *address)));
+            addresses.extend(reach::fixed(interface));
+            routes.extend(gateway(me, fixed, &addresses));
             addresses.extend(aliases());
             addresses.extend(v6());
-            routes.extend(gateway(me, fixed));
             routes.extend(ipv6::gateway(me, &interface.ipv6, &addresses));
             inherit_routes(&mut routes, &inherited.routes, |_| true);
         }
@@ -197,9 +197,9 @@ fn dedup(addresses: &mut Vec<Address>) {
     });
 }
 
-fn gateway(me: IfName, fixed: &Static) -> Vec<Route> {
+fn gateway(me: IfName, fixed: &Static, addresses: &[Address]) -> Vec<Route> {
     let Some(gateway) = fixed.gateway else { return Vec::new() };
-    let on_link = fixed.addresses.iter().any(|address| address.contains(&IpAddr::V4(gateway)));
+    let on_link = addresses.iter().any(|address| address.opposite().contains(&IpAddr::V4(gateway)));
     let mut routes = Vec::new();
     if !on_link {
         routes.push(Route::main(me, host(gateway), None, PROTOCOL_STATIC));

@@ -12,6 +12,7 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Address, DhcpClient, Route};
+use super::tuning::Tuned;
 use crate::model::{Bridge, Device, Dhcp, Interface, PolicyRule, Record};
 
 /// Everything remembered.
@@ -107,6 +108,9 @@ pub struct Remembered {
     /// The rules that are ours to take away again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<OwnRule>,
+    /// What devices had of what was asked of them, before it was (`ETHTOOL_OPTS`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tuned: BTreeMap<IfName, Tuned>,
     /// The resolver's file as it was before any bridge of ours wrote it; `None` when this one has not needed it.
     pub resolver_before: Option<ResolverBefore>,
     /// The leases held, by interface: the bridge's own and its internal ports'. Only the lease steps and the agent's

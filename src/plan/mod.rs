@@ -27,6 +27,7 @@ mod order;
 mod per_device;
 mod plain;
 mod probe;
+mod reach;
 mod render;
 mod requires;
 mod resolver;
@@ -37,6 +38,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tuning;
 mod tunnels;
 mod unseen;
 
@@ -50,4 +52,6 @@ pub use memory::{Before, ClasslessRoute, Lease, Memory, OwnAddress, OwnRule, Rem
 pub use observed::*;
 pub use order::{Plan, bridges_of, brought_up, down, set, up};
 pub use per_device::{OnDevice, PerDevice};
+pub use resolver::told_resolver;
 pub use step::{Claim, Step};
+pub use tuning::{Feature, Hardware, Tuned, looked_at};

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::memory::Memory;
 use super::per_device::{OnDevice, PerDevice};
+use super::tuning::Hardware;
 use crate::model::{Device, Hop, Ipv6Setting, Ipv6Settings, Kind, PolicyRule, RouteKind, RouteMetric};
 
 /// The kernel's main routing table.
@@ -74,6 +75,9 @@ pub struct Observed {
     /// Every rule that can be told and made again, in the kernel's order, each with its priority.
     #[serde(default)]
     pub rules: Vec<PolicyRule>,
+    /// What those devices say of themselves that anything is asked of, or was (see [`super::looked_at`]).
+    #[serde(default)]
+    pub hardware: BTreeMap<IfName, Hardware>,
     /// The resolver's file.
     pub resolver: Resolver,
     /// DHCP clients of other programs.
@@ -216,6 +220,19 @@ pub struct Resolver {
     pub content: Option<String>,
     /// False when it is a symbolic link: then another program keeps it.
     pub ours_to_write: bool,
+    /// What systemd-resolved has been told for our interfaces, where that program keeps the file and runs; one it has been told nothing for
+    /// may be left out.
+    #[serde(default)]
+    pub resolved: Option<BTreeMap<IfName, LinkResolver>>,
+}
+
+/// What systemd-resolved is told for one interface.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LinkResolver {
+    /// The servers to be asked through it, in their order.
+    pub servers: Vec<IpAddr>,
+    /// The search list.
+    pub search: Vec<String>,
 }
 
 /// A DHCP client of another program.
@@ -268,10 +285,7 @@ impl Observed {
             return true;
         }
         // NetworkManager marks its own connected routes `kernel` too: they are told by their addresses' flag.
-        let connected = |address: &Address| {
-            let net = address.peer.map_or(address.address, |peer| IpNet::new(peer, address.address.prefix_len()).unwrap_or(address.address));
-            address.flags & ADDRESS_NOPREFIXROUTE == 0 && net.trunc() == route.dst.trunc()
-        };
+        let connected = |address: &Address| address.flags & ADDRESS_NOPREFIXROUTE == 0 && address.opposite().trunc() == route.dst.trunc();
         route.protocol == PROTOCOL_KERNEL && (route.kind != KIND_UNICAST || self.addresses_on(route.ifname).any(connected))
     }
 }
@@ -307,9 +321,23 @@ impl Address {
         self.ifname == other.ifname && self.address == other.address && self.peer == other.peer
     }
 
+    /// What it leads to: its peer where it has one, else itself, in either case with its prefix length.
+    pub fn opposite(&self) -> IpNet {
+        self.peer.and_then(|peer| IpNet::new(peer, self.address.prefix_len()).ok()).unwrap_or(self.address)
+    }
+
     /// Whether both lie in one subnet in the sense of IPv4's primary and secondary addresses.
     pub fn shares_subnet(&self, other: &Self) -> bool {
-        matches!((self.address, other.address), (IpNet::V4(a), IpNet::V4(b)) if a.trunc() == b.trunc())
+        matches!((self.opposite(), other.opposite()), (IpNet::V4(a), IpNet::V4(b)) if a.trunc() == b.trunc())
+    }
+
+    /// Whether `there`, which is the same, lacks what this one asks for and the kernel changes of none that is there: of IPv4 its scope, and
+    /// a broadcast address. That there is none where the usual one is asked for does not count.
+    pub fn must_be_made_anew(&self, there: &Self) -> bool {
+        let IpNet::V4(_) = self.address else { return false };
+        let usual = Self::lasting(self.ifname, self.opposite()).broadcast;
+        let broadcast = self.broadcast.is_some_and(|wanted| there.broadcast.map_or(Some(wanted) != usual, |there| there != wanted));
+        self.scope != there.scope || broadcast
     }
 
     /// This address with only the flags somebody may set.

@@ -219,6 +219,7 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
     let provided = tunnels::provide(observed, &after, &retired);
     plan.steps.extend(retired);
     plan.steps.extend(provided);
+    plan.steps.extend(resolver::given_up(observed, &after));
     for (name, bridge) in plans {
         let old = observed.memory.get(name);
         if let Some(to) = bridge.after.filter(|to| old != Some(to)) {
@@ -240,6 +241,8 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
     plan.steps.extend((!awaited.is_empty()).then_some(Step::AwaitAddresses { addresses: awaited }));
     plan.steps.extend(detached);
     plan.steps.extend(resolver::step(&observed.resolver, &observed.memory, &after));
+    let told = resolver::links(observed, &after, &plan.steps);
+    plan.steps.extend(told);
     plan.notes.extend(resolver::note(&observed.resolver, &observed.memory, &after));
     let others = tunnels::all(observed, targets);
     plan.notes.extend(targets.iter().filter_map(|(_, target)| target.as_ref()).flat_map(|target| tunnels::notes(target, &others)));

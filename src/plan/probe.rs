@@ -10,8 +10,9 @@ use ovsdp_proto::IfName;
 use super::before::carried_by;
 use super::diff::Change;
 use super::observed::{ADDRESS_NODAD, Address, Observed, Route};
+use super::reach;
 use super::step::{Claim, Step};
-use crate::model::{Addressing, Interface};
+use crate::model::Interface;
 
 /// A change divided at the point where nothing more may be done before the neighbours have answered.
 #[derive(Debug, Default)]
@@ -68,7 +69,7 @@ fn is_own(observed: &Observed, address: &Address) -> bool {
 fn claim(observed: &Observed, interface: &Interface, step: &Step) -> Option<Claim> {
     let Step::AddAddress { address, .. } = step else { return None };
     let IpNet::V4(net) = address.address else { return None };
-    let fixed = matches!(&interface.addressing, Addressing::Static(fixed) if fixed.addresses.contains(&address.address));
+    let fixed = reach::fixed(interface).any(|fixed| fixed.address == address.address);
     let written = fixed || interface.has_alias(address.address);
     let asked = written && !interface.arp.unchecked.contains(&net.addr());
     let (tries, wait_secs) = (interface.arp.tries, interface.arp.wait_secs);

@@ -1,17 +1,18 @@
-//! The resolver's file: what it says, and what it is to say.
+//! The resolver's file: what it says, and what it is to say. Where systemd-resolved keeps it, that program is told instead.
 //!
 //! There is one file for all bridges. It names the servers of every bridge that has some, in the order of the bridges'
 //! names; when the last such bridge goes, it is given back as it was, unless somebody else has written it meanwhile.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use ovsdp_proto::IfName;
 
 use super::memory::{Memory, Remembered};
-use super::observed::Resolver;
+use super::observed::{LinkResolver, Observed, Resolver};
 use super::step::Step;
-use crate::model::Addressing;
+use crate::model::{Addressing, Interface};
 
 /// What a resolver's file says, or is to say, as far as it is compared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,22 +51,64 @@ impl Saying {
 /// What one bridge's interfaces have for the resolver.
 pub(super) fn of_bridge(bridge: &Remembered) -> Saying {
     let mut saying = Saying::default();
-    for interface in bridge.intent.interfaces() {
-        match &interface.addressing {
-            Addressing::Static(fixed) => saying.add(fixed.dns.iter().copied(), fixed.search.iter().map(String::as_str)),
-            Addressing::Dhcp(dhcp) => {
-                saying.add(dhcp.dns.iter().copied(), dhcp.search.iter().map(String::as_str));
-                if let Some(lease) = bridge.leases.get(&interface.name).filter(|lease| dhcp.peer_dns && !lease.dns.is_empty()) {
-                    let domain = lease.domain.iter().filter(|_| lease.search.is_empty());
-                    let list: Vec<&str> = lease.search.iter().chain(domain).map(String::as_str).collect();
-                    saying.whole |= !list.is_empty();
-                    saying.add(lease.dns.iter().copied().map(IpAddr::V4), list);
-                }
+    bridge.intent.interfaces().for_each(|interface| of_interface(bridge, interface, &mut saying));
+    saying
+}
+
+fn of_interface(bridge: &Remembered, interface: &Interface, saying: &mut Saying) {
+    match &interface.addressing {
+        Addressing::Static(fixed) => saying.add(fixed.dns.iter().copied(), fixed.search.iter().map(String::as_str)),
+        Addressing::Dhcp(dhcp) => {
+            saying.add(dhcp.dns.iter().copied(), dhcp.search.iter().map(String::as_str));
+            if let Some(lease) = bridge.leases.get(&interface.name).filter(|lease| dhcp.peer_dns && !lease.dns.is_empty()) {
+                let domain = lease.domain.iter().filter(|_| lease.search.is_empty());
+                let list: Vec<&str> = lease.search.iter().chain(domain).map(String::as_str).collect();
+                saying.whole |= !list.is_empty();
+                saying.add(lease.dns.iter().copied().map(IpAddr::V4), list);
             }
-            Addressing::None => {}
+        }
+        Addressing::None => {}
+    }
+}
+
+/// What systemd-resolved is to be told for each interface that has something for it.
+fn of_links(memory: &Memory) -> BTreeMap<IfName, LinkResolver> {
+    let mut links = BTreeMap::new();
+    for bridge in memory.bridges.values() {
+        for interface in bridge.intent.interfaces() {
+            let mut saying = Saying::default();
+            of_interface(bridge, interface, &mut saying);
+            if !saying.is_empty() {
+                links.insert(interface.name, LinkResolver { servers: saying.servers, search: saying.search });
+            }
         }
     }
-    saying
+    links
+}
+
+/// The interfaces that systemd-resolved has been told something for, or should have been.
+pub fn told_resolver(memory: &Memory) -> Vec<IfName> {
+    of_links(memory).into_keys().collect()
+}
+
+/// The steps that tell systemd-resolved what `after` asks for, of devices that are there or that `steps` make.
+pub(super) fn links(observed: &Observed, after: &Memory, steps: &[Step]) -> Vec<Step> {
+    let Some(told) = &observed.resolver.resolved else { return Vec::new() };
+    let made = |ifname: &IfName| steps.iter().any(|step| matches!(step, Step::CreateInternal { name, .. } if name == ifname));
+    let is_there = |(ifname, _): &(IfName, LinkResolver)| observed.links.contains_key(ifname) || made(ifname);
+    let tell = |(ifname, to): (IfName, LinkResolver)| {
+        let from = told.get(&ifname).cloned().unwrap_or_default();
+        (from != to).then_some(Step::TellResolver { ifname, from, to })
+    };
+    of_links(after).into_iter().filter(is_there).filter_map(tell).collect()
+}
+
+/// The steps that take back what it was told and nobody asks for any longer. Before a device goes: so it is told again when the device comes back.
+pub(super) fn given_up(observed: &Observed, after: &Memory) -> Vec<Step> {
+    let Some(told) = &observed.resolver.resolved else { return Vec::new() };
+    let wanted = of_links(after);
+    let gone = of_links(&observed.memory).into_keys().filter(|ifname| !wanted.contains_key(ifname));
+    gone.filter_map(|ifname| Some(Step::TellResolver { ifname, from: told.get(&ifname)?.clone(), to: LinkResolver::default() })).collect()
 }
 
 fn of_all(memory: &Memory) -> (Saying, Vec<IfName>) {
@@ -118,7 +161,7 @@ pub(super) fn step(resolver: &Resolver, before: &Memory, after: &Memory) -> Opti
 pub(super) fn note(resolver: &Resolver, before: &Memory, after: &Memory) -> Option<String> {
     let (wanted, whose) = of_all(after);
     let says = resolver.content.as_deref().map(parse).unwrap_or_default();
-    if resolver.ours_to_write || wanted.is_empty() || wanted == of_all(before).0 || wanted.is_met_by(&says) {
+    if resolver.ours_to_write || resolver.resolved.is_some() || wanted.is_empty() || wanted == of_all(before).0 || wanted.is_met_by(&says) {
         return None;
     }
     let whose: Vec<&str> = whose.iter().map(IfName::as_str).collect();

@@ -8,7 +8,8 @@ use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
 use super::memory::{Lease, Remembered};
-use super::observed::{Address, DhcpClient, Route};
+use super::observed::{Address, DhcpClient, LinkResolver, Route};
+use super::tuning::Tuned;
 use super::unseen;
 use crate::model::{Device, Ipv6Setting, Kind, PolicyRule, Record};
 
@@ -165,6 +166,15 @@ pub enum Step {
         /// What it is to be.
         to: i32,
     },
+    /// Change what a device does by itself: its features, or the numbers that go in one message.
+    Tune {
+        /// The device.
+        name: IfName,
+        /// As it is.
+        from: Tuned,
+        /// As it is to be.
+        to: Tuned,
+    },
     /// Wait until each of these devices has carrier, or its time is up: then things go on without.
     AwaitCarrier {
         /// The devices, each with the longest wait in seconds.
@@ -187,6 +197,15 @@ pub enum Step {
         from: Option<String>,
         /// Its text to be, `None` to remove it.
         to: Option<String>,
+    },
+    /// Tell systemd-resolved which servers to ask through an interface, and for which domains; nothing of either takes it all back.
+    TellResolver {
+        /// The interface.
+        ifname: IfName,
+        /// What it has been told.
+        from: LinkResolver,
+        /// What it is to be told.
+        to: LinkResolver,
     },
     /// Stop another program's DHCP client (SIGSTOP).
     PauseDhcpClient {
@@ -304,7 +323,9 @@ impl Step {
             Self::RemoveRule { rule } => vec![Self::AddRule { rule }],
             Self::SetIpv6 { from: None, .. } | Self::AwaitCarrier { .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
             Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
+            Self::Tune { name, from, to } => vec![Self::Tune { name, from: to, to: from }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],
+            Self::TellResolver { ifname, from, to } => vec![Self::TellResolver { ifname, from: to, to: from }],
             Self::PauseDhcpClient { client } => vec![Self::ResumeDhcpClient { client: DhcpClient { paused: true, ..client } }],
             Self::ResumeDhcpClient { client } => vec![Self::PauseDhcpClient { client: DhcpClient { paused: false, ..client } }],
             Self::ObtainLease { bridge, ifname, request } => {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ovsdp_proto::IfName;
 
-use super::observed::Address;
+use super::observed::{Address, LinkResolver, SCOPE_HOST, SCOPE_LINK, SCOPE_UNIVERSE};
 use super::step::Step;
 use super::unseen;
 use crate::model::Kind;
@@ -40,6 +40,7 @@ impl fmt::Display for Step {
             Self::AddRule { rule } => write!(f, "adding rule {rule}"),
             Self::RemoveRule { rule } => write!(f, "removing rule {rule}"),
             Self::SetIpv6 { name, setting, to, .. } => write!(f, "setting IPv6 {setting} of {name} to {to}"),
+            Self::Tune { name, to, .. } => write!(f, "setting {} of {name}", to.text()),
             Self::AwaitCarrier { devices } => {
                 let each: Vec<_> = devices.iter().map(|(name, secs)| format!("{name} ({secs} s at most)")).collect();
                 write!(f, "waiting for carrier on {}", each.join(", "))
@@ -52,6 +53,7 @@ impl fmt::Display for Step {
             }
             Self::WriteResolver { to: Some(_), .. } => f.write_str("writing /etc/resolv.conf"),
             Self::WriteResolver { to: None, .. } => f.write_str("removing /etc/resolv.conf"),
+            Self::TellResolver { ifname, to, .. } => write!(f, "telling systemd-resolved of {} for {ifname}", Told(to)),
             Self::PauseDhcpClient { client } => write!(f, "pausing {} (process {}) on {}", client.name, client.pid, client.ifname),
             Self::ResumeDhcpClient { client } => write!(f, "resuming {} (process {}) on {}", client.name, client.pid, client.ifname),
             Self::ObtainLease { ifname, request: Some(request), .. } => write!(f, "asking for a lease of {request} on {ifname}"),
@@ -99,10 +101,12 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::AddRule { rule } => ('+', format!("rule {rule}")),
         Step::RemoveRule { rule } => ('-', format!("rule {rule}")),
         Step::SetIpv6 { name, setting, from, to } => ('~', changed(*name, &format!("IPv6 {setting}"), from.as_ref(), to)),
+        Step::Tune { name, from, to } => ('~', changed(*name, "settings", Some(&from.text()), &to.text())),
         Step::AwaitCarrier { .. } | Step::ProbeAddresses { .. } | Step::AwaitAddresses { .. } => ('~', step.to_string()),
         Step::WriteResolver { from: None, .. } => ('+', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { to: None, .. } => ('-', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { .. } => ('~', "file /etc/resolv.conf".to_owned()),
+        Step::TellResolver { ifname, from, to } => ('~', changed(*ifname, "resolver", Some(&Told(from)), &Told(to))),
         Step::PauseDhcpClient { client } => ('~', format!("{} (process {}) on {}: running -> paused", client.name, client.pid, client.ifname)),
         Step::ResumeDhcpClient { client } => ('~', format!("{} (process {}) on {}: paused -> running", client.name, client.pid, client.ifname)),
         Step::ObtainLease { ifname, request: Some(request), .. } => ('+', format!("lease on {ifname} (asking for {request})")),
@@ -145,14 +149,40 @@ fn changed<T: fmt::Display>(name: IfName, what: &str, from: Option<&T>, to: &T) 
     }
 }
 
+/// Servers and domains in one line.
+struct Told<'a>(&'a LinkResolver);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers = self.0.servers.iter().map(ToString::to_string);
+        let all: Vec<String> = servers.chain(self.0.search.iter().cloned()).collect();
+        f.write_str(if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }.as_str())
+    }
+}
+
 /// An address without its device.
 struct Bare<'a>(&'a Address);
 
 impl fmt::Display for Bare<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.peer {
-            Some(peer) => write!(f, "{} peer {peer}", self.0.address),
-            None => write!(f, "{}", self.0.address),
+        let address = self.0;
+        match address.peer {
+            Some(peer) => write!(f, "{} peer {peer}", address.address)?,
+            None => write!(f, "{}", address.address)?,
+        }
+        if !address.address.addr().is_ipv4() {
+            return Ok(());
+        }
+        // What goes without saying is not said.
+        let usual = Address::lasting(address.ifname, address.opposite()).broadcast;
+        if let Some(broadcast) = address.broadcast.filter(|broadcast| Some(*broadcast) != usual) {
+            write!(f, " broadcast {broadcast}")?;
+        }
+        match address.scope {
+            SCOPE_UNIVERSE => Ok(()),
+            SCOPE_LINK => f.write_str(" scope link"),
+            SCOPE_HOST => f.write_str(" scope host"),
+            other => write!(f, " scope {other}"),
         }
     }
 }

@@ -121,6 +121,7 @@ pub fn tests() -> Vec<Test> {
         suites::demo::TESTS,
         suites::scene::TESTS,
         suites::addresses::TESTS,
+        suites::devices::TESTS,
         suites::switching::TESTS,
         suites::bonds::TESTS,
         suites::vlan::TESTS,

@@ -13,7 +13,7 @@ use super::super::code::Code;
 use super::super::diag::{Diagnostic, Sink, shown};
 use super::super::keys::is_false;
 use super::super::settings::{Reader, Role, Settings, value_span};
-use super::super::{address, ipv6};
+use super::super::{address, ipv6, reach};
 use super::Written;
 use crate::model::Alias;
 
@@ -130,7 +130,8 @@ impl Own<'_, '_> {
             Some((text, var)) => {
                 let Some(ip) = address::ipv4(reader, text, var, "") else { return };
                 let Some(prefix) = self.prefix(ip, var) else { return };
-                self.add(ip, prefix, label, var);
+                let broadcast = self.broadcast(ip, prefix);
+                self.add((ip, prefix), broadcast, label, var);
             }
             None if v6.is_none() => {
                 let found = Diagnostic::error(Code::MissingKey, reader.file, "an alias without `IPADDR`");
@@ -188,6 +189,7 @@ impl Own<'_, '_> {
             return;
         };
         let Some(prefix) = self.prefix(first, at) else { return };
+        let broadcast = self.broadcast(first, prefix);
         for (ip, number) in (u32::from(first)..=u32::from(last)).map(Ipv4Addr::from).zip(number..) {
             let label = format!("{device}:{number}");
             if label.len() > ifname::MAX_LEN {
@@ -195,7 +197,7 @@ impl Own<'_, '_> {
                 self.reader.error(Code::BadName, var, message, "write a smaller number, or give the interface a shorter name");
                 return;
             }
-            self.add(ip, prefix, label, at);
+            self.add((ip, prefix), broadcast, label, at);
         }
     }
 
@@ -212,7 +214,11 @@ impl Own<'_, '_> {
         address::prefix(&mut Reader { file: &self.settings.file, vars: self.inherited, sink: &mut sink }, ip, at, "")
     }
 
-    fn add(&mut self, ip: Ipv4Addr, prefix: u8, label: String, at: &Var) {
+    fn broadcast(&mut self, ip: Ipv4Addr, prefix: u8) -> Option<Ipv4Addr> {
+        reach::broadcast(&mut self.reader, "BROADCAST", Ipv4Net::new(ip, prefix).ok()?)
+    }
+
+    fn add(&mut self, (ip, prefix): (Ipv4Addr, u8), broadcast: Option<Ipv4Addr>, label: String, at: &Var) {
         let Ok(address) = Ipv4Net::new(ip, prefix) else { return };
         let taken = self.settings.aliases.iter().find(|alias| alias.value.address.addr() == ip || alias.value.label == label);
         let own = self.settings.ask.addresses().iter().any(|net| net.addr() == std::net::IpAddr::V4(ip));
@@ -234,6 +240,7 @@ impl Own<'_, '_> {
         let (file, span) = (self.reader.file.to_owned(), self.reader.span(at));
         self.settings.aliases.push(Written { value: Alias { address, label }, file, span });
         let said = |reader: &mut Reader<'_>, inherited: &Vars, key: &str| reader.flag(key).map_or_else(|| says_no(inherited, key), |flag| !flag);
+        self.settings.reach.broadcasts.extend(broadcast.map(|broadcast| (ip, broadcast)));
         if said(&mut self.reader, self.inherited, "ARPCHECK") {
             self.settings.arp.unchecked.insert(ip);
         }

@@ -42,12 +42,15 @@ impl Work<'_> {
             }
             let (before, after) = ipv6::settings(self.observed, interface, self.befores_of(name), self.pinned(name), new_mtu);
             steps.extend(before);
+            steps.extend(self.tuning_steps(name));
             settings.extend(after);
             up.push(name);
         }
         let away = |name: IfName| self.target.is_some_and(|target| is_away(self.observed, target, name));
         for member in self.members.iter().filter(|member| !away(member.name)) {
             let name = member.name;
+            // What makes the device go down and up for a moment is done before it carries anything.
+            steps.extend(self.tuning_steps(name));
             if !self.observed.vports.contains_key(&name) {
                 steps.push(Step::AttachSystem { bridge: self.name, name, port_no: None });
             }
@@ -82,7 +85,12 @@ impl Work<'_> {
         }
         let (before, after) = ipv6::settings(self.observed, interface, self.befores_of(name), self.pinned(name), mtu);
         steps.extend(before);
+        steps.extend(self.tuning_steps(name));
         (steps, after)
+    }
+
+    fn tuning_steps(&self, name: IfName) -> impl Iterator<Item = Step> {
+        self.tunings.get(&name).into_iter().flat_map(|change| change.steps.iter().cloned())
     }
 
     /// The ports among those that `steps` attach or bring up whose carrier is waited for.

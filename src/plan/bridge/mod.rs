@@ -19,7 +19,7 @@ use crate::plan::memory::{Before, Lease, OwnRule, Remembered};
 use crate::plan::observed::{Address, DhcpClient, Observed, Route};
 use crate::plan::probe;
 use crate::plan::step::{Claim, Step};
-use crate::plan::{routes, rules};
+use crate::plan::{routes, rules, tuning};
 
 pub(in crate::plan) use release::detach;
 
@@ -110,6 +110,8 @@ struct Work<'a> {
     released: Vec<(IfName, &'a Before)>,
     /// Its internal interfaces, or the plain device that it is, with what they are to carry.
     goals: Vec<(&'a Interface, Goal)>,
+    /// What becomes of its devices themselves.
+    tunings: BTreeMap<IfName, tuning::Change>,
 }
 
 impl<'a> Work<'a> {
@@ -144,11 +146,24 @@ impl<'a> Work<'a> {
         for interface in old.into_iter().flat_map(|old| old.intent.interfaces()) {
             asked_before.entry(interface.name).or_insert(interface);
         }
-        let mut work =
-            Self { observed, name, target, old, asked_before, members, befores, pausing, leases: BTreeMap::new(), released, goals: Vec::new() };
+        let mut work = Self {
+            observed,
+            name,
+            target,
+            old,
+            asked_before,
+            members,
+            befores,
+            pausing,
+            leases: BTreeMap::new(),
+            released,
+            goals: Vec::new(),
+            tunings: BTreeMap::new(),
+        };
         work.leases = work.kept_leases();
         let plain = of_kind(Kind::System).filter(|interface| interface.name == name);
         work.goals = of_kind(Kind::Internal).chain(plain).map(|interface| (interface, work.goal(interface))).collect();
+        work.tunings = target.into_iter().flat_map(Bridge::interfaces).map(|interface| (interface.name, work.tuning(interface))).collect();
         work
     }
 
@@ -181,6 +196,14 @@ impl<'a> Work<'a> {
         let addresses = self.observed.addresses_on(interface).filter(|there| old.addresses.iter().any(|own| own.is(there)));
         let routes = self.observed.routes_on(interface).filter(|there| old.routes.iter().any(|own| own.is_met_by(there)));
         Kept { addresses: addresses.cloned().collect(), routes: routes.cloned().collect(), own_addresses: &old.addresses, own_routes: &old.routes }
+    }
+
+    /// What becomes of the device of `interface` itself. One that is not attached yet is asked anew.
+    fn tuning(&self, interface: &Interface) -> tuning::Change {
+        let name = interface.name;
+        let is_there = |_: &&Interface| self.observed.vports.contains_key(&name) || self.target.is_some_and(Bridge::is_plain);
+        let pinned = self.pinned(name).filter(is_there).map(|old| &old.tuning);
+        tuning::towards(self.observed, interface, pinned, self.old.and_then(|old| old.tuned.get(&name)))
     }
 
     /// The rules that are ours, of every interface of the bridge.
@@ -283,6 +306,7 @@ impl<'a> Work<'a> {
                 routes::asked(interface.name, &interface.routes).into_iter().filter(|asked| !goal.routes.iter().any(|route| asked.is_met_by(route)));
             notes.extend(missing.map(|route| routes::why_not(&route, goal)));
         }
+        notes.extend(self.tunings.values().flat_map(|change| change.notes.iter().cloned()));
         let conf = &self.observed.ipv6;
         let routes = |interface: &Interface| interface.ipv6.settings.get(&Ipv6Setting::Forwarding) == Some(&1);
         for (interface, _) in self.goals.iter().filter(|(interface, _)| routes(interface) && !conf.forwards && !conf.default.is_empty()) {
@@ -305,6 +329,7 @@ impl<'a> Work<'a> {
                 .iter()
                 .flat_map(|(interface, _)| rules::ours(self.observed, interface.name, &interface.rules, self.own_rules()))
                 .collect(),
+            tuned: self.tunings.iter().filter(|(_, change)| !change.before.is_empty()).map(|(name, change)| (*name, change.before.clone())).collect(),
             resolver_before: self.old.and_then(|old| old.resolver_before.clone()),
             leases: self.leases.clone(),
             applied: self.leases.iter().map(|(name, lease)| (*name, lease.obtained)).collect(),

@@ -11,7 +11,7 @@ use crate::plan::diff::{give_back, strip, strip_nowhere};
 use crate::plan::memory::Before;
 use crate::plan::observed::{Address, Observed};
 use crate::plan::step::Step;
-use crate::plan::{ipv6, rules};
+use crate::plan::{ipv6, rules, tuning};
 
 impl Work<'_> {
     /// The devices that get something back, with what they had.
@@ -69,6 +69,8 @@ impl Work<'_> {
             if let Some(to) = before.mac.filter(|to| link.mac != Some(*to) && pinned.and_then(|old| old.mac) == link.mac) {
                 steps.push(Step::SetMac { name: *port, from: link.mac, to });
             }
+            let tuned = self.old.and_then(|old| old.tuned.get(port));
+            steps.extend(tuned.into_iter().flat_map(|had| tuning::give_back(self.observed, *port, pinned.map(|old| &old.tuning), had)));
             if link.mtu != before.mtu && pinned.and_then(|old| old.mtu) == Some(link.mtu) {
                 steps.push(Step::SetMtu { name: *port, from: Some(link.mtu), to: before.mtu });
             }
@@ -79,6 +81,9 @@ impl Work<'_> {
                 steps.push(Step::SetDown { name: *name });
             }
             steps.extend(ipv6::unset(self.observed, *name));
+            // It goes with the device; taken back, it is there again.
+            let tuned = self.old.and_then(|old| old.tuned.get(name));
+            steps.extend(tuned.into_iter().flat_map(|had| tuning::give_back(self.observed, *name, self.pinned(*name).map(|old| &old.tuning), had)));
             steps.extend(detach(self.observed, self.name, *name));
         }
         for (_, before) in &self.released {

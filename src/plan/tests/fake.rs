@@ -1,6 +1,6 @@
 //! A small honest kernel: it refuses what the real one refuses and takes away what the real one takes away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv6Net};
@@ -60,7 +60,7 @@ fn link_local(mac: Mac) -> IpNet {
 impl World {
     pub(super) fn new() -> Self {
         let mut state = Observed { machine: [9; 16], ..Observed::default() };
-        state.resolver = Resolver { content: Some("nameserver 172.16.3.1\n".to_owned()), ours_to_write: true };
+        state.resolver = Resolver { content: Some("nameserver 172.16.3.1\n".to_owned()), ours_to_write: true, resolved: None };
         state.links.insert(name("lo"), Link { mtu: 65536, up: true, ethernet: false, loopback: true, ..nic(1, Mac::ZERO) });
         Self {
             state,
@@ -125,8 +125,9 @@ impl World {
     }
 
     fn connect(&mut self, address: &Address) {
-        let dst = address.address.trunc();
-        if !self.is_up(address.ifname) || address.flags & ADDRESS_NOPREFIXROUTE != 0 || dst.prefix_len() == dst.max_prefix_len() {
+        let dst = address.opposite().trunc();
+        let alone = dst.prefix_len() == dst.max_prefix_len() && address.peer.is_none();
+        if !self.is_up(address.ifname) || address.flags & ADDRESS_NOPREFIXROUTE != 0 || alone {
             return;
         }
         let prefsrc = matches!(dst, IpNet::V4(_)).then(|| address.address.addr());
@@ -262,6 +263,8 @@ impl World {
             Kind::Internal => {
                 self.state.links.remove(&ifname);
                 self.state.ipv6.devices.remove(&ifname);
+                self.state.hardware.remove(&ifname);
+                self.state.resolver.resolved.iter_mut().for_each(|told| drop(told.remove(&ifname)));
                 self.state.addresses.retain(|a| a.ifname != ifname);
                 self.state.routes.retain(|r| r.ifname != ifname);
             }
@@ -410,6 +413,21 @@ impl World {
                 }
                 self.state.ipv6.devices.entry(*name).or_default().insert(*setting, *to);
             }
+            Step::TellResolver { ifname, to, .. } => {
+                let told = self.state.resolver.resolved.as_mut().ok_or("ENOENT")?;
+                if !self.state.links.contains_key(ifname) {
+                    return Err("ENODEV");
+                }
+                told.insert(*ifname, to.clone());
+                told.retain(|_, link| *link != LinkResolver::default());
+            }
+            Step::Tune { name, to, .. } => {
+                let hardware = self.state.hardware.get_mut(name).ok_or("ENODEV")?;
+                for (feature, on) in &to.features {
+                    hardware.features.get_mut(feature).filter(|feature| feature.changeable).ok_or("EINVAL")?.wanted = *on;
+                }
+                hardware.settings.extend(to.settings.iter().map(|(setting, value)| (*setting, *value)));
+            }
             Step::ProbeAddresses { claims } => {
                 for claim in claims {
                     assert!(self.is_up(claim.ifname), "asked on a link that is down");
@@ -473,7 +491,11 @@ impl World {
 impl Executor for World {
     fn observe(&mut self) -> Result<Observed, StepError> {
         self.looks += 1;
-        Ok(self.state.clone())
+        Ok(Observed { hardware: BTreeMap::new(), ..self.state.clone() })
+    }
+
+    fn hardware(&mut self, names: &BTreeSet<IfName>) -> Result<BTreeMap<IfName, Hardware>, StepError> {
+        Ok(self.state.hardware.iter().filter(|(name, _)| names.contains(*name)).map(|(name, one)| (*name, one.clone())).collect())
     }
 
     fn execute(&mut self, step: &Step) -> Result<(), StepError> {

@@ -8,10 +8,12 @@ mod leases;
 mod many;
 mod plain;
 mod random;
+mod reach;
 mod resolver;
 mod routes;
 mod scene;
 mod shapes;
+mod tuning;
 mod tunnels;
 mod waits;
 

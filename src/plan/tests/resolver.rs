@@ -77,3 +77,37 @@ fn another_programs_file_is_left_alone_and_people_are_told() {
     assert_eq!(says(&world), BEFORE);
     assert!(up(&mut world, &files(&["192.0.2.53"], &["a.example"])).notes.iter().all(|note| !note.contains("resolv.conf")));
 }
+
+/// Where systemd-resolved keeps the file it is told instead, for each interface, and the file is left alone.
+#[test]
+fn systemd_resolved_is_told_and_forgets() {
+    let mut world = world();
+    world.state.resolver.ours_to_write = false;
+    world.state.resolver.resolved = Some(std::collections::BTreeMap::new());
+    let before = world.snapshot();
+    let told = |world: &World| world.state.resolver.resolved.as_ref().unwrap().get(&name("br0")).cloned();
+    let link = |servers: &[&str], search: &[&str]| {
+        let search = search.iter().map(|domain| (*domain).to_owned()).collect();
+        Some(LinkResolver { servers: servers.iter().map(|server| server.parse().unwrap()).collect(), search })
+    };
+    let first = files(&["192.0.2.53"], &["a.example"]);
+    breaks_nowhere(&world, &Target::Up { intent: &first, names: &[] });
+    let report = up_for_good(&mut world, &first);
+    assert!(!report.notes.iter().any(|note| note.contains("resolv.conf")), "{:?}", report.notes);
+    assert_eq!(told(&world), link(&["192.0.2.53"], &["a.example"]));
+    let second = files(&["192.0.2.54", "2001:db8::53"], &[]);
+    breaks_nowhere(&world, &Target::Up { intent: &second, names: &[] });
+    up_for_good(&mut world, &second);
+    assert_eq!(told(&world), link(&["192.0.2.54", "2001:db8::53"], &[]));
+    // Somebody told it something else: what the file says holds.
+    world.state.resolver.resolved.as_mut().unwrap().remove(&name("br0"));
+    up_for_good(&mut world, &second);
+    assert_eq!(told(&world), link(&["192.0.2.54", "2001:db8::53"], &[]));
+    up_for_good(&mut world, &files(&[], &[]));
+    assert_eq!(told(&world), None);
+    up_for_good(&mut world, &first);
+    breaks_nowhere(&world, &Target::Down { names: &[], with_foreign_ports: false });
+    down_for_good(&mut world);
+    assert_same(&world.snapshot(), &before, "after down");
+    assert_eq!(says(&world), BEFORE);
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::stage::{ADDRESS, DIR, SERVER, STATION, Stage, addresses, changed_nothing, ifcfg, is_as_before, snapshot};
+use super::stage::{ADDRESS, DIR, SERVER, STATION, Stage, addresses, changed_nothing, file, ifcfg, is_as_before, snapshot};
 use crate::guest::{Host, World, eventually};
 use crate::peers::Dnsmasq;
 use crate::registry::Test;
@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = &[
     Test::new("addresses::ipv6_in_use", ipv6_in_use),
     Test::new("addresses::ipv6_by_router", ipv6_by_router),
     Test::new("addresses::aliases", aliases),
+    Test::new("addresses::reach", reach),
 ];
 
 /// The bridge's MAC where it is not the port's.
@@ -271,5 +272,42 @@ fn aliases(world: &mut World) -> anyhow::Result<()> {
     stage.pings_both_ways()?;
     host.run("ovsdp down ovsbr0")?;
     ensure!(addresses(host, "eth0")? == [format!("{ADDRESS}/24")], "{:?}", addresses(host, "eth0")?);
+    Ok(())
+}
+
+/// Scope, peer and broadcast address are as the file says, and change with it.
+fn reach(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_static_address(world)?;
+    let (host, station) = (&stage.host, &stage.station);
+    let before = snapshot(host)?;
+    let shown = || -> anyhow::Result<Vec<String>> {
+        let list = host.run("ip -o -4 addr show dev ovsbr0")?.stdout;
+        Ok(list
+            .lines()
+            .map(|line| line.split_whitespace().skip(3).take_while(|word| !word.starts_with("ovsbr0")).collect::<Vec<_>>().join(" "))
+            .collect())
+    };
+    file(host, "eth0", "TYPE=OVSPort\nOVS_BRIDGE=ovsbr0\n")?;
+    let more = |lines: &str| {
+        let plain = format!("TYPE=OVSBridge\nIPADDR={ADDRESS}\nPREFIX=24\nGATEWAY={SERVER}\n");
+        file(host, "ovsbr0", &format!("{plain}{lines}"))
+    };
+    for (lines, expected) in [
+        ("", format!("{ADDRESS}/24 brd 172.16.3.255 scope global")),
+        ("SCOPE=\"scope link\"\n", format!("{ADDRESS}/24 brd 172.16.3.255 scope link")),
+        ("SCOPE=\"scope link\"\nBROADCAST=172.16.3.0\n", format!("{ADDRESS}/24 brd 172.16.3.0 scope link")),
+        ("SCOPE=\"peer 172.16.3.1\"\n", format!("{ADDRESS} peer {SERVER}/32 scope global")),
+        ("", format!("{ADDRESS}/24 brd 172.16.3.255 scope global")),
+    ] {
+        more(lines)?;
+        host.run("ovsdp up")?;
+        ensure!(shown()? == [expected], "{lines}: {:?}", shown()?);
+        changed_nothing(&host.run("ovsdp up")?)?;
+        ensure!(host.run("ip route")?.stdout.contains(&format!("default via {SERVER} dev ovsbr0")), "{}", host.run("ip route")?);
+        stage.server.run(&format!("ping -n -c 2 -i 0.05 -w 10 {ADDRESS}"))?;
+    }
+    station.run(&format!("ping -n -c 1 -w 10 {ADDRESS}"))?;
+    host.run("ovsdp down ovsbr0")?;
+    is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
 }

@@ -7,6 +7,7 @@ pub mod chaos;
 pub mod check;
 pub mod confirm;
 pub mod demo;
+pub mod devices;
 pub mod dpctl;
 pub mod dpctl_ct;
 pub mod dpctl_files;

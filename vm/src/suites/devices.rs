@@ -1,0 +1,62 @@
+//! Devices themselves: features, speed, and what one of them refuses. The witness is ethtool.
+
+use anyhow::ensure;
+
+use super::stage::{ADDRESS, SERVER, Stage, changed_nothing, file, is_as_before, snapshot};
+use crate::guest::{Host, World};
+use crate::registry::Test;
+
+/// The tests of this suite.
+pub const TESTS: &[Test] = &[Test::new("devices::tuned", tuned)];
+
+/// The lines of `ethtool -k` that are about these features.
+fn features(host: &Host, device: &str, names: &[&str]) -> anyhow::Result<Vec<String>> {
+    let all = host.run(&format!("ethtool -k {device}"))?.stdout;
+    let about = |line: &&str| names.iter().any(|name| line.trim().starts_with(&format!("{name}:")));
+    Ok(all.lines().filter(about).map(|line| line.trim().to_owned()).collect())
+}
+
+/// What the files ask of port and bridge holds, and goes with them; what a device refuses takes all of the change back.
+fn tuned(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_static_address(world)?;
+    let host = &stage.host;
+    host.run("modprobe tun && ip tuntap add mode tap tap0")?;
+    let before = snapshot(host)?;
+    let offloads = |device: &str| features(host, device, &["tx-checksum-ip-generic", "generic-segmentation-offload", "scatter-gather"]);
+    let (own, link) = (offloads("eth0")?, host.run("ethtool tap0")?.stdout);
+    ensure!(own.iter().all(|line| line.ends_with(": on")), "{own:?}");
+
+    let port = |device: &str, asked: &str| file(host, device, &format!("TYPE=OVSPort\nOVS_BRIDGE=ovsbr0\nETHTOOL_OPTS=\"{asked}\"\n"));
+    let address = format!("TYPE=OVSBridge\nBOOTPROTO=static\nIPADDR={ADDRESS}\nPREFIX=24\nGATEWAY={SERVER}\n");
+    file(host, "ovsbr0", &format!("{address}ETHTOOL_OPTS=\"-K ovsbr0 gso off\"\n"))?;
+    port("tap0", "speed 100 duplex half autoneg off")?;
+    port("eth0", "-K ${DEVICE} tx off; -K eth0 gso off; -s eth0 speed 100 duplex half autoneg off")?;
+    let up = host.try_run("ovsdp up")?.fails_with(6)?;
+    ensure!(up.stderr.contains("eth0") && up.stderr.contains("ETHTOOL_OPTS") && up.stderr.contains("everything is as it was"), "{up}");
+    is_as_before(host, &before, "the rollback is not complete")?;
+    ensure!(offloads("eth0")? == own && host.run("ethtool tap0")?.stdout == link, "what the device itself had is not back");
+
+    port("eth0", "-K ${DEVICE} tx off; -K eth0 gso off; -G eth0 rx 512")?;
+    let planned = host.run("ovsdp plan")?.stdout;
+    ensure!(planned.contains("tx-generic-segmentation off") && planned.contains("speed 100"), "{planned}");
+    let up = host.run("ovsdp up")?;
+    ensure!(up.stdout.contains("eth0 stays without `ring rx 512`"), "{up}");
+    let now = offloads("eth0")?;
+    ensure!(now.iter().filter(|line| line.contains(": off")).count() >= 2, "{now:?}");
+    ensure!(features(host, "ovsbr0", &["generic-segmentation-offload"])?.iter().all(|line| line.contains(": off")), "the bridge's are not off");
+    let text = host.run("ethtool tap0")?.stdout;
+    ensure!(text.contains("Speed: 100Mb/s") && text.contains("Duplex: Half"), "{text}");
+    changed_nothing(&host.run("ovsdp up")?)?;
+    stage.pings_both_ways()?;
+    // Somebody else turned it on again; and a line that goes takes only its own along.
+    host.run("ethtool -K eth0 gso on")?;
+    port("tap0", "")?;
+    host.run("ovsdp up")?;
+    ensure!(offloads("eth0")? == now, "{:?}", offloads("eth0")?);
+    ensure!(host.run("ethtool tap0")?.stdout == link, "{}", host.run("ethtool tap0")?);
+    changed_nothing(&host.run("ovsdp up")?)?;
+    host.run("ovsdp down ovsbr0")?;
+    is_as_before(host, &before, "down did not give back what was")?;
+    ensure!(offloads("eth0")? == own, "{:?}", offloads("eth0")?);
+    Ok(())
+}
