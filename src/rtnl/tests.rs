@@ -274,10 +274,13 @@ fn addresses_come_back_as_they_were() {
 fn routes_come_back_as_they_were() {
     in_namespace("routes_come_back_as_they_were", || {
         let mut rtnl = Rtnl::open().unwrap();
-        // Without link-local addresses, whose routes come when duplicate address detection ends.
+        // Without link-local addresses, whose routes come when duplicate address detection ends: said before the link is up, as the kernel
+        // brings it up before it reads the rest of a request.
         for command in [
-            "link set v0 addrgenmode none up",
-            "link set v1 addrgenmode none up",
+            "link set v0 addrgenmode none",
+            "link set v1 addrgenmode none",
+            "link set v0 up",
+            "link set v1 up",
             "address add 172.16.3.140/24 dev v0",
             "address add 172.16.4.1/24 dev v1",
             "address add 2001:db8::7/64 dev v0 nodad",

@@ -20,7 +20,8 @@ fn features(host: &Host, device: &str, names: &[&str]) -> anyhow::Result<Vec<Str
 fn tuned(world: &mut World) -> anyhow::Result<()> {
     let stage = Stage::with_static_address(world)?;
     let host = &stage.host;
-    host.run("modprobe tun && ip tuntap add mode tap tap0")?;
+    // Its first time up leaves it with another queueing discipline, whoever does it.
+    host.run("modprobe tun && ip tuntap add mode tap tap0 && ip link set tap0 up && ip link set tap0 down")?;
     let before = snapshot(host)?;
     let offloads = |device: &str| features(host, device, &["tx-checksum-ip-generic", "generic-segmentation-offload", "scatter-gather"]);
     let (own, link) = (offloads("eth0")?, host.run("ethtool tap0")?.stdout);
