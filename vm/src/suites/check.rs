@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use super::stage::{DIR, ifcfg, snapshot};
-use crate::guest::{Host, World};
+use crate::guest::{Host, World, eventually};
 use crate::registry::Test;
 
 /// The tests of this suite.
@@ -43,7 +43,8 @@ fn network_manager(host: &Host) -> anyhow::Result<()> {
     host.write(&format!("/run/NetworkManager/devices/{number}"), "[device]\nmanaged=true\n")?;
     ensure!(check(host, 0)?.contains("warning[L28]: NetworkManager runs on this host and manages `eth1`"), "its notes were not read");
     drop(program);
-    clean(host)
+    // Its parent hears of its end a moment later.
+    eventually(Duration::from_secs(20), || clean(host))
 }
 
 fn beside_the_host(world: &mut World) -> anyhow::Result<()> {
