@@ -20,6 +20,9 @@ pub const ETHER_TYPE: u16 = 0x88b5;
 /// What the kernel calls a packet that this machine sent (`PACKET_OUTGOING`).
 const OUTGOING: u8 = 4;
 
+/// What may wait to be heard, in bytes: some thousand small frames with what the kernel keeps beside them.
+const QUEUE: usize = 8 << 20;
+
 /// The socket.
 #[derive(Debug)]
 pub struct Wire {
@@ -39,7 +42,7 @@ impl Wire {
             setns(&namespace, CloneFlags::CLONE_NEWNET)?;
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
             let socket = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll)?;
-            setsockopt(&socket, sockopt::RcvBuf, &(1 << 20))?;
+            setsockopt(&socket, sockopt::RcvBufForce, &QUEUE)?;
             let mut all = getifaddrs()?.filter(|one| one.interface_name == interface);
             let address = all.find_map(|one| one.address?.as_link_addr().copied()).with_context(|| format!("no interface {interface}"))?;
             bind(socket.as_raw_fd(), &address)?;

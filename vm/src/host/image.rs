@@ -33,6 +33,7 @@ const PROGRAMS: &[&str] = &[
     "bridge",
     "busybox",
     "dash",
+    "dbus-daemon",
     "dhclient",
     "dhclient-script",
     "dmesg",
@@ -56,6 +57,7 @@ const PROGRAMS: &[&str] = &[
     "setpriv",
     "setsid",
     "ss",
+    "systemd-resolved",
     "taskset",
     "tc",
     "tcpdump",
@@ -76,12 +78,15 @@ const LINKS: &[(&str, &str)] = &[
 
 const ETC: &[(&str, &str)] = &[
     ("fstab", ""),
-    ("group", "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n"),
+    ("group", "root:x:0:\nuser:x:1000:\nsystemd-resolve:x:991:\nnogroup:x:65534:\n"),
     ("hostname", "guest\n"),
     ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
     ("machine-id", "00000000000000000000000000000001\n"),
     ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
-    ("passwd", "root:x:0:0::/root:/bin/bash\nuser:x:1000:1000::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"),
+    (
+        "passwd",
+        "root:x:0:0::/root:/bin/bash\nuser:x:1000:1000::/:/bin/sh\nsystemd-resolve:x:991:991::/:/bin/false\nnobody:x:65534:65534::/:/bin/false\n",
+    ),
     ("profile", "PS1='\\h (guest) \\w# '\n"),
     ("resolv.conf", ""),
 ];

@@ -9,8 +9,9 @@ use anyhow::{Context, bail};
 use super::shell_out::output;
 
 /// Debian 12's packages still put files on both sides of the merge of `/` and `/usr`.
-const BIN: [&str; 6] = ["usr/bin", "usr/sbin", "bin", "sbin", "usr/lib/openvswitch-switch", "usr/lib/openvswitch-common"];
-const LIB: [&str; 4] = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/openvswitch", "usr/lib"];
+const BIN: [&str; 7] = ["usr/bin", "usr/sbin", "bin", "sbin", "usr/lib/openvswitch-switch", "usr/lib/openvswitch-common", "lib/systemd"];
+const LIB: [&str; 5] =
+    ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/openvswitch", "usr/lib/x86_64-linux-gnu/systemd", "usr/lib"];
 
 /// The folder the guest's packages are unpacked in.
 #[derive(Debug, Clone)]

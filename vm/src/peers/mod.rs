@@ -1,10 +1,12 @@
-//! Other people's programs a test stands ovsdp beside: Debian's Open vSwitch, dnsmasq, dhclient.
+//! Other people's programs a test stands ovsdp beside: Debian's Open vSwitch, dnsmasq, dhclient, systemd-resolved.
 
 mod dhclient;
 mod dnsmasq;
 pub mod manager;
 mod openvswitch;
+mod resolved;
 
 pub use dhclient::Dhclient;
 pub use dnsmasq::Dnsmasq;
 pub use openvswitch::OpenVswitch;
+pub use resolved::Resolved;

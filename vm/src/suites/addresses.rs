@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::stage::{ADDRESS, DIR, SERVER, STATION, Stage, addresses, changed_nothing, file, ifcfg, is_as_before, snapshot};
 use crate::guest::{Host, World, eventually};
-use crate::peers::Dnsmasq;
+use crate::peers::{Dnsmasq, Resolved};
 use crate::registry::Test;
 
 /// The tests of this suite.
@@ -19,6 +19,7 @@ pub const TESTS: &[Test] = &[
     Test::new("addresses::ipv6_by_router", ipv6_by_router),
     Test::new("addresses::aliases", aliases),
     Test::new("addresses::reach", reach),
+    Test::new("addresses::systemd_resolved", systemd_resolved),
 ];
 
 /// The bridge's MAC where it is not the port's.
@@ -308,6 +309,43 @@ fn reach(world: &mut World) -> anyhow::Result<()> {
     }
     station.run(&format!("ping -n -c 1 -w 10 {ADDRESS}"))?;
     host.run("ovsdp down ovsbr0")?;
+    is_as_before(host, &before, "down did not give back what was")?;
+    Ok(())
+}
+
+/// Where systemd-resolved keeps the resolver's file it is told, for the bridge, and forgets what no file asks for any longer. Its own list of
+/// servers is the witness.
+fn systemd_resolved(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_static_address(world)?;
+    let host = &stage.host;
+    let _resolved = Resolved::start(host)?;
+    let before = snapshot(host)?;
+    let v4 = format!("BOOTPROTO=static IPADDR={ADDRESS} PREFIX=24 GATEWAY={SERVER}");
+    let says = |servers: &[&str], search: &str| {
+        eventually(Duration::from_secs(10), || {
+            let text = host.read("/run/systemd/resolve/resolv.conf")?;
+            let list: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("nameserver ")).collect();
+            ensure!(list == servers, "{text}");
+            ensure!(text.lines().any(|line| line == format!("search {search}")) || search == ".", "{text}");
+            Ok(())
+        })
+    };
+    says(&[], ".")?;
+    for (more, servers, search) in [
+        (format!("DNS1={SERVER} DOMAIN=example.org"), vec![SERVER], "example.org"),
+        (format!("DNS1={STATION} DNS2={SERVER}"), vec![STATION, SERVER], "."),
+        (String::new(), Vec::new(), "."),
+        (format!("DNS1={SERVER}"), vec![SERVER], "."),
+    ] {
+        bridge_file(host, &format!("{v4} {more}"))?;
+        let up = host.run("ovsdp up")?;
+        ensure!(!up.stdout.contains("/etc/resolv.conf"), "{up}");
+        says(&servers, search)?;
+        changed_nothing(&host.run("ovsdp up")?)?;
+    }
+    ensure!(host.run("readlink /etc/resolv.conf")?.stdout.trim() == "../run/systemd/resolve/stub-resolv.conf", "the link was replaced");
+    host.run("ovsdp down ovsbr0")?;
+    says(&[], ".")?;
     is_as_before(host, &before, "down did not give back what was")?;
     Ok(())
 }

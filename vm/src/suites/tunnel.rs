@@ -165,7 +165,7 @@ fn more_than_a_flow_holds(world: &mut World) -> anyhow::Result<()> {
     let (switch, far) = underlay(world)?;
     switch.run("ip route add 10.9.0.0/16 via 192.0.2.2")?;
     // One device there is the other end of all.
-    far.run("ip route add local 10.9.0.0/16 dev lo && ip link add all type vxlan id 7 dstport 4789 && ip link set all up")?;
+    far.run("ip route add local 10.9.0.0/16 dev lo && ip link add ends type vxlan id 7 dstport 4789 && ip link set ends up")?;
     bridge(&switch, "br0", "10.0.0.1")?;
     for number in 0..TUNNELS {
         let remote = format!("remote_ip=10.9.{}.{}", number / 256, number % 256);
@@ -175,7 +175,7 @@ fn more_than_a_flow_holds(world: &mut World) -> anyhow::Result<()> {
     pings(&switch, "192.0.2.2")?;
     let [high, low] = ETHER_TYPE.to_be_bytes();
     let frame = [&[0xff; 6][..], &[0x52, 0x54, 0, 0, 0, 1, high, low], &[0; 46]].concat();
-    let (sender, receiver) = (Wire::open(&switch, "br0")?, Wire::open(&far, "all")?);
+    let (sender, receiver) = (Wire::open(&switch, "br0")?, Wire::open(&far, "ends")?);
     sender.send(&frame)?;
     let mut copies = 0;
     eventually(Duration::from_secs(20), || {
