@@ -39,7 +39,7 @@ impl Switch {
         true
     }
 
-    /// Removes the port that is the device with this number in the datapath, and forgets the addresses behind it. Returns whether it is
+    /// Removes the port that is the device with this number in the datapath, and has every bridge forget the stations behind it. Returns whether it is
     /// gone: not when that is no port, a bridge's local one, or a bundle's member.
     pub fn unplug(&mut self, number: u32) -> bool {
         let Some(Place { bridge: at, index, port, slot: None }) = self.by_dp_port.get(&number).copied() else { return false };
@@ -49,10 +49,12 @@ impl Switch {
         }
         let gone = bridge.ports.remove(index);
         // Every flow is decided again anyway.
-        bridge.fdb.forget_port(port, &mut |_| {});
+        let mut homeless = Vec::new();
+        bridge.fdb.forget_port(port, &mut |station| homeless.push(station));
         bridge.plain = bridge.plain || bridge.ports.iter().all(|port| port.rules.is_plain());
         self.by_dp_port.remove(&number);
         self.by_id.remove(&port);
+        self.forget_homeless(&homeless);
         self.port_removed(at, gone.name);
         self.settle_from(at, index);
         self.outdate_all();

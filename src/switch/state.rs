@@ -257,16 +257,21 @@ impl Switch {
             self.bridges.push(bridge);
         }
         homeless.extend(old.values().flat_map(|bridge| bridge.fdb.iter().map(|(station, _)| station)));
-        // They turn up elsewhere, perhaps behind another bridge, which would go on sending to the one they have left.
-        for bridge in &mut self.bridges {
-            for station in &homeless {
-                bridge.fdb.forget_learned(*station);
-            }
-        }
+        self.forget_homeless(&homeless);
         self.join(&topology);
         self.topology = topology;
         self.outdated.all();
         Ok(true)
+    }
+
+    /// Has every bridge forget stations whose port is gone. They turn up elsewhere, perhaps behind another bridge, which would go on sending
+    /// to the one they have left. Every flow is to be decided again.
+    pub(super) fn forget_homeless(&mut self, stations: &[fdb::Address]) {
+        for bridge in &mut self.bridges {
+            for station in stations {
+                bridge.fdb.forget_learned(*station);
+            }
+        }
     }
 
     /// Notes where a port is, and by which packets it is found.
@@ -344,6 +349,11 @@ impl Switch {
     /// What happened to a bridge's MAC table.
     pub fn fdb_stats(&self, bridge: &str) -> Option<fdb::Stats> {
         self.fdb(bridge).map(Fdb::stats)
+    }
+
+    /// What each MAC table counts.
+    pub fn all_fdb_stats(&self) -> impl Iterator<Item = fdb::Stats> {
+        self.bridges.iter().map(|bridge| bridge.fdb.stats())
     }
 
     /// A bridge's name.

@@ -89,8 +89,16 @@ fn stations_of_a_port_that_is_gone_are_known_to_no_bridge() {
     assert_eq!(locations(&agent, "br1", mac(1)), None, "it went with p2");
     assert_eq!(locations(&agent, "br1", mac(2)).as_deref(), Some("b"), "p3 is still there");
     assert_eq!(locations(&agent, "br1", mac(3)).as_deref(), Some("b"), "a person said so");
-    // Nor of a bridge that is gone.
+    // A device taken off by itself is a port that is gone, too.
+    agent.packet(3, &plain(Mac::BROADCAST, mac(4)));
+    assert_eq!(locations(&agent, "br1", mac(4)).as_deref(), Some("b"));
+    assert!(agent.switch.unplug(3));
+    assert_eq!(locations(&agent, "br1", mac(4)), None);
     agent.switch.set_topology(agent.now, Topology { bridges: vec![near, far.clone()] }).unwrap();
+    agent.revalidate();
+    agent.packet(3, &plain(Mac::BROADCAST, mac(2)));
+    // Nor of a bridge that is gone.
+    assert_eq!(locations(&agent, "br1", mac(2)).as_deref(), Some("b"));
     agent.switch.set_topology(agent.now, Topology { bridges: vec![far] }).unwrap();
     assert_eq!(locations(&agent, "br1", mac(2)), None);
 }
