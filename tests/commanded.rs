@@ -47,19 +47,7 @@ impl Scene {
     }
 
     fn remember(&mut self, bridges: BTreeMap<IfName, Bridge>) {
-        let remembered = |intent: Bridge| Remembered {
-            tuned: BTreeMap::new(),
-            intent,
-            members: BTreeMap::new(),
-            owed: BTreeMap::new(),
-            addresses: Vec::new(),
-            routes: Vec::new(),
-            rules: Vec::new(),
-            resolver_before: None,
-            leases: BTreeMap::new(),
-            applied: BTreeMap::new(),
-        };
-        self.memory.bridges = bridges.into_iter().map(|(name, intent)| (name, remembered(intent))).collect();
+        self.memory.bridges = bridges.into_iter().map(|(name, intent)| (name, Remembered::new(intent))).collect();
         // An agent's successor reads it from its file.
         self.memory = serde_json::from_str(&serde_json::to_string(&self.memory).unwrap()).unwrap();
     }

@@ -49,7 +49,7 @@ impl Hands {
     /// Waits until none of `addresses` is tentative any longer.
     pub(super) fn await_addresses(&mut self, addresses: &[(IfName, Ipv6Addr)]) -> Result<(), Why> {
         self.announce();
-        let deadline = self.limit.iter().map(|limit| limit.at).fold(Instant::now() + PATIENCE, Instant::min);
+        let deadline = self.within_limit(Instant::now() + PATIENCE);
         // Before the first look: what changes after it is told.
         let mut events = Events::open()?;
         let mut waiting = addresses.to_vec();

@@ -13,7 +13,7 @@ use super::{alarm, log};
 use crate::ctl::api::{Progress, Stage};
 use crate::ctl::service::Lines;
 use crate::error::{Error, Kind};
-use crate::model::Intent;
+use crate::model::{Bridge, Intent};
 use crate::plan;
 use crate::rtnl::{Events, Link};
 
@@ -27,14 +27,9 @@ impl Hands {
     /// # Errors
     /// The change's time is up (`--timeout`), whoever asked for it is gone, or the kernel did not answer. Nothing is begun then.
     pub(super) fn await_devices(&mut self, intent: &Intent, names: &[IfName], begun: Instant, lines: &Lines) -> Result<(), Error> {
-        // What the names stand for is for the plan to judge.
-        let bridges = plan::brought_up(intent, names, &self.shared.memory()).unwrap_or_default();
-        let devices: Vec<(IfName, u16)> = bridges
-            .iter()
-            .flat_map(|bridge| bridge.interfaces())
-            .map(|one| (one.name, one.patience.device_secs))
-            .filter(|(_, secs)| *secs > 0)
-            .collect();
+        let bridges = self.brought_up(intent, names);
+        let devices: Vec<(IfName, u16)> =
+            bridges.iter().flat_map(Bridge::interfaces).map(|one| (one.name, one.patience.device_secs)).filter(|(_, secs)| *secs > 0).collect();
         let missing = self.wait_for(
             &devices,
             begun,
@@ -48,7 +43,7 @@ impl Hands {
         if lines.is_closed() {
             return Err(Error::new(Kind::Failed, "whoever asked for it is gone; nothing was changed"));
         }
-        match (missing.first(), self.limit.filter(|limit| Instant::now() >= limit.at)) {
+        match (missing.first(), self.over()) {
             (Some((name, _)), Some(limit)) => {
                 let Error { message, .. } = limit.error();
                 Err(Error::new(Kind::TimedOut, format!("{name} is not there, and {message}; nothing was changed")))
@@ -57,10 +52,9 @@ impl Hands {
         }
     }
 
-    /// The devices of the bridges that bringing up `names` brings up.
-    pub(super) fn brought_up(&self, intent: &Intent, names: &[IfName]) -> Vec<IfName> {
-        let bridges = plan::brought_up(intent, names, &self.shared.memory()).unwrap_or_default();
-        bridges.iter().flat_map(|bridge| bridge.interfaces()).map(|one| one.name).collect()
+    /// What bringing up `names` brings up. What the names stand for is for the plan to judge: none when it finds nothing.
+    pub(super) fn brought_up(&self, intent: &Intent, names: &[IfName]) -> Vec<Bridge> {
+        plan::brought_up(intent, names, &self.shared.memory()).unwrap_or_default()
     }
 
     /// Waits until each of `devices` has carrier, or its time in seconds is up: then things go on without.

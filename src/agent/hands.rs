@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -477,7 +476,7 @@ impl Executor for Hands {
     }
 
     fn execute(&mut self, step: &Step) -> Result<(), StepError> {
-        if let Some(limit) = self.limit.filter(|limit| Instant::now() >= limit.at) {
+        if let Some(limit) = self.over() {
             return Err(step_error(step, limit.error().into()));
         }
         self.perform(step, Way::Strict).map_err(|why| step_error(step, why))

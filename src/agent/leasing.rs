@@ -10,7 +10,6 @@ use ovsdp_proto::IfName;
 use super::hands::{Hands, Why};
 use super::inbox::Order;
 use super::leases::{self, Asker};
-use super::limit::Limit;
 use super::{alarm, log};
 use crate::dhcp;
 use crate::error::{Error, Kind};
@@ -37,10 +36,17 @@ impl Hands {
         if let Some(at) = self.deadline_ms {
             limit = limit.min(Duration::from_millis(at.saturating_sub(alarm::now_ms())));
         }
-        let end = self.limit.iter().map(|limit| limit.at).fold(Instant::now() + limit, Instant::min);
+        let end = self.within_limit(Instant::now() + limit);
         let mut declined = false;
         let lease = loop {
-            match self.orders.wait(end.saturating_duration_since(Instant::now())) {
+            let order = self.orders.wait(end.saturating_duration_since(Instant::now()));
+            if order.is_none()
+                && let Some(limit) = self.over()
+            {
+                self.leases.stop(ifname);
+                return Err(limit.error().into());
+            }
+            match order {
                 Some(Order::Lease(of, dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease))) if of == ifname => {
                     let lease = leases::to_plan(&lease);
                     if !self.declined(ifname, &lease)? {
@@ -59,10 +65,6 @@ impl Hands {
                 }
                 Some(Order::Lease(of, dhcp::Event::Lost { .. })) if of == ifname => {}
                 Some(other) => self.meanwhile(other),
-                None if self.limit.is_some_and(|limit| Instant::now() >= limit.at) => {
-                    self.leases.stop(ifname);
-                    return Err(self.limit.map_or_else(|| Error::new(Kind::TimedOut, "its time is up"), Limit::error).into());
-                }
                 None if persistent => {
                     log::say(format_args!("{ifname} has no lease after {} s; asking on", limit.as_secs()));
                     return Ok(());

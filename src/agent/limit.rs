@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::hands::Hands;
 use crate::error::{Error, Kind};
 
 /// How long a change may take.
@@ -22,5 +23,17 @@ impl Limit {
     /// Why a change ends that has taken too long.
     pub(super) fn error(self) -> Error {
         Error::new(Kind::TimedOut, format!("the {} s are up that --timeout gives", self.secs))
+    }
+}
+
+impl Hands {
+    /// The end of a wait that is to end at `end`: no later than the change's time is up.
+    pub(super) fn within_limit(&self, end: Instant) -> Instant {
+        self.limit.map_or(end, |limit| limit.at.min(end))
+    }
+
+    /// The limit of the change under way, when its time is up.
+    pub(super) fn over(&self) -> Option<Limit> {
+        self.limit.filter(|limit| Instant::now() >= limit.at)
     }
 }

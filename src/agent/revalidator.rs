@@ -8,7 +8,7 @@ use ovsdp_proto::flow::{Flow, Put, Which};
 
 use super::counters::Place;
 use super::log;
-use super::shared::{Core, Rung, Saved, Shared, now};
+use super::shared::{Core, REST, Rung, Saved, Shared, now};
 use crate::dp::{Dp, Parts, Requests};
 use crate::error::{Error, Kind};
 use crate::host::paths::Run;
@@ -19,8 +19,6 @@ use crate::switch::{Counters, Decision, Moment, Ufid, Verdict};
 /// How many flows are judged under one hold of the lock: some hundred microseconds' worth. While handlers have all they can do each hold is
 /// waited for as long as one of their batches takes, and a pass that takes long lowers the number of flows there may be.
 const BATCH: usize = 512;
-/// Memory that was freed is given back when the next thing to do is at least so far away.
-const REST: Duration = Duration::from_secs(2);
 /// The MAC tables are written down at most this often.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// And so that no more than one part in this many of the time goes into it, however large they are and however fast they change.

@@ -31,6 +31,9 @@ pub(super) struct Core {
     alarm: Option<Moment>,
 }
 
+/// A thread that has nothing to do for so long gives the memory back that its work has taken.
+pub(super) const REST: Duration = Duration::from_secs(2);
+
 /// What is on file of the MAC tables.
 #[derive(Debug, Default)]
 pub(super) struct Saved {
@@ -43,9 +46,10 @@ pub(super) struct Saved {
 impl Core {
     /// What changes whenever a MAC table does.
     pub(super) fn version(&self) -> u64 {
-        let bridges = &self.switch.topology().bridges;
-        let stats = bridges.iter().filter_map(|bridge| self.switch.fdb_stats(bridge.name.as_str()));
-        stats.map(|stats| stats.learned + stats.expired + stats.evicted + stats.moved + u64::from(stats.current) + u64::from(stats.statics)).sum()
+        self.switch
+            .all_fdb_stats()
+            .map(|stats| stats.learned + stats.expired + stats.evicted + stats.moved + u64::from(stats.current) + u64::from(stats.statics))
+            .sum()
     }
 
     /// Whether the MAC tables are on file as they are.
@@ -68,8 +72,12 @@ impl Core {
 
     /// Whether there is something to do before the alarm: who finds it so rings.
     fn is_early(&mut self) -> bool {
-        let alarm = self.alarm;
-        self.due().is_some_and(|due| alarm.is_none_or(|alarm| due < alarm)) && self.set_alarm().is_some()
+        let due = self.due();
+        let is_early = due.is_some_and(|due| self.alarm.is_none_or(|alarm| due < alarm));
+        if is_early {
+            self.alarm = due;
+        }
+        is_early
     }
 }
 

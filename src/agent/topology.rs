@@ -181,19 +181,7 @@ mod tests {
             let port = model::Port { interfaces, bond: Some(model::Bond::default()), lacp, ..model::Port::new(system("m1")) };
             intent.ports.insert(name("bond0"), port);
         }
-        let remembered = Remembered {
-            intent,
-            members: BTreeMap::new(),
-            owed: BTreeMap::new(),
-            addresses: Vec::new(),
-            routes: Vec::new(),
-            rules: Vec::new(),
-            tuned: BTreeMap::new(),
-            resolver_before: None,
-            leases: BTreeMap::new(),
-            applied: BTreeMap::new(),
-        };
-        Memory { bridges: [(name("br0"), remembered)].into(), ..Memory::default() }
+        Memory { bridges: [(name("br0"), Remembered::new(intent))].into(), ..Memory::default() }
     }
 
     fn bundle(topology: &Topology, port: usize) -> &Bundle {

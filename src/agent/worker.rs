@@ -17,7 +17,7 @@ use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
 use super::leases::{self, Leases};
 use super::limit::Limit;
-use super::shared::Shared;
+use super::shared::{REST, Shared};
 use super::{adopt, alarm, bundles, log, reach, restart, topology};
 use crate::ctl::api::{Progress, Stage, Who};
 use crate::ctl::service::{Change, Lines, Terms};
@@ -27,13 +27,11 @@ use crate::error::{Error, Kind};
 use crate::host::observe::system;
 use crate::host::paths::Run;
 use crate::host::{config, journal, of_step, store};
-use crate::model::Intent;
+use crate::model::{Bridge, Intent};
 use crate::nl;
 use crate::plan::{self, Cause, Executor, Journal, Memory, Outcome, Report, Target, Unconfirmed};
 use crate::rtnl::{self, Rtnl};
 
-/// After so long with nothing to do the memory is given back that the work before has taken, in milliseconds.
-const REST_MS: u16 = 2000;
 /// How long a change waits for flows to follow it.
 const PASS_MAX: Duration = Duration::from_secs(10);
 
@@ -147,7 +145,8 @@ impl Worker {
             }
             let mut fds = [self.hands.orders.as_fd(), self.links.as_fd(), self.datapaths.as_fd(), self.alarm.as_fd()]
                 .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            match poll(&mut fds, if at_rest { PollTimeout::NONE } else { REST_MS.into() }) {
+            let rest = if at_rest { PollTimeout::NONE } else { PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX) };
+            match poll(&mut fds, rest) {
                 Ok(0) => {
                     nl::give_back_memory();
                     at_rest = true;
@@ -230,7 +229,8 @@ impl Worker {
                 let silent = terms.probe.as_ref().map(|probe| self.hands.silent_before(probe)).transpose()?.unwrap_or_default();
                 let report = self.apply(&Target::Up { intent: &config.intent, names: &names }, confirm, Some(lines));
                 if let Some(probe) = terms.probe.as_ref().filter(|_| report.outcome == Outcome::Applied) {
-                    let devices = self.hands.brought_up(&config.intent, &names);
+                    let bridges = self.hands.brought_up(&config.intent, &names);
+                    let devices: Vec<IfName> = bridges.iter().flat_map(Bridge::interfaces).map(|one| one.name).collect();
                     self.prove(probe, &devices, &silent, terms.confirm.is_some(), lines)?;
                 }
                 report

@@ -5,7 +5,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{setsockopt, sockopt};
 use ovsdp_proto::flow::{Put, Stats, Ufid, Which as Flow};
 use ovsdp_proto::key::KeyBuf;
@@ -16,25 +15,14 @@ use ovsdp_proto::{IfName, Mac, action};
 use super::owner::{Owner, owner};
 use super::*;
 use crate::nl::Kind;
+use crate::nl::namespace::{self, PAIR};
 
 /// Runs `test` in a thread with a fresh network namespace that has the pair v0 and v1.
 pub(super) fn in_namespace(name: &str, test: impl FnOnce(Families) + Send) {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            let families = match family::resolve() {
-                Ok(families) => families,
-                Err(error) => return eprintln!("\n*** SKIPPED: {name}: {error} ***\n"),
-            };
-            if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
-                return eprintln!("\n*** SKIPPED: {name}: no network namespace of its own ({errno:?}); run it as root ***\n");
-            }
-            if !Command::new("ip").args(["link", "add", "v0", "type", "veth", "peer", "name", "v1"]).status().is_ok_and(|status| status.success()) {
-                return eprintln!("\n*** SKIPPED: {name}: iproute2 or the kernel's veth is missing ***\n");
-            }
-            test(families);
-        });
-        thread.join().unwrap();
-    });
+    match family::resolve() {
+        Ok(families) => namespace::in_namespace(name, &[PAIR], || test(families)),
+        Err(error) => eprintln!("\n*** SKIPPED: {name}: {error} ***\n"),
+    }
 }
 
 fn ip(arguments: &str) {

@@ -3,28 +3,13 @@
 
 use std::process::Command;
 
-use nix::sched::{CloneFlags, unshare};
-
 use super::*;
+use crate::nl::namespace::{self, PAIR};
 
 fn in_namespace(name: &str, test: impl FnOnce() + Send) {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
-                eprintln!("\n*** SKIPPED: {name}: no network namespace of its own ({errno:?}); run it as root ***\n");
-                return;
-            }
-            // Without its module there is no /dev/net/tun; where it is built in this fails, and does not matter.
-            let _ = Command::new("modprobe").arg("tun").status();
-            let ip = |arguments: &str| Command::new("ip").args(arguments.split(' ')).status().is_ok_and(|status| status.success());
-            if !ip("link add v0 type veth peer name v1") || !ip("tuntap add mode tap t0") {
-                eprintln!("\n*** SKIPPED: {name}: iproute2 or the kernel's veth or tun is missing ***\n");
-                return;
-            }
-            test();
-        });
-        thread.join().unwrap();
-    });
+    // Without its module there is no /dev/net/tun; where it is built in this fails, and does not matter.
+    let _ = Command::new("modprobe").arg("tun").status();
+    namespace::in_namespace(name, &[PAIR, "tuntap add mode tap t0"], test);
 }
 
 #[test]

@@ -41,4 +41,6 @@ pub use sock::{DEFAULT_TIMEOUT, Protocol, RECV_BUFFER, Socket};
 pub use sys::{ethtool_link, give_back_memory, inherited, keep_no_memory, mii_register};
 
 #[cfg(test)]
+pub(crate) mod namespace;
+#[cfg(test)]
 mod tests;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{MsgFlags, NetlinkAddr, sendto, setsockopt, sockopt};
 use ovsdp_proto::nla;
 use ovsdp_proto::nlmsg::{self, flag};
@@ -22,13 +21,7 @@ const GETADDR: u16 = 22;
 const LINK_GROUP: u32 = 1;
 
 fn in_namespace(name: &str, test: impl FnOnce() + Send) {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| match unshare(CloneFlags::CLONE_NEWNET) {
-            Ok(()) => test(),
-            Err(errno) => eprintln!("\n*** SKIPPED: {name}: no network namespace of its own ({errno:?}); run it as root ***\n"),
-        });
-        thread.join().unwrap();
-    });
+    namespace::in_namespace(name, &[], test);
 }
 
 fn open() -> Socket {

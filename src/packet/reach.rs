@@ -3,21 +3,13 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::libc;
-use nix::sys::socket::{LinkAddr, recvfrom};
 use ovsdp_proto::{IfName, Mac};
 use socket2::Socket;
 
-use super::probe::{BETWEEN, wait};
-use super::socket::{ARP, IPV6, open};
+use super::socket::{self, ARP, BETWEEN, IPV6, open};
 use super::{arp, neighbour};
-
-/// Room for an answer; nothing behind that is looked at.
-const FRAME: usize = 256;
 
 /// A neighbour to be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +44,7 @@ pub fn silent(neighbours: &[Neighbour], patience: Duration) -> io::Result<Vec<Ne
             asked = asked.saturating_add(1);
         }
         let next = patience.min(BETWEEN * asked);
-        wait(waiting.iter().map(|(_, socket)| socket), next.saturating_sub(start.elapsed()))?;
+        socket::wait(waiting.iter().map(|(_, socket)| socket), next.saturating_sub(start.elapsed()))?;
         let mut left = Vec::new();
         for (neighbour, socket) in waiting {
             if !hear(&socket, &neighbour)? {
@@ -70,36 +62,17 @@ fn ask(socket: &Socket, neighbour: &Neighbour) -> io::Result<()> {
         (IpAddr::V6(source), IpAddr::V6(address)) => neighbour::solicitation(neighbour.mac, source, address),
         _ => return Err(io::ErrorKind::InvalidInput.into()),
     };
-    match socket.send(&question) {
-        Ok(_) => Ok(()),
-        // A full queue loses the question as the wire might.
-        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) || error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-        Err(error) => Err(error),
-    }
+    socket::ask(socket, &question)
 }
 
-/// Whether an answer is among what is there; at most as much is read as would fill a queue.
+/// Whether an answer is among what is there.
 fn hear(socket: &Socket, neighbour: &Neighbour) -> io::Result<bool> {
-    const MOST: usize = 1024;
-    let mut buffer = [0; FRAME];
-    for _ in 0..MOST {
-        let (len, from) = match recvfrom::<LinkAddr>(socket.as_raw_fd(), &mut buffer) {
-            Ok((len, Some(from))) => (len, from),
-            Ok((_, None)) | Err(Errno::EINTR) => continue,
-            Err(Errno::EAGAIN) => return Ok(false),
-            Err(errno) => return Err(errno.into()),
-        };
-        if u32::try_from(from.ifindex()) != Ok(neighbour.ifindex) || from.pkttype() == libc::PACKET_OUTGOING {
-            continue;
-        }
-        let frame = buffer.get(..len.min(FRAME)).unwrap_or_default();
+    let answer = socket::hear(socket, neighbour.ifindex, |frame| {
         let is_there = match neighbour.address {
             IpAddr::V4(address) => arp::parse(frame).is_some_and(|message| message.sender == address && message.sender_mac != neighbour.mac),
             IpAddr::V6(address) => neighbour::advertised(frame) == Some(address),
         };
-        if is_there {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+        is_there.then_some(())
+    })?;
+    Ok(answer.is_some())
 }

@@ -121,6 +121,22 @@ pub struct Remembered {
 }
 
 impl Remembered {
+    /// What is as `intent` says, where nothing was before and nothing else is known.
+    pub fn new(intent: Bridge) -> Self {
+        Self {
+            intent,
+            members: BTreeMap::new(),
+            owed: BTreeMap::new(),
+            addresses: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
+            tuned: BTreeMap::new(),
+            resolver_before: None,
+            leases: BTreeMap::new(),
+            applied: BTreeMap::new(),
+        }
+    }
+
     /// Its ports' interfaces (its local one not counted), some of them twice.
     fn ports(&self) -> impl Iterator<Item = IfName> {
         self.members.keys().copied().chain(self.intent.ports.values().flat_map(|port| &port.interfaces).map(|interface| interface.name))

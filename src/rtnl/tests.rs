@@ -6,28 +6,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, unshare};
 use ovsdp_proto::{IfName, Mac};
 
 use super::*;
 use crate::nl::Kind;
+use crate::nl::namespace::{self, PAIR};
 
 /// Runs `test` in a thread with a fresh network namespace; `ip` called from there works in it too.
 fn in_namespace(name: &str, test: impl FnOnce() + Send) {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
-                eprintln!("\n*** SKIPPED: {name}: no network namespace of its own ({errno:?}); run it as root ***\n");
-                return;
-            }
-            if !Command::new("ip").args(["link", "add", "v0", "type", "veth", "peer", "name", "v1"]).status().is_ok_and(|status| status.success()) {
-                eprintln!("\n*** SKIPPED: {name}: iproute2 or the kernel's veth is missing ***\n");
-                return;
-            }
-            test();
-        });
-        thread.join().unwrap();
-    });
+    namespace::in_namespace(name, &[PAIR], test);
 }
 
 fn ip(arguments: &str) -> String {
