@@ -436,7 +436,8 @@ impl Worker {
             for name in back {
                 log::say(format_args!("{name} is back"));
                 let attach = plan::Step::AttachSystem { bridge: *bridge, name, port_no: None };
-                for step in [attach, plan::Step::SetUp { name }] {
+                let stays_down = remembered.intent.interfaces().any(|one| one.name == name && one.down);
+                for step in [attach].into_iter().chain((!stays_down).then_some(plan::Step::SetUp { name })) {
                     if let Err(error) = self.hands.execute(&step) {
                         log::say(error);
                     }

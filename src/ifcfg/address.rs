@@ -13,7 +13,7 @@ use super::diag::shown;
 use super::settings::{Named, Reader, Role};
 use super::span::Span;
 use super::{lease, resolver};
-use crate::model::{Dhcp, Static};
+use crate::model::{Dhcp, Route, Static};
 
 /// How an interface is to get its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,15 @@ impl Ask {
     /// The addresses the file names.
     pub(super) fn addresses(&self) -> &[IpNet] {
         if let Self::Static(fixed) = self { &fixed.addresses } else { &[] }
+    }
+
+    /// The table its IPv4 routes go into, where that is not the main one.
+    pub(super) const fn table(&self) -> Option<u32> {
+        match self {
+            Self::Static(fixed) => fixed.table,
+            Self::Dhcp { lease, .. } => lease.table,
+            Self::None | Self::OnPort { .. } => None,
+        }
     }
 }
 
@@ -154,8 +163,8 @@ fn leased(reader: &mut Reader<'_>, at: &Var, device: Option<IfName>) -> Ask {
     // Both asked, so that a word that is neither yes nor no is reported.
     let (default_route, takes_gateway) = (may_have_default(reader, device), lease::takes_gateway(reader));
     let default_route = default_route && takes_gateway;
-    let peer_dns = !resolver::is_unwanted(reader);
-    let metric = metric(reader);
+    let peer_dns = resolver::unwanted_by(reader).is_none();
+    let (metric, table) = (metric(reader), table(reader));
     if let Some((_, var)) = reader.text("SRCADDR") {
         let message = "`SRCADDR` cannot be had beside DHCP: the lease decides which address there is";
         reader.error(Code::Unsupported, var, message, "remove it; the kernel prefers the lease's address anyway");
@@ -165,6 +174,7 @@ fn leased(reader: &mut Reader<'_>, at: &Var, device: Option<IfName>) -> Ask {
         default_route,
         peer_routes,
         metric,
+        table,
         peer_dns,
         dns: resolver::servers(reader),
         search: resolver::search(reader),
@@ -183,7 +193,7 @@ fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>, i
     if first.is_none() {
         // A resolver can be asked over IPv6 alone.
         let others: &[&str] = if ipv6 { &[] } else { &["DNS1", "DOMAIN", "SEARCH"] };
-        for key in ["GATEWAY", "PREFIX", "NETMASK", "METRIC", "IPV4_ROUTE_METRIC", "SRCADDR"].iter().chain(others) {
+        for key in ["GATEWAY", "PREFIX", "NETMASK", "METRIC", "IPV4_ROUTE_METRIC", "IPV4_ROUTE_TABLE", "SRCADDR"].iter().chain(others) {
             if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
                 reader.warning(Code::NoEffect, var, format!("`{key}` has no effect without an address"), "add `IPADDR=`, or remove it");
             }
@@ -192,7 +202,7 @@ fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>, i
         return if dns.is_empty() && search.is_empty() { Ask::None } else { Ask::Static(Static { dns, search, ..Static::default() }) };
     }
     let gateway = gateway(reader, &addresses, device);
-    let (metric, source) = (metric(reader), source(reader, &addresses));
+    let (metric, table, source) = (metric(reader), table(reader), source(reader, &addresses));
     if gateway.is_none() {
         for key in ["METRIC", "IPV4_ROUTE_METRIC", "SRCADDR"] {
             if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
@@ -202,7 +212,7 @@ fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>, i
         }
     }
     let (dns, search) = (resolver::servers(reader), resolver::search(reader));
-    Ask::Static(Static { addresses: addresses.into_iter().map(IpNet::V4).collect(), gateway, metric, source, dns, search })
+    Ask::Static(Static { addresses: addresses.into_iter().map(IpNet::V4).collect(), gateway, metric, table, source, dns, search })
 }
 
 /// The largest number that stands behind `key` in a variable's name.
@@ -364,6 +374,19 @@ fn metric(reader: &mut Reader<'_>) -> Option<u32> {
         reader.warning(Code::BadValue, var, format!("`METRIC={own}` counts, not this"), "remove one of them");
     }
     own.or(other).filter(|number| *number > 0)
+}
+
+/// NetworkManager's key for the table of the default route, the lease's routes and the lines of route files that name none; `None` is the main
+/// one, which is also what it means by 0.
+fn table(reader: &mut Reader<'_>) -> Option<u32> {
+    let (text, var) = reader.text("IPV4_ROUTE_TABLE")?;
+    let number = text.parse::<u32>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+    if number.is_none_or(|number| number == Route::LOCAL) {
+        let message = format!("`{}` is no number of a table that routes can be put into", shown(text.as_bytes()));
+        reader.error(Code::BadValue, var, message, format!("write a number from 1 to {}, other than {}", u32::MAX, Route::LOCAL));
+        return None;
+    }
+    number.filter(|number| ![0, Route::MAIN].contains(number))
 }
 
 fn number(reader: &mut Reader<'_>, key: &str) -> Option<u32> {

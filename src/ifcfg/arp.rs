@@ -1,4 +1,4 @@
-//! `ARPCHECK`, `ARPUPDATE` and the `ARPING_` keys: what is asked of the neighbours about IPv4 addresses, and told them.
+//! `ARPCHECK`, `ARPUPDATE`, the `ARPING_` keys and `ACD_TIMEOUT`: what is asked of the neighbours about IPv4 addresses, and told them.
 //!
 //! It must not read the addresses' own keys beyond which number belongs to which address.
 
@@ -10,7 +10,7 @@ use super::settings::{Reader, Role};
 use crate::model::Arp;
 
 /// The keys without a number.
-const PLAIN: [&str; 3] = ["ARPING_TRIES", "ARPING_WAIT", "ARPING_UPDATE_WAIT"];
+const PLAIN: [&str; 4] = ["ACD_TIMEOUT", "ARPING_TRIES", "ARPING_WAIT", "ARPING_UPDATE_WAIT"];
 
 /// Reads them. A key without a number speaks of every address that has none of its own.
 pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>) -> Arp {
@@ -23,13 +23,19 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>) -> Arp {
         return Arp::default();
     }
     let ours = Arp::default();
+    let (wait, managers) = (number(reader, "ARPING_WAIT", 1), managers_wait(reader));
     let mut arp = Arp {
         tries: number(reader, "ARPING_TRIES", 1).unwrap_or(ours.tries),
-        wait_secs: number(reader, "ARPING_WAIT", 1).unwrap_or(ours.wait_secs),
+        wait_secs: wait.or(managers.filter(|secs| *secs > 0)).unwrap_or(ours.wait_secs),
         again_secs: number(reader, "ARPING_UPDATE_WAIT", 0).unwrap_or(ours.again_secs),
         ..ours
     };
-    let check = reader.flag("ARPCHECK").unwrap_or(true);
+    if let (Some(own), Some(other), Some((_, var))) = (wait, managers, reader.text("ACD_TIMEOUT"))
+        && own != other
+    {
+        reader.warning(Code::BadValue, var, format!("`ARPING_WAIT={own}` counts, not this"), "remove one of them");
+    }
+    let check = reader.flag("ARPCHECK").unwrap_or(managers != Some(0) || wait.is_some());
     arp.check = check;
     arp.announce = reader.flag("ARPUPDATE").unwrap_or(true);
     let suffixes: Vec<String> = reader.vars.iter().filter_map(|(name, _)| name.strip_prefix("IPADDR")).map(str::to_owned).collect();
@@ -44,6 +50,20 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>) -> Arp {
         }
     }
     arp
+}
+
+/// NetworkManager's key for how long to listen, in milliseconds; here whole seconds, 0 to 255. 0 is its word for not asking at all, -1 for its own
+/// choice.
+fn managers_wait(reader: &mut Reader<'_>) -> Option<u8> {
+    const MOST: u32 = 255_000;
+    let (text, var) = reader.text("ACD_TIMEOUT").filter(|(text, _)| *text != "-1")?;
+    let millis = text.parse::<u32>().ok().filter(|millis| *millis <= MOST && text.bytes().all(|b| b.is_ascii_digit()));
+    let Some(millis) = millis else {
+        let message = format!("`{}` is no number of milliseconds from 0 to {MOST}", shown(text.as_bytes()));
+        reader.error(Code::BadValue, var, message, "write a number such as `ACD_TIMEOUT=3000`");
+        return None;
+    };
+    u8::try_from(millis.div_ceil(1000)).ok()
 }
 
 fn number(reader: &mut Reader<'_>, key: &str, least: u8) -> Option<u8> {

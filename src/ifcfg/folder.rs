@@ -14,7 +14,7 @@ use super::fake::Fakes;
 use super::settings::{Named, Plain, Role, Settings};
 use super::span::Span;
 use super::{bond, joined, requires, suggest};
-use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, Port, Vlans};
+use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, PolicyRule, Port, RuleAction, Vlans};
 
 /// A file that is not read as settings, as far as it tells who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +161,7 @@ pub(super) fn interface(settings: &Settings, kind: Kind) -> Interface {
         ipv6,
         arp,
         tuning,
+        down: settings.down,
         patience,
         ..plain
     }
@@ -304,9 +305,22 @@ impl<'a> Folder<'a> {
         }
     }
 
+    /// A table of its own that no rule of the folder leads to: its default route would never be taken.
+    fn table(&mut self, settings: &Settings, unique: &[&Settings]) {
+        let Some(own) = settings.ask.table() else { return };
+        let leads = |rule: &PolicyRule| matches!(rule.action, RuleAction::Lookup { table, .. } if table == own);
+        if unique.iter().flat_map(|settings| &settings.rules).any(|rule| leads(&rule.value)) {
+            return;
+        }
+        let message = format!("`IPV4_ROUTE_TABLE={own}`: no rule file leads to that table, so its routes, a default route among them, are not taken");
+        let found = Diagnostic::warning(Code::RuleFile, &settings.file, message).at(settings.device.span);
+        let help = format!("write a line such as `from 192.0.2.10 table {own} priority 1000` into `rule-{}`", settings.device.name);
+        self.found.push(found.help(help).note("NetworkManager ignores the key where there is a rule file"));
+    }
+
     fn routes_and_addresses(&mut self, unique: &[&Settings]) {
-        // Those of one family and metric compete.
-        let mut defaults: BTreeMap<(bool, Option<u32>), &Settings> = BTreeMap::new();
+        // Those of one family, table and metric compete.
+        let mut defaults: BTreeMap<(bool, Option<u32>, Option<u32>), &Settings> = BTreeMap::new();
         let mut addresses = BTreeMap::new();
         for settings in unique {
             let fixed = if let Ask::Static(fixed) = &settings.ask { Some(fixed) } else { None };
@@ -319,9 +333,11 @@ impl<'a> Folder<'a> {
                     self.found.push(found.help("give each interface an address of its own").related(&first.file, first.device.span, "here too"));
                 }
             }
+            self.table(settings, unique);
             let v4 = fixed.filter(|fixed| fixed.gateway.is_some());
-            let v4 = v4.map(|fixed| ((false, fixed.metric), "write `DEFROUTE=no` into one of the files, or a `METRIC=` of its own into each"));
-            let v6 = settings.ipv6.gateway.map(|_| ((true, None), "remove `IPV6_DEFAULTGW` from one of the files"));
+            let v4 = v4
+                .map(|fixed| ((false, fixed.table, fixed.metric), "write `DEFROUTE=no` into one of the files, or a `METRIC=` of its own into each"));
+            let v6 = settings.ipv6.gateway.map(|_| ((true, None, None), "remove `IPV6_DEFAULTGW` from one of the files"));
             for (kind, help) in v4.into_iter().chain(v6) {
                 if let Some(first) = defaults.get(&kind) {
                     let message = format!("`{}` has a default route of the same metric; one of them wins by chance", first.device.name);

@@ -40,11 +40,10 @@ const SHELL: &str = "only network-scripts' own programs read it";
 const NM: &str = "only NetworkManager reads it";
 const MEMBER: &str = "a device cannot belong to an Open vSwitch bridge and to this at the same time";
 const ROUTE: &str = "the default route would be made without it";
-const LATER: &str = "this version does not act on it yet; nothing waits for it";
 
 /// Keys without a number at the end.
 const KEYS: &[(&str, Rule)] = &[
-    ("ACD_TIMEOUT", Inert(Set, NM)),
+    ("ACD_TIMEOUT", Acted),
     ("ALLMULTI", Coded(Code::Obsolete, false, Set, "nothing has read it for years")),
     ("ARP", Refused(No, "the interface would answer ARP all the same")),
     ("ARPING_TRIES", Acted),
@@ -88,7 +87,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("IPV4_DHCP_TIMEOUT", Acted),
     ("IPV4_FAILURE_FATAL", Inert(Set, "a failure is always one here")),
     ("IPV4_ROUTE_METRIC", Acted),
-    ("IPV4_ROUTE_TABLE", Inert(Set, NM)),
+    ("IPV4_ROUTE_TABLE", Acted),
     ("IPV6ADDR", Acted),
     ("IPV6ADDR_SECONDARIES", Acted),
     ("IPV6FORWARDING", Acted),
@@ -141,7 +140,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("PROXY_METHOD", Inert(Set, NM)),
     ("REAL_DEVICETYPE", Inert(Set, SHELL)),
     ("REORDER_HDR", Inert(Set, "it belongs to the kernel's own VLAN devices")),
-    ("RESOLV_MODS", Inert(Set, LATER)),
+    ("RESOLV_MODS", Acted),
     ("RES_OPTIONS", Inert(Set, "the resolver's options are not written yet")),
     ("SCOPE", Acted),
     ("SEARCH", Acted),

@@ -148,8 +148,8 @@ fn reach(settings: &Settings, address: IpAddr) -> Option<u8> {
     let routed = routes.filter(|route| route.kind == RouteKind::Unicast && route.table == Route::MAIN).map(|route| route.dst);
     let within = nets(settings).chain(routed).filter(|net| net.contains(&address)).map(|net| net.prefix_len()).max();
     let default = match (&settings.ask, address) {
-        (Ask::Static(fixed), IpAddr::V4(_)) => fixed.gateway.is_some(),
-        (Ask::Dhcp { lease, .. }, IpAddr::V4(_)) => lease.default_route,
+        (Ask::Static(fixed), IpAddr::V4(_)) => fixed.gateway.is_some() && fixed.table.is_none(),
+        (Ask::Dhcp { lease, .. }, IpAddr::V4(_)) => lease.default_route && lease.table.is_none(),
         (_, IpAddr::V6(_)) => settings.ipv6.gateway.is_some(),
         _ => false,
     };

@@ -1,4 +1,4 @@
-//! What the resolver is to be told: `DNSn`, `DOMAIN`, `SEARCH` and `PEERDNS`.
+//! What the resolver is to be told: `DNSn`, `DOMAIN`, `SEARCH`, and `PEERDNS` with its older name `RESOLV_MODS`.
 //!
 //! It must not know the resolver's file.
 
@@ -10,15 +10,27 @@ use super::diag::shown;
 use super::keys::is_false;
 use super::settings::Reader;
 
-/// Whether `PEERDNS` says that the resolver is to be left alone.
-pub(super) fn is_unwanted(reader: &mut Reader<'_>) -> bool {
-    reader.text("PEERDNS").is_some_and(|(text, _)| is_false(text))
+/// The key that says that the resolver is to be left alone.
+pub(super) fn unwanted_by(reader: &mut Reader<'_>) -> Option<&'static str> {
+    ["PEERDNS", "RESOLV_MODS"].into_iter().find(|key| reader.text(key).is_some_and(|(text, _)| is_false(text)))
+}
+
+/// Reports two answers to one question.
+fn judge(reader: &mut Reader<'_>) {
+    let (peer, mods) = (reader.flag("PEERDNS"), reader.flag("RESOLV_MODS"));
+    if let (Some(peer), Some(mods), Some((_, var))) = (peer, mods, reader.text("RESOLV_MODS"))
+        && peer != mods
+    {
+        let message = "`PEERDNS` and `RESOLV_MODS` ask whether the resolver may be told, and contradict each other: it is left alone";
+        reader.warning(Code::BadValue, var, message, "remove `RESOLV_MODS`, the older of the two");
+    }
 }
 
 /// `DNS1` and on: the servers the resolver asks first.
 pub(super) fn servers(reader: &mut Reader<'_>) -> Vec<IpAddr> {
     const MOST: usize = 3;
-    let unwanted = is_unwanted(reader);
+    judge(reader);
+    let unwanted = unwanted_by(reader);
     let mut list: Vec<IpAddr> = Vec::new();
     for n in 1..=address::last(reader, "DNS").unwrap_or(0) {
         let Some((text, var)) = reader.text(&format!("DNS{n}")) else { continue };
@@ -31,8 +43,8 @@ pub(super) fn servers(reader: &mut Reader<'_>) -> Vec<IpAddr> {
             reader.error(Code::BadValue, var, format!("`{}` is no address", shown(text.as_bytes())), help);
             continue;
         };
-        if unwanted {
-            reader.warning(Code::NoEffect, var, format!("`DNS{n}` has no effect beside `PEERDNS=no`"), "remove one of them");
+        if let Some(key) = unwanted {
+            reader.warning(Code::NoEffect, var, format!("`DNS{n}` has no effect beside `{key}=no`"), "remove one of them");
         } else if list.contains(&address) {
             reader.warning(Code::BadValue, var, format!("`{address}` is written twice"), "remove one of them");
         } else if list.len() == MOST {
@@ -51,8 +63,8 @@ pub(super) fn search(reader: &mut Reader<'_>) -> Vec<String> {
         reader.warning(Code::NoEffect, var, "`SEARCH` has no effect beside `DOMAIN`", "remove one of them");
     }
     let Some((key, (_, var))) = domain.map(|found| ("DOMAIN", found)).or(search.map(|found| ("SEARCH", found))) else { return Vec::new() };
-    if is_unwanted(reader) {
-        reader.warning(Code::NoEffect, var, format!("`{key}` has no effect beside `PEERDNS=no`"), "remove one of them");
+    if let Some(no) = unwanted_by(reader) {
+        reader.warning(Code::NoEffect, var, format!("`{key}` has no effect beside `{no}=no`"), "remove one of them");
         return Vec::new();
     }
     let mut list: Vec<String> = Vec::new();

@@ -87,6 +87,8 @@ pub(super) struct Settings {
     pub(super) ipv6: Ipv6,
     pub(super) arp: Arp,
     pub(super) tuning: Tuning,
+    /// Whether the link stays down (`LINKSTATUS`).
+    pub(super) down: bool,
     pub(super) patience: Patience,
     /// What `OVSREQUIRES` names.
     pub(super) requires: Vec<Named>,
@@ -229,7 +231,6 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
     let nm_controlled = network_manager(&mut reader);
     let hwaddr = role.as_ref().and_then(|role| hardware(&mut reader, role));
     if let Some(role) = &role {
-        link_status(&mut reader);
         of_other_types(&mut reader, role);
         if let Some(device) = &device
             && let Some(bridge) = role.bridge()
@@ -248,6 +249,7 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
     let extra = extra::read(&mut reader, role.as_ref(), name);
     let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty());
     let reach = reach::read(&mut reader, role.as_ref(), &ask);
+    let down = role.as_ref().is_some_and(|role| stays_down(&mut reader, role, ask != Ask::None || ipv6.is_asked_for()));
     if reader.sink.has_errors() {
         return None;
     }
@@ -265,6 +267,7 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
         ipv6,
         arp,
         tuning,
+        down,
         patience,
         requires,
         extra: extra?,
@@ -444,13 +447,29 @@ fn hardware(reader: &mut Reader<'_>, role: &Role) -> Option<Placed<Mac>> {
     }
 }
 
-fn link_status(reader: &mut Reader<'_>) {
-    if let Some((text, var)) = reader.text("LINKSTATUS") {
-        if text == "down" {
-            reader.error(Code::Unsupported, var, "`LINKSTATUS=down` is not supported yet: the link would come up", "remove it");
-        } else {
-            reader.warning(Code::NoEffect, var, "`LINKSTATUS` has no effect here", "remove it");
+/// `LINKSTATUS=down`: whether the link is to be down.
+fn stays_down(reader: &mut Reader<'_>, role: &Role, addressed: bool) -> bool {
+    let Some((text, var)) = reader.text("LINKSTATUS") else { return false };
+    if text != "down" {
+        let message = format!("`LINKSTATUS={}` has no effect: only `down` means something", shown(text.as_bytes()));
+        reader.warning(Code::NoEffect, var, message, "remove it");
+        return false;
+    }
+    match role {
+        Role::Bond(..) | Role::Tunnel(..) | Role::Patch(..) => {
+            reader.warning(Code::NoEffect, var, "`LINKSTATUS` has no effect here: this port has no link of its own", "remove it");
+            false
         }
+        Role::Plain => {
+            reader.error(Code::Unsupported, var, "`LINKSTATUS=down`: a device that a bridge needs is of no use while it is down", "remove it");
+            false
+        }
+        _ if addressed => {
+            let message = "`LINKSTATUS=down` on an interface with an address: nothing would reach it, and its routes could not be made";
+            reader.error(Code::BadValue, var, message, "remove it, or the lines that give the interface its address");
+            false
+        }
+        _ => true,
     }
 }
 

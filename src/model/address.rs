@@ -49,6 +49,9 @@ pub struct Static {
     /// The default route's metric (`METRIC`); `None` is the kernel's own, 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
+    /// The table the default route goes into (`IPV4_ROUTE_TABLE`), neither 0 nor the main one's number; `None` is the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<u32>,
     /// The source address the default route prefers (`SRCADDR`), one of [`Self::addresses`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Ipv4Addr>,
@@ -72,6 +75,9 @@ pub struct Dhcp {
     /// The metric of that default route (`METRIC`); `None` is the kernel's own, 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
+    /// The table the lease's routes go into (`IPV4_ROUTE_TABLE`), neither 0 nor the main one's number; `None` is the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<u32>,
     /// Whether the name servers the lease brings are asked (`PEERDNS`, true unless the file says otherwise).
     pub peer_dns: bool,
     /// The resolver's servers that come before the lease's (`DNS1`…).
@@ -101,6 +107,7 @@ impl Default for Dhcp {
             default_route: true,
             peer_routes: true,
             metric: None,
+            table: None,
             peer_dns: true,
             dns: Vec::new(),
             search: Vec::new(),

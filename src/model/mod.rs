@@ -258,6 +258,9 @@ pub struct Interface {
     /// What the device itself is asked for.
     #[serde(default, skip_serializing_if = "Tuning::is_empty")]
     pub tuning: Tuning,
+    /// Whether it is to be down (`LINKSTATUS=down`). Its own file gives it no address then.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub down: bool,
     /// How long it is waited for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub patience: Patience,
@@ -300,6 +303,7 @@ impl Interface {
             routes: Vec::new(),
             rules: Vec::new(),
             tuning: Tuning::default(),
+            down: false,
             patience: Patience::default(),
             requires: Vec::new(),
             external_ids: BTreeMap::new(),

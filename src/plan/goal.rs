@@ -206,6 +206,7 @@ fn gateway(me: IfName, fixed: &Static, addresses: &[Address]) -> Vec<Route> {
     }
     let default = Route::main(me, everywhere(), Some(IpAddr::V4(gateway)), PROTOCOL_STATIC);
     routes.push(Route { metric: fixed.metric, prefsrc: fixed.source.map(IpAddr::V4), ..default });
+    routes.iter_mut().for_each(|route| route.table = fixed.table.unwrap_or(TABLE_MAIN));
     routes
 }
 
@@ -240,6 +241,7 @@ fn lease_routes(me: IfName, lease: &Lease, dhcp: &Dhcp) -> Vec<Route> {
         }
         add(through(IpNet::V4(dst), via));
     }
+    routes.iter_mut().for_each(|route| route.table = dhcp.table.unwrap_or(TABLE_MAIN));
     routes
 }
 

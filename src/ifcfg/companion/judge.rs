@@ -96,7 +96,8 @@ fn reachable(settings: &Settings, route: &Written<Route>, (via, onlink): (IpAddr
 /// A default route beside the one that the interface's own file asks for.
 fn default(settings: &Settings, route: &Written<Route>, found: &mut Sink) {
     let value = &route.value;
-    if value.dst.prefix_len() > 0 || value.table != Route::MAIN || value.tos != 0 {
+    let table = if value.dst.addr().is_ipv4() { settings.ask.table() } else { None };
+    if value.dst.prefix_len() > 0 || value.table != table.unwrap_or(Route::MAIN) || value.tos != 0 {
         return;
     }
     let other = match (&settings.ask, value.dst) {

@@ -27,7 +27,7 @@ struct Line<'a> {
 
 /// Reads the file; the routes go to those of `list` they lead out of, by its place there.
 pub(super) fn read(list: &[Settings], sources: &Sources, host: &Host, found: &mut Vec<Diagnostic>) -> Vec<(usize, Written<Route>)> {
-    let context = Context { file: STATIC_ROUTES, device: "", ipv6: false, code: Code::RouteFile, numbers: host.numbers() };
+    let context = Context { file: STATIC_ROUTES, device: "", ipv6: false, table: Route::MAIN, code: Code::RouteFile, numbers: host.numbers() };
     let mut sink = Sink::default();
     let mut routes = Vec::new();
     for words in line::split(STATIC_ROUTES, sources.get(STATIC_ROUTES).unwrap_or_default(), &mut sink) {

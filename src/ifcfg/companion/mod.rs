@@ -88,7 +88,8 @@ struct Folder<'a> {
 
 impl Folder<'_> {
     fn context<'a>(&'a self, file: &'a str, ipv6: bool, code: Code) -> Context<'a> {
-        Context { file, device: self.settings.device.name.as_str(), ipv6, code, numbers: self.host.numbers() }
+        let table = self.settings.ask.table().filter(|_| !ipv6).unwrap_or(Route::MAIN);
+        Context { file, device: self.settings.device.name.as_str(), ipv6, table, code, numbers: self.host.numbers() }
     }
 
     /// The text of a file that says something.

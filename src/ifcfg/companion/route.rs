@@ -245,8 +245,8 @@ impl Draft {
             route.hops.clear();
         }
         let via = via.or(hops);
-        if route.kind == RouteKind::Local && !table {
-            route.table = Route::LOCAL;
+        if !table {
+            route.table = if route.kind == RouteKind::Local { Route::LOCAL } else { context.table };
         }
         if let Some(span) = via.filter(|_| route.kind != RouteKind::Unicast) {
             let message = format!("a `{}` route has no gateway", route.kind.name());

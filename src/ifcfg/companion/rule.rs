@@ -303,7 +303,14 @@ mod tests {
 
     fn parse(text: &str, ipv6: bool) -> Read<PolicyRule> {
         let numbers = Numbers::default();
-        let context = Context { file: if ipv6 { "rule6-br0" } else { "rule-br0" }, device: "br0", ipv6, code: Code::RuleFile, numbers: &numbers };
+        let context = Context {
+            file: if ipv6 { "rule6-br0" } else { "rule-br0" },
+            device: "br0",
+            ipv6,
+            table: Route::MAIN,
+            code: Code::RuleFile,
+            numbers: &numbers,
+        };
         read(context, &line::split(context.file, text.as_bytes(), &mut Sink::default())[0])
     }
 

@@ -123,7 +123,7 @@ mod tests {
 
     fn routes(text: &str) -> (Vec<Route>, Vec<Diagnostic>) {
         let numbers = Numbers::default();
-        let context = Context { file: "route-br0", device: "br0", ipv6: false, code: Code::RouteFile, numbers: &numbers };
+        let context = Context { file: "route-br0", device: "br0", ipv6: false, table: Route::MAIN, code: Code::RouteFile, numbers: &numbers };
         let mut found = Vec::new();
         let routes = read(context, text.as_bytes(), &Vars::default(), &Host::new("h"), &mut found);
         (routes.into_iter().map(|(route, _)| route).collect(), found)

@@ -25,6 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) device: &'a str,
     /// Whether it holds IPv6's.
     pub(super) ipv6: bool,
+    /// The table of a route whose line names none.
+    pub(super) table: u32,
     /// Which code its mistakes have.
     pub(super) code: Code,
     pub(super) numbers: &'a Numbers,

@@ -23,7 +23,7 @@ impl Work<'_> {
                 let (before, after) = self.plain(interface);
                 steps.extend(before);
                 settings.extend(after);
-                up.push(name);
+                up.push(interface);
                 continue;
             }
             let link = self.observed.links.get(&name).filter(|_| self.observed.vports.contains_key(&name));
@@ -44,7 +44,7 @@ impl Work<'_> {
             steps.extend(before);
             steps.extend(self.tuning_steps(name));
             settings.extend(after);
-            up.push(name);
+            up.push(interface);
         }
         let away = |name: IfName| self.target.is_some_and(|target| is_away(self.observed, target, name));
         for member in self.members.iter().filter(|member| !away(member.name)) {
@@ -63,10 +63,11 @@ impl Work<'_> {
                     steps.push(Step::SetMtu { name, from: Some(link.mtu), to });
                 }
             }
-            up.push(name);
+            up.push(member);
         }
-        let is_down = |name: &IfName| !self.observed.links.get(name).is_some_and(|link| link.up);
-        steps.extend(up.into_iter().filter(is_down).map(|name| Step::SetUp { name }));
+        let is_up = |name: &IfName| self.observed.links.get(name).is_some_and(|link| link.up);
+        let otherwise = up.into_iter().filter(|one| is_up(&one.name) == one.down);
+        steps.extend(otherwise.map(|one| if one.down { Step::SetDown { name: one.name } } else { Step::SetUp { name: one.name } }));
         steps.extend(settings);
         steps
     }

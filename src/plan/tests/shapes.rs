@@ -98,6 +98,47 @@ fn a_lease_weighed_by_the_file() {
     }
 }
 
+/// What a file and a lease route goes into the table the file names, into another one when that changes, and leaves none behind.
+#[test]
+fn routes_in_a_table_of_their_own() {
+    let mut world = host();
+    let before = world.snapshot();
+    world.server = Some(Lease { address: "192.0.2.10/24".parse().unwrap(), routers: vec!["192.0.2.1".parse().unwrap()], ..lease() });
+    let Addressing::Static(plain) = fixed(&["192.0.2.10/24"], Some("192.0.2.1"), &[]) else { unreachable!() };
+    let asked = |table| intent([bridge("br0", Addressing::Static(Static { table, ..plain.clone() }), &["eth0"])]);
+    let leased = |table| intent([bridge("br0", Addressing::Dhcp(Dhcp { through: vec![name("eth0")], table, ..Dhcp::default() }), &["eth0"])]);
+    for (files, table) in
+        [(asked(Some(100)), 100), (asked(Some(200)), 200), (leased(Some(200)), 200), (leased(Some(7)), 7), (asked(None), TABLE_MAIN)]
+    {
+        breaks_nowhere(&world, &Target::Up { intent: &files, names: &[] });
+        up_for_good(&mut world, &files);
+        let ours = |route: &&Route| route.is_default() && !route.is_ipv6() && route.via == Some(ip("192.0.2.1"));
+        let tables: Vec<u32> = world.state.routes_on(name("br0")).filter(ours).map(|route| route.table).collect();
+        assert!(tables.contains(&table) && tables.iter().all(|one| [table, TABLE_MAIN].contains(one)), "{table}: {tables:?}");
+    }
+    down_for_good(&mut world);
+    assert_same(&world.snapshot(), &before, "after down");
+}
+
+#[test]
+fn links_that_stay_down() {
+    let mut world = host();
+    let before = world.snapshot();
+    let files = |down| {
+        let mut files = intent([bridge("br0", fixed(&["192.0.2.10/24"], None, &[]), &["eth0", "eth1"])]);
+        let bridge = files.bridges.get_mut(&name("br0")).unwrap();
+        bridge.ports.get_mut(&name("eth1")).unwrap().interfaces[0].down = down;
+        files
+    };
+    for down in [true, false, true] {
+        breaks_nowhere(&world, &Target::Up { intent: &files(down), names: &[] });
+        up_for_good(&mut world, &files(down));
+        assert_eq!(["eth0", "eth1", "br0"].map(|device| world.state.links[&name(device)].up), [true, !down, true]);
+    }
+    down_for_good(&mut world);
+    assert_same(&world.snapshot(), &before, "after down");
+}
+
 #[test]
 fn an_address_changed_within_its_subnet() {
     let mut world = host();

@@ -56,6 +56,14 @@ fn tuned(world: &mut World) -> anyhow::Result<()> {
     ensure!(offloads("eth0")? == now, "{:?}", offloads("eth0")?);
     ensure!(host.run("ethtool tap0")?.stdout == link, "{}", host.run("ethtool tap0")?);
     changed_nothing(&host.run("ovsdp up")?)?;
+    // A port whose link is to be down, and no longer is.
+    for (line, up) in [("LINKSTATUS=down\n", false), ("", true)] {
+        file(host, "tap0", &format!("TYPE=OVSPort\nOVS_BRIDGE=ovsbr0\n{line}"))?;
+        host.run("ovsdp up")?;
+        let flags = host.json("ip -j link show tap0")?[0]["flags"].to_string();
+        ensure!(flags.contains(r#""UP""#) == up, "{line:?}: {flags}");
+        changed_nothing(&host.run("ovsdp up")?)?;
+    }
     host.run("ovsdp down ovsbr0")?;
     is_as_before(host, &before, "down did not give back what was")?;
     ensure!(offloads("eth0")? == own, "{:?}", offloads("eth0")?);

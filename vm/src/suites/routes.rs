@@ -47,6 +47,23 @@ fn metric_and_source_in_place(world: &mut World) -> anyhow::Result<()> {
         let chosen = host.json("ip -j route get 198.51.100.1")?;
         ensure!(chosen[0]["prefsrc"] == wanted.1.as_deref().unwrap_or(ADDRESS), "{more}: {chosen}");
     }
+    // Into a table of its own, and back.
+    host.write(&format!("{DIR}/route-ovsbr0"), "198.51.100.0/24 via 172.16.3.2\n10.9.0.0/16 via 172.16.3.3 table main\n")?;
+    host.write(&format!("{DIR}/rule-ovsbr0"), &format!("from {SECOND} table 100 priority 1000\n"))?;
+    ifcfg(host, "ovsbr0", &format!("{bridge} METRIC=60 IPV4_ROUTE_TABLE=100"))?;
+    host.run("ovsdp up ovsbr0")?;
+    let own = host.run("ip route show table 100")?.stdout;
+    let wanted = format!("default via {SERVER} dev ovsbr0 proto static metric 60");
+    ensure!(own.lines().any(|line| line.trim() == wanted) && own.contains("198.51.100.0/24 via 172.16.3.2") && !own.contains("10.9."), "{own}");
+    let main = host.run("ip route show")?.stdout;
+    ensure!(main.contains("10.9.0.0/16") && !main.contains("198.51.100.0/24") && !main.contains("metric 60"), "{main}");
+    let chosen = host.json(&format!("ip -j route get 198.51.100.1 from {SECOND}"))?;
+    ensure!(chosen[0]["gateway"] == "172.16.3.2", "{chosen}");
+    changed_nothing(&host.run("ovsdp up ovsbr0")?)?;
+    host.run(&format!("rm {DIR}/route-ovsbr0 {DIR}/rule-ovsbr0"))?;
+    ifcfg(host, "ovsbr0", &bridge)?;
+    host.run("ovsdp up ovsbr0")?;
+    ensure!(default(host)? == (None, None) && host.try_run("ip route show table 100")?.stdout.is_empty(), "something is left of the table");
     stage.pings_both_ways()?;
     host.run("ovsdp down ovsbr0")?;
     is_as_before(host, &before, "down did not give back what was")?;

@@ -7,7 +7,14 @@ use super::*;
 fn parse(text: &str, ipv6: bool) -> Read<Route> {
     let mut numbers = Numbers::default();
     numbers.read(Numbered::Table, "100 isp\n");
-    let context = Context { file: if ipv6 { "route6-br0" } else { "route-br0" }, device: "br0", ipv6, code: Code::RouteFile, numbers: &numbers };
+    let context = Context {
+        file: if ipv6 { "route6-br0" } else { "route-br0" },
+        device: "br0",
+        ipv6,
+        table: Route::MAIN,
+        code: Code::RouteFile,
+        numbers: &numbers,
+    };
     let mut sink = Sink::default();
     let lines = line::split(context.file, text.as_bytes(), &mut sink);
     assert!(!sink.has_errors());

@@ -17,6 +17,9 @@ pub use switch::bare_handler;
 /// The programs of `cargo vm bench`.
 pub const PROGRAMS: &[Program] = &[bring_up::PROGRAM, flows::PROGRAM, switch::PROGRAM, scale::PROGRAM];
 
+/// The datapath that ovsdp and Open vSwitch make.
+const DATAPATH: &str = "ovs-system";
+
 /// Where what they print is kept.
 const DOCUMENT: &str = "docs/performance.md";
 

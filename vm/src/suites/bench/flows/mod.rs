@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::millis;
 use super::table::{Bar, Row, grouped, table, times, value};
+use super::{DATAPATH, millis};
 use crate::guest::{Host, World};
 use crate::protocol::GUEST_PATH;
 use crate::registry::{Kind, Program};
@@ -21,7 +21,7 @@ use crate::registry::{Kind, Program};
 pub use bare::run as bare_dump;
 pub use shape::print as print_flows;
 
-use reader::{DATAPATH, Reader};
+use reader::Reader;
 use shape::{IN_PORT, OUT_PORT, Shape, TUNNEL_PORT};
 
 /// `cargo vm bench flows`.

@@ -4,9 +4,7 @@ use anyhow::ensure;
 
 use crate::guest::Host;
 use crate::protocol::GUEST_PATH;
-
-/// The datapath of the bench, which is ovsdp's own.
-pub(super) const DATAPATH: &str = "ovs-system";
+use crate::suites::bench::DATAPATH;
 
 /// One way to read all flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,9 @@ use anyhow::{Context, ensure};
 use super::row;
 use super::way::{A, B, Scene, Way};
 use crate::guest::{Traffic, World, eventually};
+use crate::protocol::GUEST_PATH;
 use crate::suites::bench::table::{Bar, table};
+use crate::suites::bench::{DATAPATH, millis};
 
 /// The first of the numbers of flows, and the stations they are between: with those on the other side, the whole of a table of
 /// addresses (8192).
@@ -55,6 +57,8 @@ struct Samples {
     /// How long a look at all flows took, in milliseconds, first with fewer.
     short_passes: Vec<f64>,
     passes: Vec<f64>,
+    /// How long a program takes that asks for as much of those flows as a look does and reads nothing of it, in milliseconds.
+    bare: Vec<f64>,
 }
 
 pub(super) fn run(world: &World) -> anyhow::Result<()> {
@@ -65,6 +69,8 @@ pub(super) fn run(world: &World) -> anyhow::Result<()> {
     let rows = [
         one("a look at 20,000 flows (dump and revalidation)", "ms", |samples| &samples.short_passes, Bar::None),
         one("a look at 100,000 flows (dump and revalidation)", "ms", |samples| &samples.passes, Bar::Ratio(0.4)),
+        row("the same; beside a bare terse dump of them".to_owned(), "ms", ours.passes.clone(), ours.bare.clone(), Bar::None),
+        row("that dump; beside Open vSwitch's look".to_owned(), "ms", ours.bare.clone(), theirs.passes.clone(), Bar::None),
         one("wake-ups a second, no flows", "", |samples| &samples.idle_wake_ups, Bar::Most(1.0)),
         one("wake-ups a second, 10,000 idle flows", "", |samples| &samples.flows_wake_ups, Bar::None),
         one("CPU, 10,000 idle flows", "% of a core", |samples| &samples.flows_cpu, Bar::Most(1.0)),
@@ -121,6 +127,13 @@ fn measure(world: &World, way: Way, samples: &mut Samples) -> anyhow::Result<()>
     samples.many_memory.push(scene.resident()?);
     fill(&scene, MOST)?;
     samples.passes = passes(&scene, MOST)?;
+    if scene.theirs.is_none() {
+        let dump = format!("{GUEST_PATH} bare-dump terse {DATAPATH}");
+        let timed = scene.host.clock_silently(&[dump.as_str(); 3])?;
+        samples.bare = timed.iter().map(|one| millis(one.took())).collect();
+        let there = scene.flows()?;
+        ensure!(there >= MOST, "{there} flows of {MOST} are left");
+    }
     if let Some(theirs) = &scene.theirs {
         theirs.vsctl("remove Open_vSwitch . other_config max-idle")?;
     }
