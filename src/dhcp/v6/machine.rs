@@ -126,13 +126,17 @@ impl Machine {
         new
     }
 
-    /// The first step: a lease that still holds is taken up where it was, anything else is asked for.
+    /// The first step: a lease that still holds is taken up where it was; of one that has ended whoever had it is told.
     pub(super) fn begin(&mut self, now: Now) -> Vec<Out> {
         let Some(lease) = self.ask.resume.take().filter(|lease| lease.address.is_some() == self.ask.address) else { return self.poll(now) };
         let age = now.unix.checked_sub(lease.obtained);
         let holds = age.filter(|age| lease.is_forever() || *age < u64::from(lease.valid_secs));
         // No beginning on the boot clock: the machine was restarted since, and who knows what happened meanwhile.
-        let Some(since) = holds.and_then(|age| now.boot.checked_sub(Duration::from_secs(age))) else { return self.poll(now) };
+        let Some(since) = holds.and_then(|age| now.boot.checked_sub(Duration::from_secs(age))) else {
+            let mut out: Vec<Out> = lease.address.map(|_| Out::Tell(Event::Lost { reason: Loss::Expired })).into_iter().collect();
+            out.extend(self.poll(now));
+            return out;
+        };
         let mut out = vec![Out::Tell(Event::Bound(lease.clone()))];
         self.bind(lease, since);
         out.extend(self.confirm(now));

@@ -52,7 +52,8 @@ pub struct Ask {
     pub address: bool,
     /// An address from before, as a wish.
     pub request: Option<Ipv6Addr>,
-    /// A lease from before a restart of the agent, to go on with while it holds. Servers are asked whether it fits the link (Confirm).
+    /// A lease from before a restart of the agent, to go on with while it holds. Servers are asked whether it fits the link (Confirm). One that
+    /// has ended is told to be lost.
     pub resume: Option<Lease>,
     /// How long to try for the first lease; 5 s at least leaves time for a lost message or two. `None`, as for later leases: until the
     /// client is stopped.

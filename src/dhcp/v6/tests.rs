@@ -378,6 +378,7 @@ fn a_lease_from_before_is_confirmed() {
     assert_eq!(client.next(), Duration::from_secs(30));
 
     let ended = Client::new(Ask { resume: Some(Lease { obtained: 1_799_999_000, ..lease.clone() }), ..ask() });
+    assert_eq!(ended.out[0], lost(Loss::Expired));
     assert_eq!(said(ended.sent()), Said { kind: SOLICIT, server: None, address: Some(HERE) });
     let mut client = Client::bound(&[usual()]);
     client.told(Machine::confirm);
