@@ -220,15 +220,18 @@ fn first(options: &[u8], wanted: u16) -> Option<&[u8]> {
     each(options).find(|(code, _)| *code == wanted).map(|(_, value)| value)
 }
 
+/// An option's number and value.
+type Item<'a> = (u16, &'a [u8]);
+
 /// The first option of `options` and what follows; `None` at their end, and where an option is cut off.
-fn split(options: &[u8]) -> Option<((u16, &[u8]), &[u8])> {
+fn split(options: &[u8]) -> Option<(Item<'_>, &[u8])> {
     let (code, rest) = options.split_first_chunk::<2>()?;
     let (len, rest) = rest.split_first_chunk::<2>()?;
     let (value, rest) = rest.split_at_checked(u16::from_be_bytes(*len).into())?;
     Some(((u16::from_be_bytes(*code), value), rest))
 }
 
-fn each(mut options: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+fn each(mut options: &[u8]) -> impl Iterator<Item = Item<'_>> {
     std::iter::from_fn(move || {
         let (option, rest) = split(options)?;
         options = rest;

@@ -94,7 +94,7 @@ fn held_over_a_restart_and_given_back(world: &mut World) -> anyhow::Result<()> {
     ensure!(leased(host)? == FIRST && log(&dnsmasq).matches("DHCPSOLICIT(lan)").count() == 1, "{}", log(&dnsmasq));
     host.run("ovsdp down ovsbr0")?;
     let gone = stage.server.read("/run/dnsmasq-lan.leases")?;
-    ensure!(log(&dnsmasq).contains(&format!("DHCPRELEASE(lan) 00:04")) && !gone.contains(FIRST), "{gone}\n{}", log(&dnsmasq));
+    ensure!(log(&dnsmasq).contains("DHCPRELEASE(lan) 00:04") && !gone.contains(FIRST), "{gone}\n{}", log(&dnsmasq));
     is_as_before(host, &before, "after down")?;
 
     ifcfg(host, "ovsbr0", &format!("{BRIDGE} DHCPV6C_OPTIONS=-S"))?;
