@@ -25,6 +25,8 @@ const SOON: Duration = Duration::from_secs(30);
 fn stage(world: &World) -> anyhow::Result<Stage> {
     let stage = Stage::bare(world)?;
     stage.server.run("ip addr add fd00:6::1/64 dev lan nodad")?;
+    // What it had is to be compared with what it has in the end, whenever a router is heard.
+    stage.host.run("echo 0 > /proc/sys/net/ipv6/conf/eth0/accept_ra")?;
     ifcfg(&stage.host, "eth0", "DEVICE=eth0 TYPE=OVSPort OVS_BRIDGE=ovsbr0")?;
     stage.host.write("/etc/resolv.conf", &format!("nameserver {SERVER}\n"))?;
     Ok(stage)
@@ -40,9 +42,9 @@ fn log(dnsmasq: &Dnsmasq) -> String {
     dnsmasq.process.stderr() + &dnsmasq.process.stdout()
 }
 
-/// The global IPv6 addresses of the bridge, with prefix lengths and how long they are valid.
-fn addresses(host: &Host) -> anyhow::Result<Vec<(String, u64)>> {
-    let links = host.json("ip -j -6 addr show dev ovsbr0 scope global")?;
+/// The global IPv6 addresses of an interface, with prefix lengths and how long they are valid.
+fn addresses(host: &Host, interface: &str) -> anyhow::Result<Vec<(String, u64)>> {
+    let links = host.json(&format!("ip -j -6 addr show dev {interface} scope global"))?;
     let list = links[0]["addr_info"].as_array().cloned().unwrap_or_default();
     let one = |address: &serde_json::Value| {
         let net = format!("{}/{}", address["local"].as_str().unwrap_or("?"), address["prefixlen"]);
@@ -54,7 +56,7 @@ fn addresses(host: &Host) -> anyhow::Result<Vec<(String, u64)>> {
 
 /// The bridge's one address, without its prefix length.
 fn leased(host: &Host) -> anyhow::Result<String> {
-    let there = addresses(host)?;
+    let there = addresses(host, "ovsbr0")?;
     let [(net, valid)] = there.as_slice() else { anyhow::bail!("{there:?}") };
     ensure!((1..=120).contains(valid), "valid for {valid} s");
     Ok(net.strip_suffix("/128").with_context(|| net.clone())?.to_owned())
@@ -71,7 +73,7 @@ fn held_over_a_restart_and_given_back(world: &mut World) -> anyhow::Result<()> {
     let plan = host.run("ovsdp plan")?;
     ensure!(plan.stdout.contains("+ DHCPv6 lease on ovsbr0"), "{plan}");
     host.run("ovsdp up")?;
-    ensure!(leased(host)? == FIRST, "{:?}", addresses(host)?);
+    ensure!(leased(host)? == FIRST, "{:?}", addresses(host, "ovsbr0")?);
     ensure!(host.run("ip -6 addr show tentative")?.stdout.trim().is_empty(), "up ended before the address may be used");
     let resolver = host.read("/etc/resolv.conf")?;
     ensure!(resolver.contains("nameserver fd00:6::53\n") && resolver.contains("search lab.example.org\n"), "{resolver}");
@@ -83,14 +85,24 @@ fn held_over_a_restart_and_given_back(world: &mut World) -> anyhow::Result<()> {
     let status = host.run("ovsdp status")?;
     ensure!(status.stdout.contains(&format!("lease {FIRST}/128 on ovsbr0 from fe80::")), "{status}");
 
-    let confirmed = log(&dnsmasq).matches("DHCPCONFIRM(lan)").count();
+    // The link may have become another one.
+    let confirmed = || log(&dnsmasq).matches("DHCPCONFIRM(lan)").count();
+    let is_confirmed_since = |before: usize| {
+        ensure!(confirmed() > before, "the lease is not confirmed:\n{}", log(&dnsmasq));
+        Ok(())
+    };
+    let has_carrier = || Ok::<_, anyhow::Error>(host.json("ip -j link show dev eth0")?[0]["operstate"] == "UP");
+    let before_carrier = confirmed();
+    stage.server.run("ip link set p0 down")?;
+    eventually(SOON, || Ok(ensure!(!has_carrier()?, "eth0 still has carrier")))?;
+    stage.server.run("ip link set p0 up")?;
+    eventually(SOON, || is_confirmed_since(before_carrier))?;
+
+    let before_kill = confirmed();
     let agent = kill_agent(host)?;
     changed_nothing(&host.run("ovsdp up")?)?;
     ensure!(agent_pid(host)? != agent, "the agent lives on");
-    eventually(SOON, || {
-        ensure!(log(&dnsmasq).matches("DHCPCONFIRM(lan)").count() > confirmed, "the lease is not confirmed:\n{}", log(&dnsmasq));
-        Ok(())
-    })?;
+    eventually(SOON, || is_confirmed_since(before_kill))?;
     ensure!(leased(host)? == FIRST && log(&dnsmasq).matches("DHCPSOLICIT(lan)").count() == 1, "{}", log(&dnsmasq));
     host.run("ovsdp down ovsbr0")?;
     let gone = stage.server.read("/run/dnsmasq-lan.leases")?;
@@ -99,7 +111,12 @@ fn held_over_a_restart_and_given_back(world: &mut World) -> anyhow::Result<()> {
 
     ifcfg(host, "ovsbr0", &format!("{BRIDGE} DHCPV6C_OPTIONS=-S"))?;
     host.run("ovsdp up")?;
-    ensure!(addresses(host)?.is_empty() && log(&dnsmasq).contains("DHCPINFORMATION-REQUEST(lan)"), "{:?}\n{}", addresses(host)?, log(&dnsmasq));
+    ensure!(
+        addresses(host, "ovsbr0")?.is_empty() && log(&dnsmasq).contains("DHCPINFORMATION-REQUEST(lan)"),
+        "{:?}\n{}",
+        addresses(host, "ovsbr0")?,
+        log(&dnsmasq)
+    );
     ensure!(host.read("/etc/resolv.conf")?.contains("nameserver fd00:6::53\n"));
     // In place.
     ifcfg(host, "ovsbr0", BRIDGE)?;
@@ -114,9 +131,9 @@ fn until_a_server_answers(world: &mut World) -> anyhow::Result<()> {
     let stage = stage(world)?;
     let host = &stage.host;
     let before = snapshot(host)?;
-    ifcfg(host, "ovsbr0", &format!("{BRIDGE} IPV6_DHCP_TIMEOUT=3"))?;
+    ifcfg(host, "ovsbr0", &format!("{BRIDGE} IPV6_DHCP_TIMEOUT=8"))?;
     let up = host.try_run("ovsdp up")?.fails_with(8)?;
-    ensure!(up.stderr.contains("no DHCPv6 server answered on ovsbr0 within 3 s"), "{up}");
+    ensure!(up.stderr.contains("no DHCPv6 server answered on ovsbr0 within 8 s"), "{up}");
     is_as_before(host, &before, "after a failure")?;
     ifcfg(host, "ovsbr0", &format!("{BRIDGE} IPV6_DHCP_TIMEOUT=1 PERSISTENT_DHCLIENT_IPV6=yes"))?;
     host.run("ovsdp up")?;
@@ -133,11 +150,12 @@ fn until_a_server_answers(world: &mut World) -> anyhow::Result<()> {
     is_as_before(host, &before, "after down")
 }
 
-/// A leased address that somebody else has is not used; the server is told and has another one.
+/// A leased address that somebody else has is not used; the server is told and has another one. An internal port has one as well, beside what
+/// routers advertise.
 fn declined_when_somebody_has_the_address(world: &mut World) -> anyhow::Result<()> {
     let stage = stage(world)?;
     let host = &stage.host;
-    let dnsmasq = server(&stage, "fd00:6::11")?;
+    let dnsmasq = server(&stage, "fd00:6::13,slaac")?;
     ifcfg(host, "ovsbr0", BRIDGE)?;
     host.run("ovsdp up")?;
     let first = leased(host)?;
@@ -146,5 +164,16 @@ fn declined_when_somebody_has_the_address(world: &mut World) -> anyhow::Result<(
     host.run("ovsdp up")?;
     let second = leased(host)?;
     ensure!(second != first && log(&dnsmasq).contains("DHCPDECLINE(lan)"), "{first} {second}\n{}", log(&dnsmasq));
+    ifcfg(host, "int0", "DEVICE=int0 TYPE=OVSIntPort OVS_BRIDGE=ovsbr0 IPV6INIT=yes IPV6_AUTOCONF=yes DHCPV6C=yes")?;
+    host.run("ovsdp up")?;
+    eventually(SOON, || {
+        let there = addresses(host, "int0")?;
+        let of = |prefix: &str| there.iter().filter(|(net, _)| net.starts_with("fd00:6::") && net.ends_with(prefix)).count();
+        let third = there.iter().find(|(net, _)| net.ends_with("/128")).map(|(net, _)| net.trim_end_matches("/128").to_owned());
+        ensure!((of("/128"), there.len()) == (1, 2), "{there:?}");
+        ensure!(third.is_some_and(|third| third != first && third != second), "{there:?}");
+        Ok(())
+    })?;
+    ensure!(leased(host)? == second);
     changed_nothing(&host.run("ovsdp up")?)
 }
