@@ -94,7 +94,10 @@ fn held_over_a_restart_and_given_back(world: &mut World) -> anyhow::Result<()> {
     let has_carrier = || Ok::<_, anyhow::Error>(host.json("ip -j link show dev eth0")?[0]["operstate"] == "UP");
     let before_carrier = confirmed();
     stage.server.run("ip link set p0 down")?;
-    eventually(SOON, || Ok(ensure!(!has_carrier()?, "eth0 still has carrier")))?;
+    eventually(SOON, || {
+        ensure!(!has_carrier()?, "eth0 still has carrier");
+        Ok(())
+    })?;
     stage.server.run("ip link set p0 up")?;
     eventually(SOON, || is_confirmed_since(before_carrier))?;
 
