@@ -19,20 +19,20 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 const MAC: &str = "52:54:00:12:34:56";
-const BRIDGE: &str = "ovsbr0";
+pub(crate) const BRIDGE: &str = "ovsbr0";
 /// Longer than anything here takes on a busy machine; no test waits it out.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server's and a client's namespace with a link between them.
-struct Net {
-    server: String,
+pub(crate) struct Net {
+    pub(crate) server: String,
     client: String,
     folder: tempfile::TempDir,
 }
 
 impl Net {
     /// `None`, loudly, where this cannot be had.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = |role| format!("ovsdp-dhcp-{}-{number}-{role}", std::process::id());
@@ -59,7 +59,7 @@ impl Net {
         self.folder.path().join("leases")
     }
 
-    fn dnsmasq(&self, options: &[&str]) -> Dnsmasq {
+    pub(crate) fn dnsmasq(&self, options: &[&str]) -> Dnsmasq {
         let mut child = Command::new("ip")
             .args(["netns", "exec", &self.server, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--pid-file="])
             .args(["--interface=s0", "--bind-interfaces", "--user=root", "--log-dhcp", "--log-facility=-", "--no-ping"])
@@ -72,12 +72,12 @@ impl Net {
         let stderr = child.stderr.take().unwrap();
         std::thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
         let mut server = Dnsmasq { child, log, seen: Vec::new() };
-        server.wait_for("DHCP, IP range");
+        server.wait_for(", IP range");
         server
     }
 
     /// Runs `test` on a thread in the client's namespace, inside a runtime such as the agent's.
-    fn client<T: Send>(&self, test: impl AsyncFnOnce(u32) -> T + Send) -> T {
+    pub(crate) fn client<T: Send>(&self, test: impl AsyncFnOnce(u32) -> T + Send) -> T {
         let namespace = File::open(format!("/run/netns/{}", self.client)).unwrap();
         std::thread::scope(|scope| {
             scope
@@ -100,19 +100,19 @@ impl Drop for Net {
     }
 }
 
-fn run(program: &str, arguments: &[&str]) -> bool {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-struct Dnsmasq {
+pub(crate) struct Dnsmasq {
     child: Child,
     log: Receiver<String>,
-    seen: Vec<String>,
+    pub(crate) seen: Vec<String>,
 }
 
 impl Dnsmasq {
     /// Waits until a line of the log holds `text`.
-    fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) {
         let late = Instant::now() + PATIENCE;
         while !self.said(text) {
             let line = self.log.recv_timeout(late.saturating_duration_since(Instant::now()));
@@ -121,7 +121,7 @@ impl Dnsmasq {
     }
 
     /// Whether a line read so far holds `text`.
-    fn said(&self, text: &str) -> bool {
+    pub(crate) fn said(&self, text: &str) -> bool {
         self.seen.iter().any(|line| line.contains(text))
     }
 }

@@ -10,6 +10,7 @@ mod columns;
 mod commanded;
 #[cfg(test)]
 mod dhcp;
+mod dhcp6;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]

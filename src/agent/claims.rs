@@ -46,8 +46,17 @@ impl Hands {
         packet::probe(&asked, &own).map_err(|error| Why::new(Kind::Failed, format!("the neighbours cannot be asked: {error}")))
     }
 
-    /// Waits until none of `addresses` is tentative any longer.
+    /// Waits until none of `addresses` is tentative any longer; it fails when somebody else has one.
     pub(super) fn await_addresses(&mut self, addresses: &[(IfName, Ipv6Addr)]) -> Result<(), Why> {
+        if let Some((ifname, address, how)) = self.duplicate(addresses)? {
+            return Err(in_use(ifname, address.into(), how));
+        }
+        addresses.iter().for_each(|(ifname, address)| self.announcer.added(*ifname, (*address).into()));
+        Ok(())
+    }
+
+    /// Waits until none of `addresses` is tentative any longer, and returns the first that somebody else has, with how that is known.
+    pub(super) fn duplicate(&mut self, addresses: &[(IfName, Ipv6Addr)]) -> Result<Option<(IfName, Ipv6Addr, &'static str)>, Why> {
         self.announce();
         let deadline = self.within_limit(Instant::now() + PATIENCE);
         // Before the first look: what changes after it is told.
@@ -60,16 +69,16 @@ impl Hands {
                 let index = self.index(ifname)?;
                 let found = there.iter().find(|there| there.index == index && there.ip == IpAddr::V6(address));
                 match found.map(|found| found.flags) {
-                    None => return Err(in_use(ifname, address.into(), "the kernel took it away again")),
+                    None => return Ok(Some((ifname, address, "the kernel took it away again"))),
                     Some(flags) if flags & DADFAILED != 0 => {
-                        return Err(in_use(ifname, address.into(), "duplicate address detection failed (dadfailed)"));
+                        return Ok(Some((ifname, address, "duplicate address detection failed (dadfailed)")));
                     }
                     Some(flags) if flags & ADDRESS_TENTATIVE != 0 => left.push((ifname, address)),
-                    Some(_) => self.announcer.added(ifname, address.into()),
+                    Some(_) => {}
                 }
             }
             if left.is_empty() {
-                return Ok(());
+                return Ok(None);
             }
             waiting = left;
             let Some(time) = deadline.checked_duration_since(Instant::now()).filter(|time| !time.is_zero()) else {

@@ -17,6 +17,7 @@ use ovsdp_proto::vport::{New, Which};
 use super::announcer::Announcer;
 use super::inbox::{Order, Orders};
 use super::leases::Leases;
+use super::leases6::Leases6;
 use super::limit::Limit;
 use super::log;
 use super::shared::Shared;
@@ -53,6 +54,7 @@ pub(super) struct Hands {
     pub(super) upcalls: Upcalls,
     pub(super) shared: Arc<Shared>,
     pub(super) leases: Leases,
+    pub(super) leases6: Leases6,
     pub(super) announcer: Announcer,
     pub(super) orders: Orders,
     /// When the change that waits to be confirmed is taken back, in [`super::alarm::now_ms`]: no repair may keep that waiting.
@@ -278,12 +280,16 @@ impl Hands {
             Step::ObtainLease { bridge, ifname, request } => self.obtain(*bridge, *ifname, *request),
             Step::AdoptLease { bridge, ifname, lease } => self.adopt(*bridge, *ifname, lease),
             Step::ReleaseLease { bridge, ifname, lease, unless } => self.release(*bridge, *ifname, lease.as_ref(), *unless),
+            Step::ObtainLease6 { bridge, ifname, request } => self.obtain6(*bridge, *ifname, *request),
+            Step::AdoptLease6 { bridge, ifname, lease } => self.adopt6(*bridge, *ifname, lease),
+            Step::ReleaseLease6 { bridge, ifname, lease, unless } => self.release6(*bridge, *ifname, lease.as_ref(), *unless),
             Step::Remember { bridge, to, .. } => {
                 let before = self.shared.memory().remember(*bridge, (**to).clone());
                 self.unkept = true;
                 if let Some(before) = before {
                     self.outdated = true;
                     self.ask_as_said(*bridge, &before);
+                    self.ask_as_said6(*bridge, &before);
                 }
                 Ok(())
             }
@@ -398,10 +404,12 @@ impl Hands {
     fn add_address(&mut self, address: &plan::Address, way: Way) -> Result<(), Why> {
         let index = self.index(address.ifname)?;
         let mut wanted = convert::to_address(address, index);
-        if let (IpAddr::V4(ip), Some(_)) = (wanted.ip, wanted.valid_lft)
-            && let Some(left) = self.leases.remaining(ip)
-        {
-            (wanted.valid_lft, wanted.preferred_lft) = (Some(left), Some(left));
+        let left = match wanted.ip {
+            IpAddr::V4(ip) => self.leases.remaining(ip).map(|left| (Some(left), Some(left))),
+            IpAddr::V6(ip) => self.leases6.remaining(ip),
+        };
+        if let (Some(_), Some(left)) = (wanted.valid_lft, left) {
+            (wanted.valid_lft, wanted.preferred_lft) = left;
         }
         if way == Way::Lenient && wanted.valid_lft == Some(0) {
             return Ok(());

@@ -49,6 +49,8 @@ pub(super) enum Order {
     Leave,
     /// What became of a lease.
     Lease(IfName, dhcp::Event),
+    /// What became of a lease of IPv6.
+    Lease6(IfName, dhcp::v6::Event),
 }
 
 /// The end that anyone puts orders into.

@@ -85,7 +85,9 @@ impl Leases {
     }
 
     fn start(&mut self, asker: Asker, request: Option<Ipv4Addr>, resume: Option<dhcp::Lease>) {
-        let (identity, timeout) = (asker.identity(), (!asker.asking.persistent).then(|| asker.patience()));
+        // A lease that was held goes on being asked for, however long it takes.
+        let timeout = (!asker.asking.persistent && resume.is_none()).then(|| asker.patience());
+        let identity = asker.identity();
         let Asker { ifname, ifindex, mac, .. } = asker;
         self.stop(ifname);
         let ask = Ask { ifname, ifindex, mac, identity, request, resume, timeout };

@@ -10,14 +10,14 @@ use ovsdp_proto::IfName;
 use super::hands::{Hands, Why};
 use super::inbox::Order;
 use super::leases::{self, Asker};
-use super::{alarm, log};
+use super::{alarm, leases6, log};
 use crate::dhcp;
 use crate::error::{Error, Kind};
 use crate::plan::{Claim, Lease, Remembered};
 use crate::rtnl::{self, Mode};
 
 /// How long a client that gives up in time itself is waited for beyond that, and one that declined an address.
-const MARGIN: Duration = Duration::from_secs(15);
+pub(super) const MARGIN: Duration = Duration::from_secs(15);
 
 impl Hands {
     fn asker(&mut self, ifname: IfName) -> Result<Asker, Why> {
@@ -90,6 +90,11 @@ impl Hands {
             && let Err(why) = self.prolong(*ifname, &leases::to_plan(lease))
         {
             log::say(format_args!("{ifname} has its lease renewed, but not its address: {why}"));
+        }
+        if let Order::Lease6(ifname, dhcp::v6::Event::Renewed(lease) | dhcp::v6::Event::Bound(lease)) = &order
+            && let Err(why) = self.prolong6(*ifname, &leases6::to_plan(lease))
+        {
+            log::say(format_args!("{ifname} has its DHCPv6 lease renewed, but not its address: {why}"));
         }
         self.pending.push(order);
     }

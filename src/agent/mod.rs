@@ -24,7 +24,9 @@ mod hardware;
 mod inbox;
 mod keeper;
 mod leases;
+mod leases6;
 mod leasing;
+mod leasing6;
 mod limit;
 mod line;
 mod log;
@@ -107,8 +109,9 @@ fn start(options: &Options) -> Result<(), Error> {
 
     let (queue, orders) = inbox::queue()?;
     let leases = leases::Leases::new(runtime.handle().clone(), queue.clone());
+    let leases6 = leases6::Leases6::new(runtime.handle().clone(), queue.clone());
     let announcer = announcer::Announcer::new(runtime.handle().clone());
-    let mut worker = worker::Worker::new(run.clone(), kernel, upcalls, Arc::clone(&shared), (leases, announcer), orders)?;
+    let mut worker = worker::Worker::new(run.clone(), kernel, upcalls, Arc::clone(&shared), (leases, leases6, announcer), orders)?;
 
     for socket in sockets {
         handler::spawn(socket, Dp::new(families)?, Arc::clone(&shared))?;

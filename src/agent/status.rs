@@ -47,6 +47,16 @@ fn bridge(core: &Core, name: &str, remembered: &Remembered) -> BridgeStatus {
         remaining: lease.obtained.saturating_add(lease.lease_secs.into()).saturating_sub(unix),
     });
     let wanting = remembered.intent.interfaces().filter(|interface| matches!(interface.addressing, Addressing::Dhcp(_)));
+    let leases6 = remembered.leases6.iter().filter_map(|(interface, lease)| {
+        Some(LeaseStatus {
+            interface: interface.to_string(),
+            address: format!("{}/128", lease.address?),
+            server: lease.server.to_string(),
+            remaining: lease.obtained.saturating_add(lease.valid_secs.into()).saturating_sub(unix),
+        })
+    });
+    let wanting6 = remembered.intent.interfaces().filter(|interface| interface.ipv6.dhcp.is_some()).map(|interface| interface.name);
+    let asking6 = wanting6.filter(|name| !remembered.leases6.contains_key(name));
     let asking = wanting.map(|interface| interface.name).filter(|name| !remembered.leases.contains_key(name));
     BridgeStatus {
         name: name.to_owned(),
@@ -56,8 +66,9 @@ fn bridge(core: &Core, name: &str, remembered: &Remembered) -> BridgeStatus {
         expired: stats.expired,
         evicted: stats.evicted,
         moved: stats.moved,
-        leases: leases.collect(),
+        leases: leases.chain(leases6).collect(),
         asking: asking.map(|name| name.to_string()).collect(),
+        asking6: asking6.map(|name| name.to_string()).collect(),
     }
 }
 

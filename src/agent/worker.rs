@@ -2,6 +2,7 @@
 //! other, so that nothing is ever planned on a state that another change is just changing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::counters::Place;
 use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
 use super::leases::{self, Leases};
+use super::leases6::Leases6;
 use super::limit::Limit;
 use super::shared::{REST, Shared};
 use super::{adopt, alarm, bundles, log, reach, restart, topology};
@@ -49,6 +51,8 @@ pub(super) struct Worker {
     pub(super) taken_back: Option<String>,
     /// The MTU each device had when it was last heard of.
     mtus: BTreeMap<IfName, u32>,
+    /// Whether each device had carrier then.
+    carriers: BTreeMap<IfName, bool>,
 }
 
 impl Worker {
@@ -56,8 +60,15 @@ impl Worker {
     ///
     /// # Errors
     /// There is no room for a socket.
-    pub(super) fn new(run: Run, dp: Dp, upcalls: Upcalls, shared: Arc<Shared>, keepers: (Leases, Announcer), orders: Orders) -> Result<Self, Error> {
-        let (leases, announcer) = keepers;
+    pub(super) fn new(
+        run: Run,
+        dp: Dp,
+        upcalls: Upcalls,
+        shared: Arc<Shared>,
+        keepers: (Leases, Leases6, Announcer),
+        orders: Orders,
+    ) -> Result<Self, Error> {
+        let (leases, leases6, announcer) = keepers;
         let (links, datapaths) = (rtnl::Events::open()?, dp::Events::open(dp.families())?);
         let rtnl = Rtnl::open()?;
         let losses = shared.counters.losses.place();
@@ -68,6 +79,7 @@ impl Worker {
             upcalls,
             shared,
             leases,
+            leases6,
             announcer,
             orders,
             deadline_ms: None,
@@ -79,7 +91,17 @@ impl Worker {
             bundled: BTreeSet::new(),
             unkept: false,
         };
-        Ok(Self { hands, links, datapaths, losses, waiting: None, alarm: Alarm::new()?, taken_back: None, mtus: BTreeMap::new() })
+        Ok(Self {
+            hands,
+            links,
+            datapaths,
+            losses,
+            waiting: None,
+            alarm: Alarm::new()?,
+            taken_back: None,
+            mtus: BTreeMap::new(),
+            carriers: BTreeMap::new(),
+        })
     }
 
     /// Takes over from the agent before: its memory, an unfinished change (which is undone), ports, flows, MAC tables and
@@ -94,6 +116,9 @@ impl Worker {
         *hands.shared.memory() = memory.unwrap_or_default();
         for lease in hands.shared.memory().clone().all().flat_map(|(_, bridge)| bridge.leases.values()) {
             hands.leases.note(lease);
+        }
+        for lease in hands.shared.memory().clone().all().flat_map(|(_, bridge)| bridge.leases6.values()) {
+            hands.leases6.note(lease);
         }
         bundles::restore(&hands.run, &hands.shared);
         let datapath = hands.dp.datapath(&system()?)?;
@@ -119,7 +144,9 @@ impl Worker {
         }
         self.mtus = self.hands.mtus()?;
         self.hands.resume_leases();
+        self.hands.resume_leases6();
         self.hands.tend_clients();
+        self.hands.tend_clients6();
         Ok(())
     }
 
@@ -180,6 +207,7 @@ impl Worker {
             // Nobody was handed anything.
             Order::Leave => {}
             Order::Lease(ifname, event) => self.lease(ifname, event),
+            Order::Lease6(ifname, event) => self.lease6(ifname, event),
         }
     }
 
@@ -276,11 +304,12 @@ impl Worker {
             log::say(format_args!("cannot see the datapath: {error}"));
         }
         self.hands.tend_clients();
+        self.hands.tend_clients6();
         report
     }
 
     /// Makes a bridge or plain device what it was last asked to be, after something outside changed.
-    fn restore(&mut self, bridge: IfName) {
+    pub(super) fn restore(&mut self, bridge: IfName) {
         let Some(remembered) = self.hands.shared.memory().get(bridge).cloned() else { return };
         let mut intent = Intent::default();
         if remembered.intent.is_plain() {
@@ -316,7 +345,10 @@ impl Worker {
             }
             dhcp::Event::Lost { reason } => {
                 log::say(format_args!("the lease of {ifname} is lost: {reason}; asking for another"));
-                self.give_up_address(bridge, ifname);
+                let held = memory.get(bridge).and_then(|remembered| remembered.leases.get(&ifname));
+                if let Some(lease) = held {
+                    self.give_up_address(ifname, lease.address.addr().into());
+                }
                 if let Err(error) = self.hands.keep(bridge, ifname, None) {
                     log::say(error);
                 }
@@ -325,14 +357,10 @@ impl Worker {
         }
     }
 
-    /// An address whose lease ended must not be used (RFC 2131 4.4.5).
-    fn give_up_address(&mut self, bridge: IfName, ifname: IfName) {
-        let lease = self.hands.shared.memory().get(bridge).and_then(|remembered| remembered.leases.get(&ifname).cloned());
-        let Some(lease) = lease else { return };
-        let result = self
-            .hands
-            .observe()
-            .map(|observed| observed.addresses.into_iter().find(|address| address.ifname == ifname && address.address == lease.address.into()));
+    /// An address whose lease ended must not be used (RFC 2131 4.4.5, RFC 8415 18.2.10).
+    pub(super) fn give_up_address(&mut self, ifname: IfName, leased: IpAddr) {
+        let is_leased = |address: &plan::Address| address.ifname == ifname && address.address.addr() == leased;
+        let result = self.hands.observe().map(|observed| observed.addresses.into_iter().find(is_leased));
         match result {
             Ok(Some(address)) => {
                 if let Err(error) = self.hands.undo(&plan::Step::RemoveAddress { address }) {
@@ -351,16 +379,21 @@ impl Worker {
         let mut redirect = false;
         let mut resized = BTreeSet::new();
         let mut lost = false;
-        let mtus = &mut self.mtus;
+        let mut returned = BTreeSet::new();
+        let (mtus, carriers) = (&mut self.mtus, &mut self.carriers);
         let links = self.links.drain(|event| match event {
             rtnl::Event::Link(link) => {
                 appeared = true;
+                if carriers.insert(link.name, link.carrier) == Some(false) && link.carrier {
+                    returned.insert(link.name);
+                }
                 if mtus.insert(link.name, link.mtu).is_some_and(|before| before != link.mtu) {
                     resized.insert(link.name);
                 }
             }
             rtnl::Event::LinkGone { name, .. } => {
                 mtus.remove(&name);
+                carriers.remove(&name);
                 ports = true;
             }
             rtnl::Event::Resync => (ports, lost) = (true, true),
@@ -393,6 +426,7 @@ impl Worker {
             }
         }
         self.resize(&resized);
+        self.hands.confirm_leases6(&returned);
     }
 
     /// A bridge's internal ports have the smallest MTU of its devices, unless a file says otherwise: also when one of those gets another.

@@ -125,12 +125,15 @@ fn text(Status { agent, bridges }: &Status) -> String {
             let _ = writeln!(out, "    {}: {number}, {state}, {} received, {} sent", port.name, port.received, port.sent);
         }
         if let Some(switch) = &bridge.switch {
-            let BridgeStatus { macs, macs_max, learned, moved, expired, evicted, leases, asking, .. } = switch;
+            let BridgeStatus { macs, macs_max, learned, moved, expired, evicted, leases, asking, asking6, .. } = switch;
             for lease in leases {
                 let _ = writeln!(out, "    lease {} on {} from {}, {} s left", lease.address, lease.interface, lease.server, lease.remaining);
             }
             for interface in asking {
                 let _ = writeln!(out, "    no lease on {interface}: asking for one");
+            }
+            for interface in asking6 {
+                let _ = writeln!(out, "    no DHCPv6 lease on {interface}: asking for one");
             }
             let _ = writeln!(out, "    macs {macs} of {macs_max}: {learned} learned, {moved} moved, {expired} expired, {evicted} evicted");
         }

@@ -141,6 +141,9 @@ pub struct BridgeStatus {
     /// The interfaces that are to have a lease and have none: a server is looked for.
     #[serde(default)]
     pub asking: Vec<String>,
+    /// The same, of a DHCPv6 server.
+    #[serde(default)]
+    pub asking6: Vec<String>,
 }
 
 /// What the agent knows of itself.

@@ -89,7 +89,7 @@ fn is_domain(text: &str) -> bool {
 }
 
 /// A search list (RFC 3397): names as DNS packs them, pointers only backwards; `None` when the value is not wholly such.
-fn search(value: &[u8]) -> Option<Vec<String>> {
+pub(super) fn search(value: &[u8]) -> Option<Vec<String>> {
     let mut names = Vec::new();
     let mut at = 0;
     while at < value.len() {

@@ -24,7 +24,7 @@
 //! `wire` does in a page. The server in the tests is dnsmasq, so the bytes are still judged by somebody else's code.
 //!
 //! # Not done
-//! No user's own options, no rapid commit, no DHCPv6. Whether somebody else has an address is asked by whoever started the client,
+//! No user's own options, no rapid commit. IPv6 is [`v6`]'s. Whether somebody else has an address is asked by whoever started the client,
 //! who knows which addresses are the machine's already, and tells with [`Client::decline`].
 
 mod error;
@@ -38,6 +38,7 @@ mod run;
 mod socket;
 #[cfg(test)]
 mod tests;
+pub mod v6;
 mod wire;
 
 use std::net::Ipv4Addr;

@@ -19,7 +19,7 @@ use super::socket::Link;
 use super::{Ask, Event};
 
 /// The runtime's timers stand still while the machine sleeps, so no wait is trusted for longer than this.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// How long [`Client::stop`] and [`Client::release`] wait for a task that, by then, has nothing left to wait for.
 const ENDING: Duration = Duration::from_secs(2);
 
@@ -149,7 +149,7 @@ async fn wait(next: Option<Duration>, link: &mut Link, orders: &mut UnboundedRec
     .await
 }
 
-fn now() -> Now {
+pub(super) fn now() -> Now {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // The boot clock is there since Linux 2.6.39; a kernel without it would only count sleep out.
     let boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(unix, Duration::from);

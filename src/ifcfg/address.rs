@@ -10,9 +10,10 @@ use ovsdp_proto::IfName;
 use super::assign::Var;
 use super::code::Code;
 use super::diag::shown;
+use super::keys::is_true;
 use super::settings::{Named, Reader, Role};
 use super::span::Span;
-use super::{lease, resolver};
+use super::{dhcp6, lease, resolver};
 use crate::model::{Dhcp, Route, Static};
 
 /// How an interface is to get its addresses.
@@ -62,6 +63,7 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<
     let first_address = ["IPADDR", "IPADDR0", "IPADDR1"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var);
     if role.is_some_and(Role::is_uplink) {
         let first_address = first_address.or_else(|| reader.text("IPV6ADDR").map(|(_, var)| var));
+        let first_address = first_address.or_else(|| reader.text("DHCPV6C").filter(|(text, _)| is_true(text)).map(|(_, var)| var));
         return on_port(reader, boot, first_address);
     }
     let (at, asked) = match (ovs, boot) {
@@ -127,7 +129,7 @@ fn on_port(reader: &mut Reader<'_>, boot: Option<(Proto, &Var)>, address: Option
             reader.warning(Code::NoEffect, var, format!("`{key}` has no effect on a port"), "write it in the bridge's file");
         }
     }
-    lease::without(reader, "write it in the bridge's file, or remove it");
+    lease::without(reader, false, "write it in the bridge's file, or remove it");
     if let Some(var) = address {
         return Ask::OnPort { at: reader.span(var) };
     }
@@ -185,7 +187,8 @@ fn leased(reader: &mut Reader<'_>, at: &Var, device: Option<IfName>) -> Ask {
 }
 
 fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>, ipv6: bool) -> Ask {
-    lease::without(reader, "add `OVSBOOTPROTO=dhcp`, or remove it");
+    let dhcp6 = dhcp6::is_asked(reader);
+    lease::without(reader, dhcp6, "add `OVSBOOTPROTO=dhcp`, or remove it");
     if let Some((_, var)) = reader.text("OVSDHCPINTERFACES") {
         reader.warning(Code::DhcpInterfaces, var, "`OVSDHCPINTERFACES` has no effect without DHCP", "add `OVSBOOTPROTO=dhcp`, or remove it");
     }

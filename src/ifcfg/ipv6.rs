@@ -9,6 +9,7 @@ use ipnet::Ipv6Net;
 use ovsdp_proto::IfName;
 
 use super::code::Code;
+use super::dhcp6;
 use super::diag::{Diagnostic, shown};
 use super::settings::{Placed, Reader, Role};
 use super::span::Span;
@@ -20,24 +21,28 @@ const PREFIX: u8 = 64;
 const LEAST_MTU: u32 = 1280;
 
 /// The keys that have no effect where IPv6 is none of the file's business.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 14] = [
+    "DHCPV6C",
+    "DHCPV6C_OPTIONS",
     "IPV6ADDR",
     "IPV6ADDR_SECONDARIES",
     "IPV6_DEFAULTGW",
     "IPV6_DEFAULTDEV",
+    "IPV6_DHCP_TIMEOUT",
     "IPV6_AUTOCONF",
     "IPV6_FORCE_ACCEPT_RA",
     "IPV6_MTU",
     "IPV6_PRIVACY",
     "IPV6_ROUTER",
     "IPV6FORWARDING",
+    "PERSISTENT_DHCLIENT_IPV6",
 ];
 
 /// Reads what `device` is to have of IPv6. `mtu`: what the file says of the device's own.
 pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>, mtu: Option<Placed<u32>>) -> Ipv6 {
     if role.is_some_and(Role::is_uplink) {
         // An address there has a finding of its own.
-        ignored(reader, "on a port", "write it in the bridge's file", |key| key != "IPV6ADDR");
+        ignored(reader, "on a port", "write it in the bridge's file", |key| !matches!(key, "IPV6ADDR" | "DHCPV6C"));
         return Ipv6::default();
     }
     if reader.flag("IPV6INIT") == Some(false) {
@@ -48,7 +53,7 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<
     let gateway = gateway(reader, device, &addresses);
     let autoconf = reader.flag("IPV6_AUTOCONF");
     let settings = settings(reader, autoconf, mtu);
-    Ipv6 { addresses, gateway, autoconf, settings }
+    Ipv6 { addresses, gateway, autoconf, settings, dhcp: dhcp6::read(reader) }
 }
 
 /// Says of every key of this file that it has no effect, unless its value is one for no.

@@ -67,8 +67,8 @@ const KEYS: &[(&str, Rule)] = &[
     ("DHCLIENTARGS", Refused(Set, "there is no dhclient here that could take them")),
     ("DHCLIENT_IGNORE_GATEWAY", Acted),
     ("DHCPRELEASE", Acted),
-    ("DHCPV6C", Refused(Yes, "DHCPv6 is not spoken yet: the interface would be without the address it brings")),
-    ("DHCPV6C_OPTIONS", Inert(Set, "DHCPv6 is not spoken yet")),
+    ("DHCPV6C", Acted),
+    ("DHCPV6C_OPTIONS", Acted),
     ("DHCP_CLIENT_ID", Acted),
     ("DHCP_FQDN", Acted),
     ("DHCP_HOSTNAME", Acted),
@@ -97,6 +97,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("IPV6_DEFAULTDEV", Acted),
     ("IPV6_DEFAULTGW", Acted),
     ("IPV6_DEFROUTE", Inert(Set, NM)),
+    ("IPV6_DHCP_TIMEOUT", Acted),
     ("IPV6_FAILURE_FATAL", Inert(Set, NM)),
     ("IPV6_FORCE_ACCEPT_RA", Acted),
     ("IPV6_MTU", Acted),
@@ -134,7 +135,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("PEERDNS", Acted),
     ("PEERROUTES", Acted),
     ("PERSISTENT_DHCLIENT", Acted),
-    ("PERSISTENT_DHCLIENT_IPV6", Inert(Set, "DHCPv6 is not spoken yet")),
+    ("PERSISTENT_DHCLIENT_IPV6", Acted),
     ("PHYSDEV", Coded(Code::KernelVlan, true, Set, "it makes a kernel VLAN device; an Open vSwitch port has a tag instead")),
     ("PROMISC", Coded(Code::Obsolete, false, Set, "nothing has read it for years")),
     ("PROXY_METHOD", Inert(Set, NM)),
@@ -285,7 +286,7 @@ mod tests {
             ("STARTMODE", "auto", Some((Warning, Code::Dialect))),
             ("device", "x", Some((Warning, Code::UnknownKey))),
             ("IPV6ADDR", "::1", None),
-            ("DHCPV6C", "yes", Some((Error, Code::Unsupported))),
+            ("DHCPV6C", "yes", None),
         ] {
             assert_eq!(verdict(name, text), expected, "{name}={text}");
         }

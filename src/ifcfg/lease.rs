@@ -23,9 +23,15 @@ const KEYS: [&str; 10] = [
     "PERSISTENT_DHCLIENT",
 ];
 
-/// Reports the keys of a file that asks for no lease; `help`: what to do about it.
-pub(super) fn without(reader: &mut Reader<'_>, help: &str) {
-    for key in KEYS {
+/// Those of them that a DHCPv6 server hears of, too.
+const SHARED: [&str; 4] = ["DHCPRELEASE", "DHCP_FQDN", "DHCP_HOSTNAME", "DHCP_SEND_HOSTNAME"];
+
+/// Reports the keys of a file that asks for no lease, of IPv4 at least: `ipv6` says whether of IPv6; `help`: what to do about it.
+pub(super) fn without(reader: &mut Reader<'_>, ipv6: bool, help: &str) {
+    if ipv6 {
+        let _ = (name(reader), reader.flag("DHCPRELEASE"));
+    }
+    for key in KEYS.into_iter().filter(|key| !(ipv6 && SHARED.contains(key))) {
         if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
             reader.warning(Code::NoEffect, var, format!("`{key}` has no effect without DHCP"), help);
         }
@@ -46,7 +52,7 @@ pub(super) fn asking(reader: &mut Reader<'_>) -> Asking {
 }
 
 /// `DHCP_FQDN` before `DHCP_HOSTNAME` before the host's own name, or none of them.
-fn name(reader: &mut Reader<'_>) -> HostName {
+pub(super) fn name(reader: &mut Reader<'_>) -> HostName {
     let (full, host) = (reader.text("DHCP_FQDN"), reader.text("DHCP_HOSTNAME"));
     let silent = reader.flag("DHCP_SEND_HOSTNAME") == Some(false);
     for (key, found, beside) in [

@@ -15,6 +15,7 @@ mod bond;
 mod check;
 mod code;
 mod companion;
+mod dhcp6;
 mod diag;
 mod dir;
 mod ethtool;

@@ -247,7 +247,7 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
     let tuning = role.as_ref().zip(name).map(|(role, name)| ethtool::read(&mut reader, role, &name)).unwrap_or_default();
     let requires = requires::read(&mut reader);
     let extra = extra::read(&mut reader, role.as_ref(), name);
-    let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty());
+    let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty() || ipv6.dhcp.is_some());
     let reach = reach::read(&mut reader, role.as_ref(), &ask);
     let down = role.as_ref().is_some_and(|role| stays_down(&mut reader, role, ask != Ask::None || ipv6.is_asked_for()));
     if reader.sink.has_errors() {
@@ -283,7 +283,8 @@ pub(super) fn of_a_plain_device(file: &str, device: &str, vars: &Vars) -> Plain 
     let mut reader = Reader { file, vars, sink: &mut unheard };
     let lease = reader.text("BOOTPROTO").filter(|(text, _)| text.eq_ignore_ascii_case("dhcp")).map(|(_, var)| var);
     let fixed = ["IPADDR", "IPADDR0", "IPADDR1", "IPV6ADDR"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var);
-    let address = lease.or(fixed).map(|var| reader.span(var));
+    let lease6 = reader.text("DHCPV6C").filter(|(text, _)| is_true(text)).map(|(_, var)| var);
+    let address = lease.or(fixed).or(lease6).map(|var| reader.span(var));
     let mtu = mtu(&mut reader);
     let mut sink = Sink::default();
     let tuning = ethtool::tuning(&mut Reader { file, vars, sink: &mut sink }, device, true);

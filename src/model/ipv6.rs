@@ -9,6 +9,8 @@ use std::net::Ipv6Addr;
 use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
 
+use super::dhcp6::Dhcp6;
+
 /// What a file asks for of IPv6. The default asks for nothing: addresses the bridge's ports had move to it, and the
 /// kernel's settings stay.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,12 +23,15 @@ pub struct Ipv6 {
     pub autoconf: Option<bool>,
     /// The kernel's settings for the interface.
     pub settings: Settings,
+    /// What is asked of a DHCPv6 server (`DHCPV6C`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dhcp: Option<Dhcp6>,
 }
 
 impl Ipv6 {
     /// Whether the interface is to be reached by IPv6, however it gets its addresses.
     pub fn is_asked_for(&self) -> bool {
-        !self.addresses.is_empty() || self.gateway.is_some() || self.autoconf == Some(true)
+        !self.addresses.is_empty() || self.gateway.is_some() || self.autoconf == Some(true) || self.dhcp.is_some()
     }
 }
 

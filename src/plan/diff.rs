@@ -31,9 +31,9 @@ pub(super) struct Own<'a> {
     pub(super) routes: &'a [Route],
 }
 
-/// From what `me` carries to `goal`. Of what is there and not in the goal only what is ours goes. `renewed`: the address
+/// From what `me` carries to `goal`. Of what is there and not in the goal only what is ours goes. `renewed`: the addresses
 /// whose lifetimes the kernel is to be told anew. `all`: the routes that all of the bridge's interfaces are to carry.
-pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_>, renewed: Option<IpNet>, all: &[Route]) -> Change {
+pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_>, renewed: &[IpNet], all: &[Route]) -> Change {
     let there: Vec<&Address> = observed.addresses_on(me).collect();
     let routes_there: Vec<&Route> = observed.routes_on(me).chain(routes::nowhere(observed, &goal.routes, own)).collect();
     let is_wanted = |address: &Address| goal.addresses.iter().any(|wanted| wanted.is_same(address));
@@ -75,7 +75,7 @@ pub(super) fn towards(observed: &Observed, me: IfName, goal: &Goal, own: &Own<'_
         change.add.push(added(wanted, goal));
     }
     for wanted in goal.addresses.iter().filter(|address| untouched(matches!(address.address, IpNet::V6(_)))) {
-        let changed = there.iter().find(|there| wanted.is_same(there)).filter(|there| differs(there, wanted, renewed == Some(wanted.address)));
+        let changed = there.iter().find(|there| wanted.is_same(there)).filter(|there| differs(there, wanted, renewed.contains(&wanted.address)));
         change.add.extend(changed.map(|there| Step::ChangeAddress { from: (*there).clone(), to: in_place(there, wanted) }));
     }
     let missing: Vec<Route> = goal.routes.iter().filter(|wanted| !routes_there.iter().any(|there| meets(there, wanted))).cloned().collect();

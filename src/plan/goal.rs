@@ -11,6 +11,7 @@ use ovsdp_proto::IfName;
 
 use super::before::{carried_by, is_somewhere, lifetimes};
 use super::ipv6;
+use super::lease6::Lease6;
 use super::memory::{Before, Lease, OwnAddress};
 use super::observed::{Address, Observed, PROTOCOL_DHCP, PROTOCOL_STATIC, Route, TABLE_MAIN};
 use super::reach;
@@ -48,14 +49,20 @@ struct Inherited {
 }
 
 /// What `interface` is to carry, when its bridge's ports had `befores` (empty for an internal port, which takes nobody's
-/// place) and `lease` is held for it. `kept` stays until a lease says otherwise.
-pub(super) fn of(observed: &Observed, interface: &Interface, befores: &BTreeMap<IfName, Before>, lease: Option<&Lease>, kept: &Kept<'_>) -> Goal {
+/// place) and these leases, of either family, are held for it. `kept` stays until a lease says otherwise.
+pub(super) fn of(
+    observed: &Observed,
+    interface: &Interface,
+    befores: &BTreeMap<IfName, Before>,
+    (lease, lease6): (Option<&Lease>, Option<&Lease6>),
+    kept: &Kept<'_>,
+) -> Goal {
     let me = interface.name;
     let written = routes::asked(me, &interface.routes);
     // First, so that nothing with another next hop is taken over from a port in their place.
     let (mut addresses, mut routes) = (Vec::new(), written.clone());
     let inherited = inherit(me, befores);
-    let v6 = || ipv6::addresses(me, &interface.ipv6, &inherited.addresses);
+    let v6 = || lease6.and_then(|lease| lease.carried_by(me)).into_iter().chain(ipv6::addresses(me, &interface.ipv6, &inherited.addresses));
     let aliases = || reach::aliases(interface);
     let is_v4 = |address: &&Address| matches!(address.address, IpNet::V4(_));
     match &interface.addressing {

@@ -11,9 +11,10 @@ use ipnet::{IpNet, Ipv4Net};
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
+use super::lease6::Lease6;
 use super::observed::{Address, DhcpClient, Route};
 use super::tuning::Tuned;
-use crate::model::{Bridge, Device, Dhcp, Interface, PolicyRule, Record};
+use crate::model::{Bridge, Device, Dhcp, Dhcp6, Interface, PolicyRule, Record};
 
 /// Everything remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -49,9 +50,10 @@ impl Memory {
 
     /// Puts down what `name` is; returns what it was. The leases of what is known already stay as they are.
     pub fn remember(&mut self, name: IfName, to: Remembered) -> Option<Remembered> {
-        let leases = self.get(name).map_or_else(|| to.leases.clone(), |old| old.leases.clone());
+        let held = self.get(name).unwrap_or(&to);
+        let (leases, leases6) = (held.leases.clone(), held.leases6.clone());
         let place = if to.intent.is_plain() { &mut self.plain } else { &mut self.bridges };
-        place.insert(name, Remembered { leases, ..to })
+        place.insert(name, Remembered { leases, leases6, ..to })
     }
 
     /// Forgets what `name` is; says whether it was known.
@@ -83,6 +85,11 @@ impl Memory {
     /// What lease the interface `name` is to have, if it is to have one.
     pub fn dhcp_of(&self, name: IfName) -> Option<&Dhcp> {
         self.interface(name)?.addressing.dhcp()
+    }
+
+    /// What lease of IPv6 the interface `name` is to have, if it is to have one.
+    pub fn dhcp6_of(&self, name: IfName) -> Option<&Dhcp6> {
+        self.interface(name)?.ipv6.dhcp.as_ref()
     }
 
     /// The bridge that `name` is or is a port of, or the plain device that it is.
@@ -118,6 +125,12 @@ pub struct Remembered {
     pub leases: BTreeMap<IfName, Lease>,
     /// [`Lease::obtained`] of the lease whose lifetimes the kernel was last told, by interface.
     pub applied: BTreeMap<IfName, u64>,
+    /// The leases of IPv6 held, as `leases`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leases6: BTreeMap<IfName, Lease6>,
+    /// [`Lease6::obtained`], as `applied`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub applied6: BTreeMap<IfName, u64>,
 }
 
 impl Remembered {
@@ -134,6 +147,8 @@ impl Remembered {
             resolver_before: None,
             leases: BTreeMap::new(),
             applied: BTreeMap::new(),
+            leases6: BTreeMap::new(),
+            applied6: BTreeMap::new(),
         }
     }
 
@@ -196,6 +211,13 @@ pub struct Before {
     pub routes: Vec<Route>,
     /// The DHCP clients that were stopped because they served it.
     pub paused_clients: Vec<DhcpClient>,
+}
+
+impl Before {
+    /// Whether it had `address`, of whatever prefix.
+    pub(super) fn had(&self, address: IpAddr) -> bool {
+        self.addresses.iter().any(|old| old.address.addr() == address)
+    }
 }
 
 /// The resolver's file as it was.

@@ -271,7 +271,7 @@ fn memory_after(observed: &Observed, plans: &mut [(IfName, BridgePlan)]) -> Memo
             after.bridges.remove(name);
             continue;
         };
-        let may_have_servers = bridge.intent.interfaces().any(|interface| matches!(interface.addressing, Addressing::Dhcp(_)));
+        let may_have_servers = bridge.intent.interfaces().any(|interface| interface.addressing.dhcp().is_some() || interface.ipv6.dhcp.is_some());
         if !resolver::of_bridge(bridge).is_empty() {
             let now = || observed.resolver.ours_to_write.then(|| ResolverBefore { content: observed.resolver.content.clone() });
             bridge.resolver_before = bridge.resolver_before.take().or_else(known).or_else(now);

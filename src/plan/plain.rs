@@ -9,18 +9,24 @@ use ovsdp_proto::IfName;
 use super::error::PlanError;
 use super::observed::Observed;
 use super::step::Step;
-use crate::model::{Addressing, Bridge, Interface};
+use crate::model::{Bridge, Interface};
 
 /// What people are told of a plain device that another program has a lease for already: it is left to that program.
 pub(super) fn left(observed: &Observed, bridge: &Bridge) -> Option<String> {
     let name = bridge.name();
-    if !bridge.is_plain() || !matches!(bridge.local.addressing, Addressing::Dhcp(_)) || observed.memory.plain.contains_key(&name) {
+    let (v4, v6) = (bridge.local.addressing.dhcp().is_some(), bridge.local.ipv6.dhcp.is_some());
+    if !bridge.is_plain() || !(v4 || v6) || observed.memory.plain.contains_key(&name) {
         return None;
     }
     if let Some(client) = observed.dhcp_clients.iter().find(|client| client.ifname == name && !client.paused) {
         return Some(format!("{name} is left to {} (process {}), which keeps its lease", client.name, client.pid));
     }
-    let leased = observed.addresses_on(name).find(|address| matches!(address.address, IpNet::V4(_)) && address.valid_lft.is_some())?;
+    let is_leased = |address: &IpNet| match address {
+        IpNet::V4(_) => v4,
+        // Only a lease is of a host alone: what routers advertise is of a network.
+        IpNet::V6(net) => v6 && net.prefix_len() == 128,
+    };
+    let leased = observed.addresses_on(name).find(|address| is_leased(&address.address) && address.valid_lft.is_some())?;
     Some(format!("{name} has {} from a lease: it is left to whoever keeps that", leased.address))
 }
 
@@ -53,6 +59,12 @@ pub(super) fn given_up(observed: &Observed, targets: &[(IfName, Option<Bridge>)]
             ifname: *name,
             lease: Some(lease.clone()),
             unless: Some(lease.address.addr()),
+        }));
+        steps.extend(old.leases6.values().map(|lease| Step::ReleaseLease6 {
+            bridge: *name,
+            ifname: *name,
+            lease: Some(lease.clone()),
+            unless: lease.address,
         }));
         steps.push(Step::Forget { bridge: *name, from: Box::new(old.clone()) });
     }

@@ -69,6 +69,12 @@ fn of_interface(bridge: &Remembered, interface: &Interface, saying: &mut Saying)
         }
         Addressing::None => {}
     }
+    if let Some(lease) = bridge.leases6.get(&interface.name).filter(|lease| !lease.dns.is_empty())
+        && interface.ipv6.dhcp.as_ref().is_some_and(|dhcp| dhcp.peer_dns)
+    {
+        saying.whole |= !lease.search.is_empty();
+        saying.add(lease.dns.iter().copied().map(IpAddr::V6), lease.search.iter().map(String::as_str));
+    }
 }
 
 /// What systemd-resolved is to be told for each interface that has something for it.

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
+use super::lease6::Lease6;
 use super::memory::{Lease, Remembered};
 use super::observed::{Address, DhcpClient, LinkResolver, Route};
 use super::tuning::Tuned;
@@ -247,6 +248,35 @@ pub enum Step {
         /// The address that lives on elsewhere: the server is told (DHCPRELEASE) only when the lease's is another one.
         unless: Option<Ipv4Addr>,
     },
+    /// As [`Self::ObtainLease`], of IPv6. The executor makes sure that nobody else has the address.
+    ObtainLease6 {
+        /// The bridge.
+        bridge: IfName,
+        /// The interface that asks.
+        ifname: IfName,
+        /// The address to ask for.
+        request: Option<Ipv6Addr>,
+    },
+    /// As [`Self::AdoptLease`], of IPv6.
+    AdoptLease6 {
+        /// The bridge.
+        bridge: IfName,
+        /// The interface.
+        ifname: IfName,
+        /// The lease.
+        lease: Lease6,
+    },
+    /// As [`Self::ReleaseLease`], of IPv6.
+    ReleaseLease6 {
+        /// The bridge.
+        bridge: IfName,
+        /// The interface.
+        ifname: IfName,
+        /// The lease held, `None` when it is not known: the undo of obtaining one.
+        lease: Option<Lease6>,
+        /// The address that lives on elsewhere: the server is told only when the lease's is another one.
+        unless: Option<Ipv6Addr>,
+    },
     /// Put down in the agent's memory what a bridge is. The leases of a bridge that is remembered already stay as they are.
     Remember {
         /// The bridge.
@@ -336,6 +366,12 @@ impl Step {
                 vec![Self::ReleaseLease { bridge, ifname, lease: Some(lease), unless }]
             }
             Self::ReleaseLease { bridge, ifname, lease, .. } => lease.map(|lease| Self::AdoptLease { bridge, ifname, lease }).into_iter().collect(),
+            Self::ObtainLease6 { bridge, ifname, request } => vec![Self::ReleaseLease6 { bridge, ifname, lease: None, unless: request }],
+            Self::AdoptLease6 { bridge, ifname, lease } => {
+                let unless = lease.address;
+                vec![Self::ReleaseLease6 { bridge, ifname, lease: Some(lease), unless }]
+            }
+            Self::ReleaseLease6 { bridge, ifname, lease, .. } => lease.map(|lease| Self::AdoptLease6 { bridge, ifname, lease }).into_iter().collect(),
             Self::Remember { bridge, from: Some(from), to } => vec![Self::Remember { bridge, from: Some(to), to: from }],
             Self::Remember { bridge, from: None, to } => vec![Self::Forget { bridge, from: to }],
             Self::RememberRows { from, to } => vec![Self::RememberRows { from: to, to: from }],

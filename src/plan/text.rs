@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ovsdp_proto::IfName;
 
+use super::lease6::Lease6;
 use super::observed::{Address, LinkResolver, SCOPE_HOST, SCOPE_LINK, SCOPE_UNIVERSE};
 use super::step::Step;
 use super::unseen;
@@ -64,6 +65,13 @@ impl fmt::Display for Step {
             }
             Self::ReleaseLease { ifname, lease: Some(lease), .. } => write!(f, "releasing the lease of {} on {ifname}", lease.address.addr()),
             Self::ReleaseLease { ifname, lease: None, .. } => write!(f, "giving up the lease on {ifname}"),
+            Self::ObtainLease6 { ifname, request: Some(request), .. } => write!(f, "asking for a DHCPv6 lease of {request} on {ifname}"),
+            Self::ObtainLease6 { ifname, request: None, .. } => write!(f, "asking for a DHCPv6 lease on {ifname}"),
+            Self::AdoptLease6 { ifname, lease, .. } => write!(f, "keeping {} on {ifname}", Held(Some(lease))),
+            Self::ReleaseLease6 { ifname, lease: Some(lease), unless, .. } if lease.address.is_none() || *unless == lease.address => {
+                write!(f, "no longer renewing {} on {ifname}", Held(Some(lease)))
+            }
+            Self::ReleaseLease6 { ifname, lease, .. } => write!(f, "releasing {} on {ifname}", Held(lease.as_ref())),
             Self::Remember { bridge, from, to } => match unseen::difference(from.as_ref().map(|from| &from.intent), &to.intent) {
                 Some(what) => write!(f, "changing {bridge}: {what}"),
                 None => write!(f, "remembering {bridge}"),
@@ -114,6 +122,10 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::AdoptLease { ifname, lease, .. } => ('+', format!("lease of {} on {ifname}", lease.address.addr())),
         Step::ReleaseLease { ifname, lease: Some(lease), .. } => ('-', format!("lease of {} on {ifname}", lease.address.addr())),
         Step::ReleaseLease { ifname, lease: None, .. } => ('-', format!("lease on {ifname}")),
+        Step::ObtainLease6 { ifname, request: Some(request), .. } => ('+', format!("DHCPv6 lease on {ifname} (asking for {request})")),
+        Step::ObtainLease6 { ifname, request: None, .. } => ('+', format!("DHCPv6 lease on {ifname}")),
+        Step::AdoptLease6 { ifname, lease, .. } => ('+', format!("{} on {ifname}", Held(Some(lease)))),
+        Step::ReleaseLease6 { ifname, lease, .. } => ('-', format!("{} on {ifname}", Held(lease.as_ref()))),
         Step::Remember { bridge, from, to } => match unseen::difference(from.as_ref().map(|from| &from.intent), &to.intent) {
             Some(what) => ('~', format!("{bridge}: {what}")),
             None => ('~', format!("memory of {bridge}")),
@@ -183,6 +195,19 @@ impl fmt::Display for Bare<'_> {
             SCOPE_LINK => f.write_str(" scope link"),
             SCOPE_HOST => f.write_str(" scope host"),
             other => write!(f, " scope {other}"),
+        }
+    }
+}
+
+/// A lease of IPv6, as far as it is known.
+struct Held<'a>(Option<&'a Lease6>);
+
+impl fmt::Display for Held<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(Lease6 { address: Some(address), .. }) => write!(f, "the DHCPv6 lease of {address}"),
+            Some(Lease6 { address: None, .. }) => f.write_str("what a DHCPv6 server says"),
+            None => f.write_str("the DHCPv6 lease"),
         }
     }
 }

@@ -58,7 +58,11 @@ fn asking_differs(from: &Bridge, to: &Bridge) -> bool {
         let interface = bridge.interfaces().find(|interface| interface.name == name)?;
         if let Addressing::Dhcp(dhcp) = &interface.addressing { Some(dhcp.asking.clone()) } else { None }
     };
-    to.interfaces().any(|one| matches!((asking(from, one.name), asking(to, one.name)), (Some(from), Some(to)) if from != to))
+    let asking6 = |bridge: &Bridge, name| bridge.interfaces().find(|interface| interface.name == name)?.ipv6.dhcp.clone();
+    to.interfaces().any(|one| {
+        let differs = matches!((asking(from, one.name), asking(to, one.name)), (Some(from), Some(to)) if from != to);
+        differs || matches!((asking6(from, one.name), asking6(to, one.name)), (Some(from), Some(to)) if !from.asks_as(&to))
+    })
 }
 
 /// The external ids of the bridge and of every port and interface it still has, by table and name.

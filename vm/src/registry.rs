@@ -144,6 +144,7 @@ pub fn tests() -> Vec<Test> {
         suites::check::TESTS,
         suites::waits::TESTS,
         suites::lease::TESTS,
+        suites::lease6::TESTS,
     ]
     .concat()
 }

@@ -320,6 +320,7 @@ mod tests {
                 moved: 1,
                 leases: Vec::new(),
                 asking: Vec::new(),
+                asking6: Vec::new(),
             }],
         };
         let timing = |counts: [u64; 3]| Timing { bounds_ns: vec![10_000, 1_000_000], counts: counts.to_vec(), sum_ns: 2_500_000_000 };

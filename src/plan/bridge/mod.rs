@@ -2,6 +2,7 @@
 //!
 //! Their order is what keeps connections alive: everything is added in its new place before it is removed from its old one.
 
+mod leases6;
 mod links;
 mod release;
 
@@ -15,6 +16,7 @@ use crate::model::{Addressing, Bridge, Interface, Ipv6Setting, Kind};
 use crate::plan::before::{addresses_to_leave, capture, with_owed};
 use crate::plan::diff::{Own, strip, towards};
 use crate::plan::goal::{self, Goal, Kept};
+use crate::plan::lease6::Lease6;
 use crate::plan::memory::{Before, Lease, OwnRule, Remembered};
 use crate::plan::observed::{Address, DhcpClient, Observed, Route};
 use crate::plan::probe;
@@ -59,7 +61,7 @@ pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&B
     for (interface, goal) in &work.goals {
         let own_routes = work.own_routes(interface.name);
         let own = Own { addresses: work.old.map_or(&[], |old| &old.addresses), routes: &own_routes };
-        let mut change = towards(observed, interface.name, goal, &own, work.renewed(interface.name), &all_routes);
+        let mut change = towards(observed, interface.name, goal, &own, &work.renewed(interface.name), &all_routes);
         // A rule is there only while what it leads to is.
         change.add.extend(rules::missing(observed, &interface.rules));
         remove.extend(rules::superfluous(observed, interface.name, &interface.rules, work.own_rules()));
@@ -87,6 +89,7 @@ pub(in crate::plan) fn plan(observed: &Observed, name: IfName, target: Option<&B
     }
     plan.after_claims = last;
     plan.last.extend(work.obtain());
+    plan.last.extend(work.obtain6());
     plan.after = work.remembered();
     plan
 }
@@ -106,6 +109,8 @@ struct Work<'a> {
     pausing: Vec<&'a DhcpClient>,
     /// The leases that go on.
     leases: BTreeMap<IfName, Lease>,
+    /// Those of IPv6.
+    leases6: BTreeMap<IfName, Lease6>,
     /// The system devices it no longer has.
     released: Vec<(IfName, &'a Before)>,
     /// Its internal interfaces, or the plain device that it is, with what they are to carry.
@@ -156,11 +161,12 @@ impl<'a> Work<'a> {
             befores,
             pausing,
             leases: BTreeMap::new(),
+            leases6: BTreeMap::new(),
             released,
             goals: Vec::new(),
             tunings: BTreeMap::new(),
         };
-        work.leases = work.kept_leases();
+        (work.leases, work.leases6) = (work.kept_leases(), work.kept_leases6());
         let plain = of_kind(Kind::System).filter(|interface| interface.name == name);
         work.goals = of_kind(Kind::Internal).chain(plain).map(|interface| (interface, work.goal(interface))).collect();
         work.tunings = target.into_iter().flat_map(Bridge::interfaces).map(|interface| (interface.name, work.tuning(interface))).collect();
@@ -173,7 +179,7 @@ impl<'a> Work<'a> {
             let mut interfaces = self.target.into_iter().flat_map(Bridge::interfaces);
             interfaces.any(|interface| interface.name == name && matches!(interface.addressing, Addressing::Dhcp(_)))
         };
-        let taken = |lease: &Lease| self.released.iter().any(|(port, before)| self.is_present(*port) && had(before, lease.address.addr()));
+        let taken = |lease: &Lease| self.released.iter().any(|(port, before)| self.is_present(*port) && before.had(lease.address.addr().into()));
         let leases = self.old.into_iter().flat_map(|old| &old.leases);
         leases.filter(|(name, lease)| wants(**name) && !taken(lease)).map(|(name, lease)| (*name, lease.clone())).collect()
     }
@@ -185,7 +191,8 @@ impl<'a> Work<'a> {
     }
 
     fn goal(&self, interface: &Interface) -> Goal {
-        goal::of(self.observed, interface, self.befores_of(interface.name), self.leases.get(&interface.name), &self.kept(interface.name))
+        let leases = (self.leases.get(&interface.name), self.leases6.get(&interface.name));
+        goal::of(self.observed, interface, self.befores_of(interface.name), leases, &self.kept(interface.name))
     }
 
     fn kept(&self, interface: IfName) -> Kept<'_> {
@@ -216,11 +223,11 @@ impl<'a> Work<'a> {
         self.old.into_iter().flat_map(|old| &old.routes).filter(|route| route.ifname == interface).cloned().collect()
     }
 
-    /// The address whose lifetimes the kernel does not know yet, its lease being newer.
-    fn renewed(&self, interface: IfName) -> Option<IpNet> {
-        let lease = self.leases.get(&interface)?;
+    /// The addresses whose lifetimes the kernel does not know yet, their leases being newer.
+    fn renewed(&self, interface: IfName) -> Vec<IpNet> {
         let applied = self.old.and_then(|old| old.applied.get(&interface));
-        (applied != Some(&lease.obtained)).then_some(IpNet::V4(lease.address))
+        let lease = self.leases.get(&interface).filter(|lease| applied != Some(&lease.obtained));
+        lease.map(|lease| IpNet::V4(lease.address)).into_iter().chain(self.renewed6(interface)).collect()
     }
 
     fn release_leases(&self) -> Vec<Step> {
@@ -228,7 +235,7 @@ impl<'a> Work<'a> {
         leases
             .map(|(name, lease)| {
                 let address = lease.address.addr();
-                let goes_back = self.creditors().any(|(_, before)| had(before, address));
+                let goes_back = self.creditors().any(|(_, before)| before.had(address.into()));
                 let stays = self.goals.iter().any(|(_, goal)| goal.addresses.iter().any(|wanted| wanted.address.addr() == IpAddr::V4(address)));
                 // Unasked is what the file said while the lease was held (`DHCPRELEASE`).
                 let unasked = self.pinned(*name).is_some_and(|old| matches!(&old.addressing, Addressing::Dhcp(dhcp) if !dhcp.asking.release));
@@ -333,12 +340,10 @@ impl<'a> Work<'a> {
             resolver_before: self.old.and_then(|old| old.resolver_before.clone()),
             leases: self.leases.clone(),
             applied: self.leases.iter().map(|(name, lease)| (*name, lease.obtained)).collect(),
+            leases6: self.leases6.clone(),
+            applied6: self.leases6.iter().map(|(name, lease)| (*name, lease.obtained)).collect(),
         })
     }
-}
-
-fn had(before: &Before, address: Ipv4Addr) -> bool {
-    before.addresses.iter().any(|old| old.address.addr() == IpAddr::V4(address))
 }
 
 fn is_same(one: &DhcpClient, other: &DhcpClient) -> bool {

@@ -58,6 +58,7 @@ impl Work<'_> {
             steps.extend(strip_nowhere(self.observed, &self.own_routes(*name)));
             steps.extend(strip(self.observed, *name));
         }
+        steps.extend(self.release_leases6());
         for (port, before) in self.released.iter().filter(|(port, _)| self.is_present(*port)) {
             steps.extend(detach(self.observed, self.name, *port));
             let Some(link) = self.observed.links.get(port) else { continue };

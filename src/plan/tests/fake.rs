@@ -28,6 +28,9 @@ pub(super) struct World {
     pub(super) server: Option<Lease>,
     /// Addresses the server was told are free.
     pub(super) released: Vec<std::net::Ipv4Addr>,
+    /// The same, of IPv6.
+    pub(super) server6: Option<Lease6>,
+    pub(super) released6: Vec<Ipv6Addr>,
     /// The steps still to be done before one fails.
     pub(super) fail_in: Option<usize>,
     /// The steps still to be done before the agent is killed; the bool: after the step was done, not before.
@@ -69,6 +72,8 @@ impl World {
             looks: 0,
             server: None,
             released: Vec::new(),
+            server6: None,
+            released6: Vec::new(),
             fail_in: None,
             kill_in: None,
             kill_undo_in: None,
@@ -302,6 +307,17 @@ impl World {
         Ok(())
     }
 
+    fn serve6(&mut self, bridge: IfName, ifname: IfName) -> Result<(), &'static str> {
+        if !self.is_up(ifname) {
+            return Err("ENETDOWN");
+        }
+        let dhcp = self.state.memory.dhcp6_of(ifname).cloned().ok_or("nobody asked")?;
+        let Some(lease) = self.server6.clone() else { return if dhcp.persistent { Ok(()) } else { Err("no answer") } };
+        let lease = Lease6 { obtained: self.now, address: lease.address.filter(|_| dhcp.address), ..lease };
+        self.remembered(bridge).ok_or("unknown bridge")?.leases6.insert(ifname, lease);
+        Ok(())
+    }
+
     fn act(&mut self, step: &Step, lenient: Lenient) -> Result<(), &'static str> {
         match step {
             Step::CreateDatapath => {
@@ -460,6 +476,18 @@ impl World {
                 let lease = self.remembered(*bridge).and_then(|bridge| bridge.leases.remove(ifname)).ok_or("ENOENT")?;
                 if Some(lease.address.addr()) != *unless {
                     self.released.push(lease.address.addr());
+                }
+            }
+            Step::ObtainLease6 { bridge, ifname, .. } => self.serve6(*bridge, *ifname)?,
+            Step::AdoptLease6 { bridge, ifname, lease } => {
+                self.remembered(*bridge).ok_or("ENOENT")?.leases6.insert(*ifname, lease.clone());
+            }
+            Step::ReleaseLease6 { bridge, ifname, lease, unless } => {
+                let held = self.remembered(*bridge).and_then(|bridge| bridge.leases6.remove(ifname)).ok_or("ENOENT")?;
+                if let Some(address) = held.address.filter(|address| Some(*address) != *unless) {
+                    let in_use = self.state.addresses.iter().any(|there| there.address.addr() == address);
+                    assert!(lease.is_none() || !in_use, "it is in use still");
+                    self.released6.push(address);
                 }
             }
             Step::Remember { bridge, to, .. } => drop(self.state.memory.remember(*bridge, (**to).clone())),

@@ -5,6 +5,7 @@ mod confirm;
 mod fake;
 mod ipv6;
 mod leases;
+mod leases6;
 mod many;
 mod plain;
 mod random;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{self, Alias, Ipv6, Ipv6Setting, Ipv6Settings, PolicyRule, RouteKind, RouteMetric, RuleAction};
+use crate::model::{self, Alias, Dhcp6, Ipv6, Ipv6Setting, Ipv6Settings, PolicyRule, RouteKind, RouteMetric, RuleAction};
 
 const NICS: [&str; 3] = ["eth0", "eth1", "eth2"];
 /// What a new device gets.
@@ -75,6 +75,7 @@ fn world() -> impl Strategy<Value = World> {
         offered.domain = domain.then(|| "example.org".to_owned());
         offered.mtu = mtu.then_some(1300);
         world.server = Some(offered);
+        world.server6 = Some(leases6::lease6());
         world.state.resolver.ours_to_write = !symlink;
         world
     })
@@ -100,9 +101,10 @@ type Choice = Option<bool>;
 
 /// What a file may ask of IPv6: an address the first device has, another, or none.
 fn ipv6() -> impl Strategy<Value = Ipv6> {
-    let asked = |(addresses, gateway, autoconf, [privacy, mtu]): (Vec<&str>, Choice, Choice, [Choice; 2])| {
+    let asked = |(addresses, gateway, autoconf, [privacy, mtu, dhcp]): (Vec<&str>, Choice, Choice, [Choice; 3])| {
         let mut ipv6 = Ipv6 { addresses: addresses.iter().map(|net| net.parse().unwrap()).collect(), autoconf, ..Ipv6::default() };
         ipv6.gateway = gateway.map(|link| if link { "fe80::1".parse().unwrap() } else { "2001:db8:9::1".parse().unwrap() });
+        ipv6.dhcp = dhcp.map(|address| Dhcp6 { address, ..Dhcp6::default() });
         let mut set = |setting, value: Option<i32>| ipv6.settings.extend(value.map(|value| (setting, value)));
         set(Ipv6Setting::AcceptRa, autoconf.map(i32::from));
         set(Ipv6Setting::UseTempaddr, privacy.map(|on| if on { 2 } else { 0 }));
@@ -110,7 +112,7 @@ fn ipv6() -> impl Strategy<Value = Ipv6> {
         ipv6
     };
     let addresses = prop::sample::subsequence(vec!["2001:db8:0::7/64", "2001:db8:5::8/64"], 0..3);
-    (addresses, any::<Option<bool>>(), any::<Option<bool>>(), any::<[Option<bool>; 2]>()).prop_map(asked)
+    (addresses, any::<Option<bool>>(), any::<Option<bool>>(), any::<[Option<bool>; 3]>()).prop_map(asked)
 }
 
 /// What files beside the interface's own may hold: routes over networks that may be there or not, rules, and further addresses.

@@ -16,6 +16,7 @@ pub mod extra;
 pub mod folders;
 pub mod initscripts;
 pub mod lease;
+pub mod lease6;
 pub mod library;
 pub mod load;
 pub mod many;

@@ -56,7 +56,7 @@ impl Stage {
         Ok(stage)
     }
 
-    fn bare(world: &World) -> anyhow::Result<Stage> {
+    pub(super) fn bare(world: &World) -> anyhow::Result<Stage> {
         let (host, server, station) = (world.host("host")?, world.host("server")?, world.host("station")?);
         world.veth_with_macs(&host, ("eth0", MAC), &server, ("p0", "00:16:3e:00:01:01"))?;
         world.veth_with_macs(&station, ("eth0", "00:16:3e:00:02:02"), &server, ("p1", "00:16:3e:00:01:02"))?;
