@@ -222,8 +222,10 @@ impl Switch {
         }
         // What it says would have to be in the flow's mask: a flow for each pair of addresses, of what is rare.
         walk.fleeting |= wary && arp::is_broadcast(l2);
-        if verdict == Verdict::DropIfMoved && self.sent_back(walk.now, ingress, vlan, walk.l2, walk.key) {
-            return Ok((Reason::SentBack, Install::Yes));
+        if verdict == Verdict::DropIfMoved
+            && let Some(install) = self.sent_back(walk.now, ingress, vlan, walk.l2, walk.key)
+        {
+            return Ok((Reason::SentBack, install));
         }
         let learn = self.sender(walk, ingress, vlan);
         walk.out.doubtful |= verdict == Verdict::DropIfMoved && matches!(learn, Learn::New { .. } | Learn::Moved { .. });
