@@ -343,6 +343,7 @@ fn the_text_is_open_vswitchs(world: &mut World) -> anyhow::Result<()> {
     for (mode, commands) in [
         ("bond_mode=balance-tcp lacp=active other_config:lacp-time=fast", &["bond/show bond0", "lacp/show bond0", "lacp/show-stats bond0"][..]),
         ("bond_mode=balance-slb bond_updelay=5 other_config:bond-hash-basis=7", &["bond/show bond0", "bond/show"]),
+        ("bond_mode=active-backup bond_downdelay=7 other_config:bond-primary=m2", &["bond/show bond0", "bond/show"]),
     ] {
         bond_file(&scene.switch, mode)?;
         scene.switch.run("ovsdp up")?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use super::oracle::{Mode, Vlans};
-use super::scene::{BONDED, PATCHED, PORTS, SOON, TUNNELLED};
+use super::scene::{BONDED, MEMBERS, PATCHED, PORTS, SOON, TUNNELLED};
 use super::{BURST, Soak};
 use crate::guest::eventually;
 use crate::suites::stage::agent_pid;
@@ -128,7 +128,9 @@ impl Soak {
         Ok(())
     }
 
-    /// What the bond takes twice while another member becomes the active one is no finding: each is to take it, one after the other.
+    /// What the bond takes twice while another member becomes the active one is no finding: each is to take it, one after the other. Nor is
+    /// what left by one member before and comes back by the one that is the active one now: in active-backup that one is believed. So it is
+    /// by Open vSwitch, and where it leads is for what is said afterwards to put right.
     fn failing_over(&mut self, what: impl FnOnce(&mut Soak) -> anyhow::Result<()>) -> anyhow::Result<()> {
         self.oracle.lenient = true;
         what(self)?;
@@ -139,10 +141,7 @@ impl Soak {
     }
 
     fn cable(&mut self) -> anyhow::Result<()> {
-        if self.scene.bond.members.len() < 2 {
-            return self.other_bond();
-        }
-        let cable = format!("eth{}", 1 + self.dice.below(2));
+        let cable = format!("eth{}", 1 + self.dice.below(MEMBERS.len()));
         self.failing_over(|soak| {
             soak.scene.lan.run(&format!("ip link set {cable} down"))?;
             soak.chatter(BURST / 2)?;
@@ -152,15 +151,19 @@ impl Soak {
         })
     }
 
-    /// Another mode; one member less; or both again.
+    /// Another mode, a member less, all of them again, or two of that.
     fn other_bond(&mut self) -> anyhow::Result<()> {
-        let both = vec!["m1", "m2"];
-        let mode = ["balance-slb", "active-backup"].into_iter().find(|mode| *mode != self.scene.bond.mode).unwrap_or_default();
-        match (self.scene.bond.members.len(), self.dice.below(2)) {
-            (2, 0) => self.scene.bond.mode = mode,
-            (2, _) => self.scene.bond.members = vec![both[self.dice.below(2)]],
-            (_, 0) => (self.scene.bond.mode, self.scene.bond.members) = (mode, both),
-            (_, _) => self.scene.bond.members = both,
+        let bond = &mut self.scene.bond;
+        let what = self.dice.below(3);
+        if what != 0 {
+            bond.mode = if bond.mode == "balance-slb" { "active-backup" } else { "balance-slb" };
+        }
+        if what != 1 {
+            let all = bond.members.len() == MEMBERS.len();
+            bond.members = MEMBERS.into();
+            if all {
+                bond.members.remove(self.dice.below(MEMBERS.len()));
+            }
         }
         self.scene.write_bond()?;
         self.failing_over(Soak::up)

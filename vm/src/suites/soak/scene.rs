@@ -87,6 +87,9 @@ impl Station {
     }
 }
 
+/// What may be members of the bond: the ends of three cables, to the `eth1` to `eth3` of the switch beyond.
+pub(super) const MEMBERS: [&str; 3] = ["m1", "m2", "m3"];
+
 /// The bond, as its file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BondFile {
@@ -108,12 +111,12 @@ pub(super) struct Scene {
 const BRIDGED: &str = "TYPE=OVSPort\nOVS_BRIDGE=br0\n";
 
 impl Scene {
-    /// Six stations on `br0`, one on `br1` behind a patch, one beyond a bond of two cables and a switch that knows nothing of it, one beyond
+    /// Six stations on `br0`, one on `br1` behind a patch, one beyond a bond of three cables and a switch that knows nothing of it, one beyond
     /// a tunnel. Returns it with the agent.
     pub(super) fn new(world: &World) -> anyhow::Result<(Scene, Process)> {
         let (switch, lan, far) = (world.host("switch")?, world.host("lan")?, world.host("far")?);
-        for number in 1..=2 {
-            world.veth(&switch, &format!("m{number}"), &lan, &format!("eth{number}"))?;
+        for (cable, member) in (1..).zip(MEMBERS) {
+            world.veth(&switch, member, &lan, &format!("eth{cable}"))?;
         }
         world.veth(&switch, "u0", &far, "u0")?;
         for (host, number) in [(&switch, 1), (&far, 2)] {
@@ -140,7 +143,7 @@ impl Scene {
             stations.push(Station::connect(world, at + 1, (near, "port"), None, Mode::of(Vlans::Trunk))?);
             near.run("ip link set port master lan")?;
         }
-        let bond = BondFile { mode: "balance-slb", members: vec!["m1", "m2"] };
+        let bond = BondFile { mode: "balance-slb", members: MEMBERS.into() };
         let agent = switch.spawn("ovsdp agent")?;
         eventually(SOON, || agent_pid(&switch))?;
         let mut scene = Scene { switch, lan, far, stations, bond };
@@ -162,7 +165,7 @@ impl Scene {
         self.switch.run("ovsdp up")?;
         self.answer(1)?;
         // Not before: as two ports of their own the members would be a loop.
-        self.lan.run("ip link set eth1 master lan && ip link set eth2 master lan")?;
+        self.lan.run("for eth in eth1 eth2 eth3; do ip link set $eth master lan || exit 1; done")?;
         self.bond_is_up()
     }
 
