@@ -41,7 +41,7 @@ impl Soak {
         self.listen()
     }
 
-    /// Another way to switch for a port, in its file; until [`settled`](Self::settled) it may switch in either.
+    /// Another way to switch for a port, in its file; from now on it may switch in either. Returns whose.
     fn other_mode(&mut self) -> anyhow::Result<usize> {
         let at = PORTS[self.dice.below(PORTS.len())];
         let vlan = [5, 6][self.dice.below(2)];
@@ -51,21 +51,15 @@ impl Soak {
         self.scene.write_file(at, mode)?;
         self.listen()?;
         self.oracle.changes(at, mode, 2 * BURST);
-        self.scene.stations[at].modes.push(mode);
+        self.scene.stations[at].modes.change(mode);
         Ok(at)
-    }
-
-    /// It has become so.
-    fn settled(&mut self, at: usize) -> anyhow::Result<()> {
-        self.listen()?;
-        self.scene.stations[at].modes.remove(0);
-        Ok(())
     }
 
     fn other_vlans(&mut self) -> anyhow::Result<()> {
         let at = self.other_mode()?;
         self.up()?;
-        self.settled(at)
+        self.oracle.changed(&mut self.scene.stations[at].modes);
+        Ok(())
     }
 
     fn other_vlans_and_a_kill(&mut self) -> anyhow::Result<()> {
@@ -79,7 +73,8 @@ impl Soak {
         up.wait(SOON)?;
         self.start_agent()?;
         self.up()?;
-        self.settled(at)
+        self.oracle.changed(&mut self.scene.stations[at].modes);
+        Ok(())
     }
 
     fn link(&mut self) -> anyhow::Result<()> {
@@ -132,11 +127,10 @@ impl Soak {
     /// what left by one member before and comes back by the one that is the active one now: in active-backup that one is believed. So it is
     /// by Open vSwitch, and where it leads is for what is said afterwards to put right.
     fn failing_over(&mut self, what: impl FnOnce(&mut Soak) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        self.oracle.lenient = true;
+        self.oracle.be_lenient(true);
         what(self)?;
         self.scene.bond_is_up()?;
-        self.listen()?;
-        self.oracle.lenient = false;
+        self.oracle.be_lenient(false);
         Ok(())
     }
 

@@ -73,6 +73,37 @@ impl Mode {
     }
 }
 
+/// How a port switches, and did before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Modes {
+    now: Mode,
+    /// Frames below this number may have been sent on in this way: those still on their way when it ended.
+    before: Option<(Mode, u32)>,
+}
+
+impl Modes {
+    /// A port that never switched otherwise.
+    pub(super) const fn new(now: Mode) -> Modes {
+        Modes { now, before: None }
+    }
+
+    /// How it switches, or is to.
+    pub(super) const fn now(self) -> Mode {
+        self.now
+    }
+
+    /// It is about to switch in another way.
+    pub(super) const fn change(&mut self, to: Mode) {
+        *self = Modes { now: to, before: Some((self.now, u32::MAX)) };
+    }
+
+    /// How it may deal with a frame of this number.
+    fn of(self, number: u32) -> impl Iterator<Item = Mode> + Clone {
+        let before = self.before.filter(|(_, until)| number < *until);
+        before.into_iter().map(|(mode, _)| mode).chain([self.now])
+    }
+}
+
 /// A frame that was sent. There are millions.
 #[derive(Debug, Clone, Copy)]
 struct Sent {
@@ -103,16 +134,21 @@ impl Sent {
 pub(super) struct Oracle {
     sent: Vec<Sent>,
     heard: u64,
-    /// For the time being everything may be heard twice, and by who sent it.
-    pub(super) lenient: bool,
+    /// Frames below this number may be heard twice, and by who sent them.
+    lenient: u32,
 }
 
 impl Oracle {
+    /// The number of the next frame.
+    fn next(&self) -> u32 {
+        u32::try_from(self.sent.len()).unwrap_or(u32::MAX)
+    }
+
     /// Notes a frame, and gives it a number. `modes`: how its port may switch. `twice`: it may be heard twice.
-    pub(super) fn sends(&mut self, from: usize, tag: Option<u16>, modes: &[Mode], twice: bool) -> anyhow::Result<u32> {
-        let number = u32::try_from(self.sent.len()).context("too many frames")?;
+    pub(super) fn sends(&mut self, from: usize, tag: Option<u16>, modes: Modes, twice: bool) -> anyhow::Result<u32> {
+        let number = self.next();
         let mut sent = Sent { from: u8::try_from(from)?, tag, vlans: [false; VLANS.len()], protected: true, twice, heard: 0 };
-        modes.iter().for_each(|mode| sent.maybe(*mode));
+        modes.of(number).for_each(|mode| sent.maybe(mode));
         self.sent.push(sent);
         Ok(number)
     }
@@ -122,20 +158,31 @@ impl Oracle {
         self.sent.iter_mut().rev().take(frames).filter(|sent| usize::from(sent.from) == from).for_each(|sent| sent.maybe(mode));
     }
 
-    /// Notes that a frame was heard by the station `at`, whose port may switch like `modes`, with this tag.
+    /// Notes that a port does: what is sent from now on is dealt with in no other way.
+    pub(super) fn changed(&self, modes: &mut Modes) {
+        modes.before = modes.before.map(|(mode, _)| (mode, self.next()));
+    }
+
+    /// From now on everything may be heard twice, and by who sent it; or, of what is sent from now on, nothing.
+    pub(super) fn be_lenient(&mut self, on: bool) {
+        self.lenient = if on { u32::MAX } else { self.next() };
+    }
+
+    /// Notes that a frame was heard by the station `at`, whose port switches like `modes`, with this tag.
     ///
     /// # Errors
     /// It must not have been.
-    pub(super) fn hears(&mut self, number: u32, at: usize, tag: Option<u16>, modes: &[Mode]) -> anyhow::Result<()> {
+    pub(super) fn hears(&mut self, number: u32, at: usize, tag: Option<u16>, modes: Modes) -> anyhow::Result<()> {
+        let lenient = number < self.lenient;
         let sent = self.sent.get_mut(number as usize).context("a frame nobody sent")?;
-        let before = *sent;
+        let (before, to) = (*sent, modes.of(number));
         let who = || format!("frame {number}, {before:?}, heard by station {} with tag {tag:?}, whose port is {modes:?}", at + 1);
-        ensure!(at != usize::from(sent.from) || self.lenient, "{}: by its sender", who());
+        ensure!(at != usize::from(sent.from) || lenient, "{}: by its sender", who());
         let vlans = || VLANS.into_iter().zip(sent.vlans).filter_map(|(vlan, is)| is.then_some(vlan));
-        ensure!(vlans().any(|vlan| modes.iter().any(|mode| mode.sends(vlan) == Some(tag))), "{}: which does not send it so", who());
-        ensure!(!(sent.protected && modes.iter().all(|mode| mode.protected)), "{}: both are protected", who());
+        ensure!(vlans().any(|vlan| to.clone().any(|mode| mode.sends(vlan) == Some(tag))), "{}: which does not send it so", who());
+        ensure!(!(sent.protected && to.clone().all(|mode| mode.protected)), "{}: both are protected", who());
         let first = sent.heard & (1 << at) == 0;
-        ensure!(first || sent.twice || self.lenient, "{}: twice", who());
+        ensure!(first || sent.twice || lenient, "{}: twice", who());
         sent.heard |= 1 << at;
         self.heard += 1;
         Ok(())
@@ -163,10 +210,20 @@ mod tests {
     const ONLY: Mode = Mode::of(Vlans::TrunkOf(6));
 
     /// What is said of a frame with `tag` that a port `from` sent and one `to` let out with the tag `out`.
-    fn said(from: &[Mode], tag: Option<u16>, to: &[Mode], out: Option<u16>) -> String {
+    fn said(from: Modes, tag: Option<u16>, to: Modes, out: Option<u16>) -> String {
         let mut oracle = Oracle::default();
         let number = oracle.sends(0, tag, from, false).unwrap();
         oracle.hears(number, 1, out, to).map_or_else(|error| error.to_string(), |()| String::new())
+    }
+
+    fn simply(from: Mode, tag: Option<u16>, to: Mode, out: Option<u16>) -> String {
+        said(Modes::new(from), tag, Modes::new(to), out)
+    }
+
+    fn changing(from: Mode, to: Mode) -> Modes {
+        let mut modes = Modes::new(from);
+        modes.change(to);
+        modes
     }
 
     #[test]
@@ -181,49 +238,62 @@ mod tests {
             (TRUNK, Some(5), ONLY, Some(5)),
             (ONLY, None, TRUNK, None),
         ] {
-            assert!(said(&[from], tag, &[to], out).contains("does not send it so"), "{from:?} {tag:?} {to:?}");
+            assert!(simply(from, tag, to, out).contains("does not send it so"), "{from:?} {tag:?} {to:?}");
         }
     }
 
     #[test]
     fn a_wrong_tag_is_found() {
-        assert_eq!(said(&[FIVE], None, &[TRUNK], Some(5)), "");
-        assert!(said(&[FIVE], None, &[TRUNK], None).contains("does not send it so"));
-        assert!(said(&[FIVE], None, &[TRUNK], Some(6)).contains("does not send it so"));
-        assert!(said(&[FIVE], None, &[NATIVE], Some(5)).contains("does not send it so"));
+        assert_eq!(simply(FIVE, None, TRUNK, Some(5)), "");
+        assert!(simply(FIVE, None, TRUNK, None).contains("does not send it so"));
+        assert!(simply(FIVE, None, TRUNK, Some(6)).contains("does not send it so"));
+        assert!(simply(FIVE, None, NATIVE, Some(5)).contains("does not send it so"));
     }
 
     #[test]
     fn what_is_protected_from_each_other_is_found() {
         let protected = Mode { protected: true, ..FIVE };
-        assert!(said(&[protected], None, &[protected], None).contains("both are protected"));
-        assert_eq!(said(&[protected], None, &[FIVE], None), "");
-        assert_eq!(said(&[protected, FIVE], None, &[protected], None), "", "it is changing");
+        assert!(simply(protected, None, protected, None).contains("both are protected"));
+        assert_eq!(simply(protected, None, FIVE, None), "");
+        assert_eq!(said(changing(protected, FIVE), None, Modes::new(protected), None), "");
     }
 
     #[test]
     fn a_frame_heard_twice_or_by_its_sender_is_found() {
-        let mut oracle = Oracle::default();
-        let frames = [false, true].map(|twice| oracle.sends(0, None, &[FIVE], twice).unwrap());
-        assert!(frames.iter().all(|number| oracle.hears(*number, 1, None, &[FIVE]).is_ok() && oracle.has_heard(*number, 1)));
-        let again = frames.map(|number| oracle.hears(number, 1, None, &[FIVE]).is_ok());
+        let (mut oracle, five) = (Oracle::default(), Modes::new(FIVE));
+        let frames = [false, true].map(|twice| oracle.sends(0, None, five, twice).unwrap());
+        assert!(frames.iter().all(|number| oracle.hears(*number, 1, None, five).is_ok() && oracle.has_heard(*number, 1)));
+        let again = frames.map(|number| oracle.hears(number, 1, None, five).is_ok());
         assert_eq!(again, [false, true]);
-        assert!(oracle.hears(frames[0], 2, None, &[FIVE]).is_ok() && !oracle.has_heard(frames[0], 3));
-        assert!(oracle.hears(frames[1], 0, None, &[FIVE]).is_err() && oracle.hears(9, 1, None, &[FIVE]).is_err());
-        oracle.lenient = true;
-        assert!([0, 1].into_iter().all(|at| oracle.hears(frames[0], at, None, &[FIVE]).is_ok()));
-        assert_eq!(oracle.count(), (2, 6));
+        assert!(oracle.hears(frames[0], 2, None, five).is_ok() && !oracle.has_heard(frames[0], 3));
+        assert!(oracle.hears(frames[1], 0, None, five).is_err() && oracle.hears(9, 1, None, five).is_err());
+        oracle.be_lenient(true);
+        assert!([0, 1].into_iter().all(|at| oracle.hears(frames[0], at, None, five).is_ok()));
+        oracle.be_lenient(false);
+        let late = oracle.sends(0, None, five, false).unwrap();
+        assert!(oracle.hears(frames[0], 0, None, five).is_ok() && oracle.hears(late, 0, None, five).is_err());
+        assert_eq!(oracle.count(), (3, 7));
     }
 
     #[test]
     fn what_changes_may_be_as_before_or_after() {
-        assert_eq!(said(&[FIVE, SIX], None, &[FIVE], None), "");
-        assert_eq!(said(&[FIVE, SIX], None, &[SIX], None), "");
-        assert_eq!(said(&[SIX], None, &[FIVE, TRUNK], Some(6)), "");
-        let mut oracle = Oracle::default();
-        let early = oracle.sends(0, None, &[FIVE], false).unwrap();
-        let late = oracle.sends(0, None, &[FIVE], false).unwrap();
+        assert_eq!(said(changing(FIVE, SIX), None, Modes::new(FIVE), None), "");
+        assert_eq!(said(changing(FIVE, SIX), None, Modes::new(SIX), None), "");
+        assert_eq!(said(Modes::new(SIX), None, changing(FIVE, TRUNK), Some(6)), "");
+        // What is on its way when it has changed may be heard as before, and what is sent then may not.
+        let (mut oracle, mut listener, trunk) = (Oracle::default(), changing(FIVE, SIX), Modes::new(TRUNK));
+        let early = oracle.sends(0, Some(5), trunk, false).unwrap();
+        oracle.changed(&mut listener);
+        let late = oracle.sends(0, Some(5), trunk, false).unwrap();
+        assert!(oracle.hears(early, 1, None, listener).is_ok() && oracle.hears(late, 1, None, listener).is_err());
+    }
+
+    #[test]
+    fn what_was_sent_just_before_may_be_dealt_with_as_after() {
+        let (mut oracle, five, six) = (Oracle::default(), Modes::new(FIVE), Modes::new(SIX));
+        let early = oracle.sends(0, None, five, false).unwrap();
+        let late = oracle.sends(0, None, five, false).unwrap();
         oracle.changes(0, SIX, 1);
-        assert!(oracle.hears(early, 1, None, &[SIX]).is_err() && oracle.hears(late, 1, None, &[SIX]).is_ok());
+        assert!(oracle.hears(early, 1, None, six).is_err() && oracle.hears(late, 1, None, six).is_ok());
     }
 }

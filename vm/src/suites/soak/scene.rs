@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::oracle::{Mode, TAGS, Vlans};
+use super::oracle::{Mode, Modes, TAGS, Vlans};
 use crate::guest::{Host, Process, Wire, World, eventually, wire};
 use crate::suites::stage::{agent_pid, file, ifcfg, plain_bridge};
 
@@ -30,8 +30,7 @@ pub(super) struct Station {
     devices: Vec<(usize, Option<u16>)>,
     /// The file that says how its port switches: its name, and all but that.
     file: Option<(String, String)>,
-    /// How its port switches; two ways while that changes.
-    pub(super) modes: Vec<Mode>,
+    pub(super) modes: Modes,
     pub(super) mac: [u8; 6],
     pub(super) up: bool,
 }
@@ -55,12 +54,7 @@ impl Station {
         }
         let wire = Wire::of_arrivals(&host, "eth0")?;
         let mac = [2, 0, 0, 0, 0, u8::try_from(number)?];
-        Ok(Station { host, wire, devices, file: file.map(|lines| (port.to_owned(), lines)), modes: vec![mode], mac, up: true })
-    }
-
-    /// How its port switches, or is to.
-    pub(super) fn mode(&self) -> Mode {
-        self.modes[self.modes.len() - 1]
+        Ok(Station { host, wire, devices, file: file.map(|lines| (port.to_owned(), lines)), modes: Modes::new(mode), mac, up: true })
     }
 
     /// Sends frame number `number`.
@@ -160,7 +154,7 @@ impl Scene {
         self.write_bond()?;
         self.set_key(1)?;
         for at in 0..self.stations.len() {
-            self.write_file(at, self.stations[at].mode())?;
+            self.write_file(at, self.stations[at].modes.now())?;
         }
         self.switch.run("ovsdp up")?;
         self.answer(1)?;
@@ -187,7 +181,7 @@ impl Scene {
         let lines =
             format!("TYPE=OVSTunnel\nOVS_BRIDGE=br0\nOVS_TUNNEL_TYPE=vxlan\nOVS_TUNNEL_OPTIONS=\"options:remote_ip=192.0.2.2 options:key={key}\"\n");
         self.stations[TUNNELLED].file = Some(("t0".to_owned(), lines));
-        self.write_file(TUNNELLED, self.stations[TUNNELLED].mode())
+        self.write_file(TUNNELLED, self.stations[TUNNELLED].modes.now())
     }
 
     /// Has the far host answer to a key.

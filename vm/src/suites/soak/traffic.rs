@@ -30,7 +30,7 @@ impl Soak {
         // The switch beyond the bond sends what is for a station it does not know by both cables, and an SLB bond takes what is for one
         // station by either, as by Open vSwitch.
         let twice = from == BONDED && dst != EVERYONE;
-        let number = self.oracle.sends(from, tag, &station.modes, twice)?;
+        let number = self.oracle.sends(from, tag, station.modes, twice)?;
         station.send(dst, tag, number)?;
         Ok(number)
     }
@@ -41,7 +41,7 @@ impl Soak {
     /// Something was that must not have been.
     pub(super) fn listen(&mut self) -> anyhow::Result<()> {
         for (at, station) in self.scene.stations.iter().enumerate() {
-            station.heard(|tag, number| self.oracle.hears(number, at, tag, &station.modes))?;
+            station.heard(|tag, number| self.oracle.hears(number, at, tag, station.modes))?;
         }
         Ok(())
     }
@@ -65,10 +65,10 @@ impl Soak {
     pub(super) fn resumes(&mut self) -> anyhow::Result<()> {
         let (mut for_everyone, mut for_one) = (Vec::new(), Vec::new());
         for (from, station) in self.scene.stations.iter().enumerate().filter(|(_, station)| station.up) {
-            let mode = station.mode();
+            let mode = station.modes.now();
             for (tag, vlan) in TAGS.into_iter().filter_map(|tag| Some((tag, mode.admits(tag)?))) {
                 let others = self.scene.stations.iter().enumerate();
-                let hears = others.filter(|(to, other)| *to != from && other.up && mode.reaches(other.mode(), vlan));
+                let hears = others.filter(|(to, other)| *to != from && other.up && mode.reaches(other.modes.now(), vlan));
                 let missing: Vec<usize> = hears.map(|(to, _)| to).collect();
                 for_one.extend(missing.iter().map(|to| Wanted { from, tag, dst: self.scene.stations[*to].mac, missing: vec![*to] }));
                 for_everyone.push(Wanted { from, tag, dst: EVERYONE, missing });
