@@ -2,17 +2,12 @@
 //! for them by an SLB bond is still on its way, and comes back from the network; taken for new it would be forwarded a second time, and
 //! the station be looked for beyond the bond. Nothing else asks here: by any other port a station is found at once.
 
-use core::time::Duration;
-
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
 use super::fdb::{Address, Fdb};
-use super::time::Moment;
+use super::time::{Moment, RETURN};
 use super::topology::PortId;
-
-/// How long what was sent may take to come back, and then to be looked at. As long as a gratuitous ARP is taken for a reflection.
-const RETURN: Duration = Duration::from_secs(5);
 
 /// The stations, each with the port it was behind.
 #[derive(Debug, Default)]
@@ -49,6 +44,8 @@ impl Lately {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use ovsdp_proto::Mac;
 
     use super::super::fdb::Limits;

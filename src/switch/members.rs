@@ -43,9 +43,9 @@ impl Switch {
 
     /// What the bond a packet came in by makes of it, if it is a bond.
     #[inline]
-    pub(super) fn verdict(&self, ingress: Place, dst: Mac) -> Verdict {
+    pub(super) fn verdict(&self, now: Moment, ingress: Place, dst: Mac) -> Verdict {
         let Some(Slot { bundle, member }) = ingress.slot else { return Verdict::Accept };
-        self.bundles.all[bundle].bond.as_ref().map_or(Verdict::Accept, |bond| bond.admit(member, dst))
+        self.bundles.all[bundle].bond.as_ref().map_or(Verdict::Accept, |bond| bond.admit(now, member, dst))
     }
 
     /// Whether a packet that came in by a bond was sent back by the network: its sender is behind another port, or was until a moment ago

@@ -293,6 +293,27 @@ fn what_comes_back_of_a_host_that_was_just_forgotten_is_dropped() {
     }
 }
 
+/// A host's broadcast left by the member that was active, and comes back by the one that is now.
+#[test]
+fn what_left_by_the_active_member_before_is_dropped_where_it_comes_back() {
+    let mut agent = Pair::new(BondMode::ActiveBackup, false).agents.into_iter().next().unwrap();
+    let shout = ip(Mac::BROADCAST, mac(5), 0);
+    let fail_over = |agent: &mut Agent, to: &str| {
+        assert_eq!(agent.switch.change_bond("bond0", |bond| bond.set_active(to)), Ok(true));
+        agent.switch.run_bundles(agent.now, &mut |_, _| {});
+        agent.revalidate();
+    };
+    assert_eq!(agent.packet(2, &shout), [1, 3, 4, 11]);
+    fail_over(&mut agent, "m12");
+    let flows = agent.kernel.len();
+    assert_eq!(agent.packet(12, &shout), [0; 0]);
+    assert_eq!((agent.decision.reason, agent.kernel.len()), (Reason::SentBack, flows), "for a moment, so no flow says so");
+    assert_eq!(agent.packet(12, &ip(Mac::BROADCAST, mac(6), 0)), [1, 2, 3, 4], "others are heard at once");
+    // Later that is where the host is.
+    agent.now = agent.now + seconds(5);
+    assert_eq!(agent.packet(12, &shout), [1, 2, 3, 4]);
+}
+
 /// ARP to everyone as the test datapath reads it: its 24 bytes are all the payload's first byte, which makes sender and
 /// target the same and the operation `op op`; so the key is made here.
 fn arp_key(port: u32, src: Mac, sender: u8, target: u8, op: u8) -> Vec<u8> {

@@ -123,14 +123,13 @@ impl Soak {
         Ok(())
     }
 
-    /// What the bond takes twice while another member becomes the active one is no finding: each is to take it, one after the other. Nor is
-    /// what left by one member before and comes back by the one that is the active one now: in active-backup that one is believed. So it is
-    /// by Open vSwitch, and where it leads is for what is said afterwards to put right.
+    /// What the bond takes twice while another member becomes the active one is no finding: the switch beyond sends it by every cable, and each
+    /// is to take it, one after the other.
     fn failing_over(&mut self, what: impl FnOnce(&mut Soak) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        self.oracle.be_lenient(true);
+        self.oracle.fail_over(true);
         what(self)?;
         self.scene.bond_is_up()?;
-        self.oracle.be_lenient(false);
+        self.oracle.fail_over(false);
         Ok(())
     }
 

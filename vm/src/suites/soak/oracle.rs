@@ -104,6 +104,17 @@ impl Modes {
     }
 }
 
+/// Whether a frame may be heard twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Twice {
+    /// No.
+    Never,
+    /// While the bond it comes by fails over.
+    FailingOver,
+    /// Yes.
+    Always,
+}
+
 /// A frame that was sent. There are millions.
 #[derive(Debug, Clone, Copy)]
 struct Sent {
@@ -113,8 +124,7 @@ struct Sent {
     vlans: [bool; VLANS.len()],
     /// Whether its port was surely protected.
     protected: bool,
-    /// Whether it may be heard twice.
-    twice: bool,
+    twice: Twice,
     /// By whom it was heard, a bit each.
     heard: u16,
 }
@@ -134,8 +144,8 @@ impl Sent {
 pub(super) struct Oracle {
     sent: Vec<Sent>,
     heard: u64,
-    /// Frames below this number may be heard twice, and by who sent them.
-    lenient: u32,
+    /// The bond fails over while frames below this number are on their way.
+    failing_over: u32,
 }
 
 impl Oracle {
@@ -144,8 +154,8 @@ impl Oracle {
         u32::try_from(self.sent.len()).unwrap_or(u32::MAX)
     }
 
-    /// Notes a frame, and gives it a number. `modes`: how its port may switch. `twice`: it may be heard twice.
-    pub(super) fn sends(&mut self, from: usize, tag: Option<u16>, modes: Modes, twice: bool) -> anyhow::Result<u32> {
+    /// Notes a frame, and gives it a number. `modes`: how its port may switch.
+    pub(super) fn sends(&mut self, from: usize, tag: Option<u16>, modes: Modes, twice: Twice) -> anyhow::Result<u32> {
         let number = self.next();
         let mut sent = Sent { from: u8::try_from(from)?, tag, vlans: [false; VLANS.len()], protected: true, twice, heard: 0 };
         modes.of(number).for_each(|mode| sent.maybe(mode));
@@ -163,9 +173,9 @@ impl Oracle {
         modes.before = modes.before.map(|(mode, _)| (mode, self.next()));
     }
 
-    /// From now on everything may be heard twice, and by who sent it; or, of what is sent from now on, nothing.
-    pub(super) fn be_lenient(&mut self, on: bool) {
-        self.lenient = if on { u32::MAX } else { self.next() };
+    /// From now on the bond fails over; or does not, of what is sent from now on.
+    pub(super) fn fail_over(&mut self, on: bool) {
+        self.failing_over = if on { u32::MAX } else { self.next() };
     }
 
     /// Notes that a frame was heard by the station `at`, whose port switches like `modes`, with this tag.
@@ -173,16 +183,17 @@ impl Oracle {
     /// # Errors
     /// It must not have been.
     pub(super) fn hears(&mut self, number: u32, at: usize, tag: Option<u16>, modes: Modes) -> anyhow::Result<()> {
-        let lenient = number < self.lenient;
+        let failing_over = number < self.failing_over;
         let sent = self.sent.get_mut(number as usize).context("a frame nobody sent")?;
         let (before, to) = (*sent, modes.of(number));
         let who = || format!("frame {number}, {before:?}, heard by station {} with tag {tag:?}, whose port is {modes:?}", at + 1);
-        ensure!(at != usize::from(sent.from) || lenient, "{}: by its sender", who());
+        ensure!(at != usize::from(sent.from), "{}: by its sender", who());
         let vlans = || VLANS.into_iter().zip(sent.vlans).filter_map(|(vlan, is)| is.then_some(vlan));
         ensure!(vlans().any(|vlan| to.clone().any(|mode| mode.sends(vlan) == Some(tag))), "{}: which does not send it so", who());
         ensure!(!(sent.protected && to.clone().all(|mode| mode.protected)), "{}: both are protected", who());
         let first = sent.heard & (1 << at) == 0;
-        ensure!(first || sent.twice || lenient, "{}: twice", who());
+        let twice = sent.twice == Twice::Always || (failing_over && sent.twice == Twice::FailingOver);
+        ensure!(first || twice, "{}: twice", who());
         sent.heard |= 1 << at;
         self.heard += 1;
         Ok(())
@@ -212,7 +223,7 @@ mod tests {
     /// What is said of a frame with `tag` that a port `from` sent and one `to` let out with the tag `out`.
     fn said(from: Modes, tag: Option<u16>, to: Modes, out: Option<u16>) -> String {
         let mut oracle = Oracle::default();
-        let number = oracle.sends(0, tag, from, false).unwrap();
+        let number = oracle.sends(0, tag, from, Twice::Never).unwrap();
         oracle.hears(number, 1, out, to).map_or_else(|error| error.to_string(), |()| String::new())
     }
 
@@ -261,17 +272,18 @@ mod tests {
     #[test]
     fn a_frame_heard_twice_or_by_its_sender_is_found() {
         let (mut oracle, five) = (Oracle::default(), Modes::new(FIVE));
-        let frames = [false, true].map(|twice| oracle.sends(0, None, five, twice).unwrap());
+        let frames = [Twice::FailingOver, Twice::Always].map(|twice| oracle.sends(0, None, five, twice).unwrap());
         assert!(frames.iter().all(|number| oracle.hears(*number, 1, None, five).is_ok() && oracle.has_heard(*number, 1)));
         let again = frames.map(|number| oracle.hears(number, 1, None, five).is_ok());
         assert_eq!(again, [false, true]);
         assert!(oracle.hears(frames[0], 2, None, five).is_ok() && !oracle.has_heard(frames[0], 3));
         assert!(oracle.hears(frames[1], 0, None, five).is_err() && oracle.hears(9, 1, None, five).is_err());
-        oracle.be_lenient(true);
-        assert!([0, 1].into_iter().all(|at| oracle.hears(frames[0], at, None, five).is_ok()));
-        oracle.be_lenient(false);
-        let late = oracle.sends(0, None, five, false).unwrap();
-        assert!(oracle.hears(frames[0], 0, None, five).is_ok() && oracle.hears(late, 0, None, five).is_err());
+        oracle.fail_over(true);
+        assert!(oracle.hears(frames[0], 1, None, five).is_ok() && oracle.hears(frames[0], 0, None, five).is_err());
+        oracle.fail_over(false);
+        let late = oracle.sends(0, None, five, Twice::FailingOver).unwrap();
+        assert!(oracle.hears(frames[0], 1, None, five).is_ok() && oracle.hears(late, 1, None, five).is_ok());
+        assert!(oracle.hears(late, 1, None, five).is_err());
         assert_eq!(oracle.count(), (3, 7));
     }
 
@@ -282,17 +294,17 @@ mod tests {
         assert_eq!(said(Modes::new(SIX), None, changing(FIVE, TRUNK), Some(6)), "");
         // What is on its way when it has changed may be heard as before, and what is sent then may not.
         let (mut oracle, mut listener, trunk) = (Oracle::default(), changing(FIVE, SIX), Modes::new(TRUNK));
-        let early = oracle.sends(0, Some(5), trunk, false).unwrap();
+        let early = oracle.sends(0, Some(5), trunk, Twice::Never).unwrap();
         oracle.changed(&mut listener);
-        let late = oracle.sends(0, Some(5), trunk, false).unwrap();
+        let late = oracle.sends(0, Some(5), trunk, Twice::Never).unwrap();
         assert!(oracle.hears(early, 1, None, listener).is_ok() && oracle.hears(late, 1, None, listener).is_err());
     }
 
     #[test]
     fn what_was_sent_just_before_may_be_dealt_with_as_after() {
         let (mut oracle, five, six) = (Oracle::default(), Modes::new(FIVE), Modes::new(SIX));
-        let early = oracle.sends(0, None, five, false).unwrap();
-        let late = oracle.sends(0, None, five, false).unwrap();
+        let early = oracle.sends(0, None, five, Twice::Never).unwrap();
+        let late = oracle.sends(0, None, five, Twice::Never).unwrap();
         oracle.changes(0, SIX, 1);
         assert!(oracle.hears(early, 1, None, six).is_err() && oracle.hears(late, 1, None, six).is_ok());
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 
 use super::Soak;
-use super::oracle::TAGS;
+use super::oracle::{TAGS, Twice};
 use super::scene::{BONDED, EVERYONE, SOON};
 
 /// After so long a frame that was not heard is sent anew.
@@ -29,7 +29,11 @@ impl Soak {
         let station = &self.scene.stations[from];
         // The switch beyond the bond sends what is for a station it does not know by both cables, and an SLB bond takes what is for one
         // station by either, as by Open vSwitch.
-        let twice = from == BONDED && dst != EVERYONE;
+        let twice = match (from, dst) {
+            (BONDED, EVERYONE) => Twice::FailingOver,
+            (BONDED, _) => Twice::Always,
+            _ => Twice::Never,
+        };
         let number = self.oracle.sends(from, tag, station.modes, twice)?;
         station.send(dst, tag, number)?;
         Ok(number)
