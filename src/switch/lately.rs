@@ -79,7 +79,9 @@ mod tests {
         let mut fdb = Fdb::new(Limits::new(Duration::from_secs(300), 10));
         let mut lately = Lately::default();
         for round in 0..5 {
-            (0..10).for_each(|number| drop(fdb.learn(Moment(0), station(10 * round + number), PortId(1))));
+            for number in 0..10 {
+                fdb.learn(Moment(0), station(10 * round + number), PortId(1));
+            }
             lately.note(Moment(1), &fdb, None);
             fdb.flush(&mut |_| {});
         }
