@@ -1,7 +1,5 @@
 //! What happens: links, stations that move, changed files, agents that end.
 
-use std::time::Duration;
-
 use anyhow::{Context, ensure};
 
 use super::oracle::{Mode, Vlans};
@@ -184,6 +182,3 @@ impl Soak {
         self.scene.switch.run("ovsdp fdb flush br0").map(drop)
     }
 }
-
-/// How long it goes on at the very least for every event to have happened.
-pub(super) const ENOUGH: Duration = Duration::from_secs(300);
