@@ -62,7 +62,7 @@ fn apply(core: &mut Core, change: &FdbChange) -> Result<FdbChanged, Error> {
         FdbChange::Flush { bridge } => {
             known(core, bridge.as_deref())?;
             let wanted: Vec<String> = names(core).filter(|name| bridge.as_ref().is_none_or(|wanted| name == wanted)).collect();
-            wanted.iter().map(|name| core.switch.flush(name, None).unwrap_or(0)).sum()
+            wanted.iter().map(|name| core.switch.flush(now(), name, None).unwrap_or(0)).sum()
         }
     };
     Ok(FdbChanged { changed })

@@ -43,16 +43,20 @@ impl Switch {
 
     /// What the bond a packet came in by makes of it, if it is a bond.
     #[inline]
-    pub(super) fn verdict(&self, ingress: Place, dst: Mac) -> Verdict {
+    pub(super) fn verdict(&self, now: Moment, ingress: Place, dst: Mac) -> Verdict {
         let Some(Slot { bundle, member }) = ingress.slot else { return Verdict::Accept };
-        self.bundles.all[bundle].bond.as_ref().map_or(Verdict::Accept, |bond| bond.admit(member, dst))
+        self.bundles.all[bundle].bond.as_ref().map_or(Verdict::Accept, |bond| bond.admit(now, member, dst))
     }
 
-    /// Whether a packet that came in by a bond was sent back by the network: its sender is behind another port. Unless it says
-    /// that it has moved; which is not believed of one that has just said where it is, there. `l2` is what `key` says.
-    pub(super) fn sent_back(&self, now: Moment, ingress: Place, vlan: u16, l2: &L2, key: &[u8]) -> bool {
-        let (fdb, address) = (&self.bridges[ingress.bridge].fdb, (vlan, l2.eth_src));
-        let elsewhere = fdb.find(address).is_some_and(|found| found.port != ingress.port);
-        elsewhere && (!arp::is_gratuitous(l2, key) || fdb.is_locked(now, address))
+    /// Whether a packet that came in by a bond was sent back by the network: its sender is behind another port, or was until a moment ago
+    /// and is not known now. Unless it says that it has moved; which is not believed of one that has just said where it is, there. `l2` is
+    /// what `key` says. If so, whether that may be installed: what holds for a moment is not.
+    pub(super) fn sent_back(&self, now: Moment, ingress: Place, vlan: u16, l2: &L2, key: &[u8]) -> Option<Install> {
+        let (bridge, address) = (&self.bridges[ingress.bridge], (vlan, l2.eth_src));
+        let install = match bridge.fdb.find(address) {
+            Some(found) => (found.port != ingress.port).then_some(Install::Yes),
+            None => bridge.lately.was_elsewhere(now, address, ingress.port).then_some(Install::No),
+        };
+        install.filter(|_| !arp::is_gratuitous(l2, key) || bridge.fdb.is_locked(now, address))
     }
 }

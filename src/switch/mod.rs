@@ -31,6 +31,7 @@ mod flows;
 mod frame;
 mod kept;
 pub mod lacp;
+mod lately;
 mod members;
 mod normal;
 mod output;

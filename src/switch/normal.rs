@@ -198,7 +198,7 @@ impl Switch {
             }
             walk.observer.step(Step::NotReserved { destination: l2.eth_dst });
         }
-        let verdict = self.verdict(ingress, l2.eth_dst);
+        let verdict = self.verdict(walk.now, ingress, l2.eth_dst);
         if verdict == Verdict::Drop {
             return Ok((Reason::BondClosed, Install::Yes));
         }
@@ -222,8 +222,10 @@ impl Switch {
         }
         // What it says would have to be in the flow's mask: a flow for each pair of addresses, of what is rare.
         walk.fleeting |= wary && arp::is_broadcast(l2);
-        if verdict == Verdict::DropIfMoved && self.sent_back(walk.now, ingress, vlan, walk.l2, walk.key) {
-            return Ok((Reason::SentBack, Install::Yes));
+        if matches!(verdict, Verdict::DropIfMoved | Verdict::DropIfMovedYet)
+            && let Some(install) = self.sent_back(walk.now, ingress, vlan, walk.l2, walk.key)
+        {
+            return Ok((Reason::SentBack, if verdict == Verdict::DropIfMovedYet { Install::No } else { install }));
         }
         let learn = self.sender(walk, ingress, vlan);
         walk.out.doubtful |= verdict == Verdict::DropIfMoved && matches!(learn, Learn::New { .. } | Learn::Moved { .. });

@@ -9,6 +9,7 @@ use ovsdp_proto::{IfName, Mac};
 use super::bundles::{Bundles, Slot};
 use super::decision::{Load, Station};
 use super::fdb::{self, Address, Fdb, FdbEntry, Restored};
+use super::lately::Lately;
 use super::time::Moment;
 use super::topology::{BadTopology, BridgeId, PortId, Topology, Way};
 use super::tunnel::{Ports, Select};
@@ -37,11 +38,24 @@ pub(super) struct Bridge {
     pub(super) forward_bpdu: bool,
     /// Whether it has a bond that has to tell stations that moved from packets that were sent back.
     pub(super) wary: bool,
+    /// Which stations it was made to forget while it had.
+    pub(super) lately: Lately,
 }
 
 impl Bridge {
     pub(super) fn new(id: BridgeId, name: IfName, macs: fdb::Limits) -> Self {
-        Self { id, name, ports: Vec::new(), fdb: Fdb::new(macs), group: None, flood_vlans: None, plain: true, forward_bpdu: false, wary: false }
+        Self {
+            id,
+            name,
+            ports: Vec::new(),
+            fdb: Fdb::new(macs),
+            group: None,
+            flood_vlans: None,
+            plain: true,
+            forward_bpdu: false,
+            wary: false,
+            lately: Lately::default(),
+        }
     }
 
     /// Whether nothing is learned in a VLAN.
@@ -224,13 +238,16 @@ impl Switch {
             }
             bridge.set_flood_vlans(&spec.flood_vlans);
             bridge.forward_bpdu = spec.forward_bpdu;
-            bridge.wary = false;
+            let was_wary = core::mem::take(&mut bridge.wary);
             let before: HashMap<IfName, Port, RandomState> = bridge.ports.drain(..).map(|port| (port.name, port)).collect();
             for (name, way, rules) in spec.all_ports() {
                 let (known, rules) = (before.get(&*name), Rules::from(rules));
                 let id = known.map_or_else(|| PortId(self.fresh_id()), |port| port.id);
                 // What was learned behind it may be in VLANs it is no longer in.
                 if known.is_some_and(|port| port.rules != rules) {
+                    if was_wary {
+                        bridge.lately.note(now, &bridge.fdb, Some(id));
+                    }
                     bridge.fdb.flush_port(id, &mut |_| {});
                 }
                 let exit = match way {
@@ -453,6 +470,7 @@ impl Switch {
     /// Lets a bridge's silent stations go.
     pub(super) fn expire_in(&mut self, index: usize, now: Moment) {
         self.drain(index, |fdb, gone| fdb.expire(now, gone));
+        self.bridges[index].lately.expire(now);
     }
 
     /// Has `take` remove addresses from a bridge's MAC table, and notes that their stations are no longer known.

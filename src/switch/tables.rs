@@ -86,16 +86,21 @@ impl Switch {
         Ok(())
     }
 
-    /// Forgets every learned station of a bridge, or of one of its ports; static ones stay. Returns how many went.
+    /// Forgets every learned station of a bridge, or of one of its ports; static ones stay. Returns how many went. For some seconds an SLB
+    /// bond still takes none of them from the network that sends back what they said.
     ///
     /// # Errors
     /// [`Refused`]; nothing was changed.
-    pub fn flush(&mut self, bridge: &str, port: Option<&str>) -> Result<u32, Refused> {
+    pub fn flush(&mut self, now: Moment, bridge: &str, port: Option<&str>) -> Result<u32, Refused> {
         let index = self.index_of(bridge).ok_or(Refused::NoBridge)?;
         let port = match port {
             Some(port) => Some(self.bridges[index].port(port).ok_or(Refused::NoPort)?.id),
             None => None,
         };
+        let one = &mut self.bridges[index];
+        if one.wary {
+            one.lately.note(now, &one.fdb, port);
+        }
         let mut count = 0;
         self.drain(index, |fdb, gone| {
             let mut gone = |address| {

@@ -19,6 +19,10 @@ impl Moment {
     }
 }
 
+/// How long what was sent by a bond may take to come back from a network that knows nothing of it, and then to be looked at. As long as a
+/// gratuitous ARP is taken for a reflection.
+pub(super) const RETURN: Duration = Duration::from_secs(5);
+
 /// A duration in whole milliseconds, as many as fit.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

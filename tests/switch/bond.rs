@@ -176,7 +176,7 @@ fn slb_spreads_by_source_and_vlan_and_stays_with_it() {
 fn tcp_needs_lacp_and_goes_round() {
     let mut bond = bond(settings(BondMode::BalanceTcp), 2);
     assert_eq!(bond.exit(mac(1), 0), Exit::Nowhere);
-    assert_eq!(bond.admit(0, mac(1)), Verdict::Drop);
+    assert_eq!(bond.admit(Moment(0), 0, mac(1)), Verdict::Drop);
     bond.set_lacp(Moment(0), LacpStatus::Configured, |_| false);
     bond.run(Moment(0));
     assert_eq!((bond.exit(mac(1), 0), bond.exit_after(1)), (Exit::Nowhere, Exit::Nowhere));
@@ -238,17 +238,42 @@ fn what_comes_in_by_a_member_is_believed_or_not() {
         bond.set_lacp(Moment(0), lacp, |_| true);
         bond.run(Moment(0));
         assert_eq!(active(&bond).as_deref(), Some("p1"));
-        let row = |dst| [0, 1].map(|member| bond.admit(member, dst));
+        let row = |dst| [0, 1].map(|member| bond.admit(Moment(0), member, dst));
         assert_eq!((row(mac(1)), row(Mac::BROADCAST)), (to_one, to_all), "{mode:?} {lacp:?} fallback {fallback_ab}");
-        assert_eq!(bond.admit(2, mac(1)), Drop, "no such member");
+        assert_eq!(bond.admit(Moment(0), 2, mac(1)), Drop, "no such member");
     }
     let mut bond = negotiated(BalanceTcp, 2);
     bond.set_lacp(Moment(0), Negotiated, |member| member == "p1");
     bond.run(Moment(1));
-    assert_eq!([0, 1].map(|member| bond.admit(member, mac(1))), [Accept, Drop], "the partner has no business there");
+    assert_eq!([0, 1].map(|member| bond.admit(Moment(0), member, mac(1))), [Accept, Drop], "the partner has no business there");
 }
 
 /// Gives the buckets loads and lets the bond look at them; returns what each member then carries, before it is halved.
+/// A network that knows nothing of the bond may send back by the active member what another sent before: in active-backup that one is
+/// believed as soon as nothing of it can be on its way any more.
+#[test]
+fn a_new_active_member_is_not_believed_at_once() {
+    use Verdict::{Accept, Drop, DropIfMovedYet};
+    let admits = |bond: &Bond, now| [0, 1].map(|member| bond.admit(Moment(now), member, Mac::BROADCAST));
+    let mut ab = bond(settings(BondMode::ActiveBackup), 2);
+    assert_eq!(admits(&ab, 0), [Accept, Drop], "nobody sent before");
+    ab.set_carrier("p1", false);
+    ab.run(Moment(1000));
+    assert_eq!((admits(&ab, 1000), admits(&ab, 5999)), ([Drop, DropIfMovedYet], [Drop, DropIfMovedYet]));
+    assert_eq!(admits(&ab, 6000), [Drop, Accept]);
+    ab.set_carrier("p1", true);
+    ab.run(Moment(7000));
+    assert_eq!(admits(&ab, 7000), [Drop, Accept], "it is the same");
+    ab.set_active("p1").unwrap();
+    ab.run(Moment(8000));
+    assert_eq!((admits(&ab, 8000), admits(&ab, 13_000)), ([DropIfMovedYet, Drop], [Accept, Drop]));
+    // Or the mode was one in which others sent.
+    let mut slb = bond(settings(BondMode::BalanceSlb), 2);
+    slb.configure(Moment(1000), settings(BondMode::ActiveBackup));
+    slb.run(Moment(1000));
+    assert_eq!((admits(&slb, 1000), admits(&slb, 6000)), ([DropIfMovedYet, Drop], [Accept, Drop]));
+}
+
 fn rebalanced(bond: &mut Bond, loads: &[(u8, u64)]) -> BTreeMap<u32, u64> {
     for (bucket, bytes) in loads {
         bond.account(Moment(0), *bucket, *bytes);
@@ -415,7 +440,7 @@ fn choosing_a_member_allocates_nothing() {
     let counted = allocation_counter::measure(|| {
         for number in 0..1000 {
             slb.exit(mac(number), 1);
-            slb.admit(1, mac(number));
+            slb.admit(Moment(0), 1, mac(number));
             slb.account(Moment(5), 3, 100);
             tcp.exit(mac(number), 1);
             tcp.exit_after(number);

@@ -245,13 +245,73 @@ fn what_the_network_sent_back_does_not_say_where_a_host_is() {
         assert_eq!(next.decision.reason, Reason::SentBack);
     }
     // After a flush, whichever comes first.
-    agent.switch.flush("br0", None).unwrap();
+    agent.switch.flush(agent.now, "br0", None).unwrap();
     agent.packet(2, &shout);
     agent.packet(11, &shout);
     agent.now = agent.now + seconds(1);
     agent.revalidate();
     assert_eq!(behind(&agent).as_deref(), Some("p2"));
     assert_eq!(agent.packet(11, &shout), [0; 0]);
+}
+
+/// What was sent before a port got another VLAN, or the table was flushed, comes back afterwards: the host is known no more, and must not be
+/// taken to be beyond the bond, nor be heard a second time.
+#[test]
+fn what_comes_back_of_a_host_that_was_just_forgotten_is_dropped() {
+    let in_vlan = |vlan: u16| {
+        let mut topology = topology(bundle(0, BondMode::BalanceSlb, false));
+        topology.bridges[0].ports[0].rules.vlans = model::Vlans::Access { vlan: model::Vid::try_from(vlan).unwrap() };
+        topology
+    };
+    let untagged = ip(Mac::BROADCAST, mac(5), 0);
+    let tagged = frame(Mac::BROADCAST, mac(5), &[(0x8100, 6)], 0x0800, &[0; 5]);
+    for flushed in [true, false] {
+        let mut agent = Agent::new(in_vlan(6));
+        agent.switch.run_bundles(agent.now, &mut |_, _| {});
+        assert_eq!(agent.packet(2, &untagged).len(), 4, "1, 3, 4 and a member");
+        assert_eq!(agent.packet(11, &tagged), [0; 0]);
+        if flushed {
+            assert_eq!(agent.switch.flush(agent.now, "br0", None), Ok(1));
+        } else {
+            assert_eq!(agent.switch.set_topology(agent.now, in_vlan(5)), Ok(true));
+        }
+        agent.revalidate();
+        let flows = agent.kernel.len();
+        agent.now = Moment(agent.now.0 + 4_999);
+        assert_eq!(agent.packet(11, &tagged), [0; 0]);
+        assert_eq!(agent.decision.reason, Reason::SentBack);
+        assert!(agent.kernel.len() <= flows, "that is known for a moment, and nothing the kernel is told");
+        assert!(agent.switch.fdb("br0").unwrap().is_empty());
+        // Other hosts are taken as ever, and this one too when nothing of it can be on its way any more.
+        assert_eq!(agent.packet(11, &frame(Mac::BROADCAST, mac(6), &[(0x8100, 6)], 0x0800, &[0; 5])).first(), Some(&1));
+        agent.now = Moment(agent.now.0 + 1);
+        assert_eq!(agent.packet(11, &tagged).first(), Some(&1));
+        // Who was beyond the bond may still be there.
+        assert_eq!(agent.switch.flush(agent.now, "br0", None), Ok(2));
+        agent.revalidate();
+        assert_eq!(agent.packet(11, &tagged).first(), Some(&1));
+    }
+}
+
+/// A host's broadcast left by the member that was active, and comes back by the one that is now.
+#[test]
+fn what_left_by_the_active_member_before_is_dropped_where_it_comes_back() {
+    let mut agent = Pair::new(BondMode::ActiveBackup, false).agents.into_iter().next().unwrap();
+    let shout = ip(Mac::BROADCAST, mac(5), 0);
+    let fail_over = |agent: &mut Agent, to: &str| {
+        assert_eq!(agent.switch.change_bond("bond0", |bond| bond.set_active(to)), Ok(true));
+        agent.switch.run_bundles(agent.now, &mut |_, _| {});
+        agent.revalidate();
+    };
+    assert_eq!(agent.packet(2, &shout), [1, 3, 4, 11]);
+    fail_over(&mut agent, "m12");
+    let flows = agent.kernel.len();
+    assert_eq!(agent.packet(12, &shout), [0; 0]);
+    assert_eq!((agent.decision.reason, agent.kernel.len()), (Reason::SentBack, flows), "for a moment, so no flow says so");
+    assert_eq!(agent.packet(12, &ip(Mac::BROADCAST, mac(6), 0)), [1, 2, 3, 4], "others are heard at once");
+    // Later that is where the host is.
+    agent.now = agent.now + seconds(5);
+    assert_eq!(agent.packet(12, &shout), [1, 2, 3, 4]);
 }
 
 /// ARP to everyone as the test datapath reads it: its 24 bytes are all the payload's first byte, which makes sender and

@@ -155,7 +155,7 @@ fn what_was_forgotten_is_looked_at_soon() {
     clock.agent.packet(2, &plain(2, 1));
     clock.pass(1_000);
     assert!(clock.due() > Some(Moment(10_000 - 1)));
-    clock.agent.switch.flush("br0", None).unwrap();
+    clock.agent.switch.flush(clock.agent.now, "br0", None).unwrap();
     let Agent { switch, flows, .. } = &mut clock.agent;
     flows.settle(switch);
     assert!(clock.due() <= Some(clock.agent.now), "the last look is long ago");
@@ -163,7 +163,7 @@ fn what_was_forgotten_is_looked_at_soon() {
     assert_eq!(clock.looks.len(), 1);
     // Twice in a row it is soon, not at once.
     clock.agent.packet(3, &plain(1, 2));
-    clock.agent.switch.flush("br0", None).unwrap();
+    clock.agent.switch.flush(clock.agent.now, "br0", None).unwrap();
     let Agent { switch, flows, .. } = &mut clock.agent;
     flows.settle(switch);
     let ended = clock.agent.now;

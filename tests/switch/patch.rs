@@ -71,7 +71,7 @@ fn flows_keep_the_sender_learned_in_both() {
     for bridge in ["br0", "br1"] {
         assert!(locations(&agent, bridge, mac(1)).is_some() && locations(&agent, bridge, mac(2)).is_some());
     }
-    agent.switch.flush("br1", None).unwrap();
+    agent.switch.flush(agent.now, "br1", None).unwrap();
     agent.revalidate();
     assert_eq!(agent.packet(2, &plain(mac(2), mac(1))), [11, 12, 13], "the far bridge knows no longer where");
 }

@@ -190,7 +190,7 @@ impl Agent {
                 let _ = self.switch.unlearn(&format!("br{bridge}"), *vlan, address(*station));
             }
             Event::Flush(bridge) => {
-                self.switch.flush(&format!("br{bridge}"), None).unwrap();
+                self.switch.flush(self.now, &format!("br{bridge}"), None).unwrap();
             }
         }
     }

@@ -89,7 +89,7 @@ fn a_drop_for_an_unknown_port_ends_by_itself_and_at_once_when_it_is_known() {
 #[test]
 fn a_forgotten_sender_is_learned_again_from_its_flow_or_by_an_upcall() {
     let mut agent = talking();
-    agent.switch.flush("br0", None).unwrap();
+    agent.switch.flush(agent.now, "br0", None).unwrap();
     agent.packet(2, &plain(2, 1));
     agent.now = agent.now + seconds(1);
     let pass = agent.revalidate();

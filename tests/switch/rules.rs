@@ -206,11 +206,11 @@ fn flushing_by_name() {
     let mut switch = switch(one_bridge(3));
     ask(&mut switch, 2, &plain(mac(9), mac(1)));
     ask(&mut switch, 3, &plain(mac(9), mac(2)));
-    assert_eq!(switch.flush("br1", None), Err(Refused::NoBridge));
-    assert_eq!(switch.flush("br0", Some("nope")), Err(Refused::NoPort));
-    assert_eq!(switch.flush("br0", Some("p2")), Ok(1));
+    assert_eq!(switch.flush(Moment(0), "br1", None), Err(Refused::NoBridge));
+    assert_eq!(switch.flush(Moment(0), "br0", Some("nope")), Err(Refused::NoPort));
+    assert_eq!(switch.flush(Moment(0), "br0", Some("p2")), Ok(1));
     assert_eq!(switch.fdb_stats("br0").unwrap().current, 1);
-    assert_eq!(switch.flush("br0", None), Ok(1));
+    assert_eq!(switch.flush(Moment(0), "br0", None), Ok(1));
     assert_eq!(switch.fdb_stats("br0").unwrap().current, 0);
     assert_eq!(switch.forgotten().count(), 2);
 }

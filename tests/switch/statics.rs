@@ -62,7 +62,7 @@ fn neither_time_nor_flushing_takes_it() {
     pin(&mut agent, "p4", 2).unwrap();
     pin(&mut agent, "p2", 1).unwrap();
     agent.packet(3, &plain(9, 3));
-    assert_eq!(agent.switch.flush("br0", None), Ok(1), "3 was learned; 1 was, before it was made static");
+    assert_eq!(agent.switch.flush(agent.now, "br0", None), Ok(1), "3 was learned; 1 was, before it was made static");
     // A shorter time to live is none of a static address's business.
     let topology = Topology { bridges: vec![one_bridge(3).bridges[0].clone().aging(seconds(15))] };
     agent.now = agent.now + seconds(100_000);

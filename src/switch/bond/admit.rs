@@ -3,6 +3,7 @@
 
 use ovsdp_proto::Mac;
 
+use super::super::time::Moment;
 use super::machine::{Bond, LacpStatus};
 use crate::model::BondMode;
 
@@ -15,14 +16,20 @@ pub enum Verdict {
     Drop,
     /// Drop it, and learn nothing of it, if its sender is known behind another port: it was sent back.
     DropIfMoved,
+    /// The same for a moment, then accept it: what another member sent until now may be sent back by this one.
+    DropIfMovedYet,
 }
 
 impl Bond {
     /// What to do with a packet to `dst` that came in by a member, by its place among [`members`](Self::members).
-    pub fn admit(&self, member: usize, dst: Mac) -> Verdict {
+    pub fn admit(&self, now: Moment, member: usize, dst: Mac) -> Verdict {
         let Some(link) = self.links.get(member) else { return Verdict::Drop };
         let active = self.active == Some(member);
-        let only_active = || if active { Verdict::Accept } else { Verdict::Drop };
+        let only_active = || match active {
+            true if now < self.settled => Verdict::DropIfMovedYet,
+            true => Verdict::Accept,
+            false => Verdict::Drop,
+        };
         match (self.lacp, self.settings.bond.mode) {
             // The partner knows of the bond and sends nothing back; it sends nothing to a member that is not enabled either.
             (LacpStatus::Negotiated, _) if link.enabled || link.may_enable() => Verdict::Accept,

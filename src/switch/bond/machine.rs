@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use ovsdp_proto::{IfName, Mac};
 
-use super::super::time::Moment;
+use super::super::time::{Moment, RETURN};
 use super::buckets::Buckets;
 use crate::model::{self, BondMode};
 
@@ -86,6 +86,10 @@ pub struct Bond {
     pub(super) changed: bool,
     /// Stations must be announced.
     pub(super) announce: bool,
+    /// Members send what others did before, and that is to be noted.
+    unsettled: bool,
+    /// Until then what other members sent may come back by the active one.
+    pub(super) settled: Moment,
 }
 
 impl Bond {
@@ -104,6 +108,8 @@ impl Bond {
             turns: Vec::new(),
             changed: true,
             announce: false,
+            unsettled: false,
+            settled: Moment(0),
         };
         bond.reset_buckets(now);
         bond
@@ -149,6 +155,7 @@ impl Bond {
             (mode, rebalance_interval, hash_basis, settings.fallback_ab)
         };
         let anew = spreads(&settings) != spreads(&self.settings);
+        self.unsettled |= settings.bond.mode != self.settings.bond.mode;
         self.settings = settings;
         self.changed = true;
         if anew {
@@ -227,6 +234,9 @@ impl Bond {
             self.choose_active();
         }
         self.rebalance(now);
+        if core::mem::take(&mut self.unsettled) {
+            self.settled = now + RETURN;
+        }
         core::mem::take(&mut self.changed)
     }
 
@@ -304,7 +314,8 @@ impl Bond {
     }
 
     pub(super) fn set_active_mac(&mut self) {
-        self.active_mac = self.active.map_or(Mac::ZERO, |at| self.links[at].member.mac);
+        let before = core::mem::replace(&mut self.active_mac, self.active.map_or(Mac::ZERO, |at| self.links[at].member.mac));
+        self.unsettled |= before != Mac::ZERO && before != self.active_mac;
         self.changed = true;
     }
 

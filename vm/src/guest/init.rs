@@ -128,21 +128,24 @@ impl Reporter {
 fn run_test(host: &Reporter, name: &str) -> anyhow::Result<()> {
     host.tell(&Event::Started { name: name.to_owned() })?;
     let limit = registry::tests().iter().find(|test| test.name == name).map_or(Duration::from_secs(60), |test: &Test| test.timeout);
-    let output = File::create(LOG_PATH).context("cannot make the log")?;
-    drop(output);
-    let log = || File::options().append(true).open(LOG_PATH).context("cannot open the log");
+    let log = fresh_log()?;
     let mut command = sandbox::test(name);
-    command.arg(LOG_PATH).stdout(log()?).stderr(log()?);
+    command.arg(LOG_PATH).stdout(log.try_clone().context("cannot share the log")?).stderr(log);
     supervise(host, name, command, limit, false)
 }
 
 fn run_program(host: &Reporter, name: &str) -> anyhow::Result<()> {
     host.tell(&Event::Started { name: name.to_owned() })?;
     let limit = registry::programs().iter().find(|program| program.name == name).map_or(Duration::from_secs(60), |program| program.timeout);
-    let stderr = File::create(LOG_PATH).context("cannot make the log")?;
     let mut command = sandbox::test(name);
-    command.arg(LOG_PATH).stdout(Stdio::piped()).stderr(stderr);
+    command.arg(LOG_PATH).stdout(Stdio::piped()).stderr(fresh_log()?);
     supervise(host, name, command, limit, true)
+}
+
+/// The log, empty, to append to: what a program complains of is written beside what is done meanwhile.
+fn fresh_log() -> anyhow::Result<File> {
+    File::create(LOG_PATH).context("cannot make the log")?;
+    File::options().append(true).open(LOG_PATH).context("cannot open the log")
 }
 
 /// Runs one sandboxed command to its end or its limit, buries everything it left, and reports it.

@@ -10,12 +10,16 @@ use anyhow::{Context, anyhow};
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::sched::{CloneFlags, setns};
-use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recvfrom, send, setsockopt, socket, sockopt};
+use nix::sys::socket::{LinkAddr, MsgFlags, bind, recvfrom, send, setsockopt, sockopt};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Host;
 
 /// The Ethernet type of the frames: one for experiments (IEEE 802, Local Experimental Ethertype 1).
 pub const ETHER_TYPE: u16 = 0x88b5;
+
+/// Every Ethernet type (`ETH_P_ALL`).
+const ALL: u16 = 3;
 
 /// What the kernel calls a packet that this machine sent (`PACKET_OUTGOING`).
 const OUTGOING: u8 = 4;
@@ -30,23 +34,34 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Opens `interface` of `host`.
+    /// Opens `interface` of `host`. It hears all that passes there, with a tag or without.
     ///
     /// # Errors
     /// There is no such interface, or no packet sockets.
     pub fn open(host: &Host, interface: &str) -> anyhow::Result<Wire> {
+        Wire::of_type(host, interface, ALL)
+    }
+
+    /// Opens `interface` of `host`, to hear what arrives there, and tell at which device: that of a VLAN on it hears what has a tag.
+    ///
+    /// # Errors
+    /// There is no such interface, or no packet sockets.
+    pub fn of_arrivals(host: &Host, interface: &str) -> anyhow::Result<Wire> {
+        Wire::of_type(host, interface, ETHER_TYPE)
+    }
+
+    fn of_type(host: &Host, interface: &str, ether_type: u16) -> anyhow::Result<Wire> {
         let (pid, interface) = (host.pid().to_owned(), interface.to_owned());
         // The namespace is the thread's alone; the socket stays in it wherever it is used.
         let opened = thread::spawn(move || -> anyhow::Result<Wire> {
             let namespace = File::open(format!("/proc/{pid}/ns/net")).context("the host's network")?;
             setns(&namespace, CloneFlags::CLONE_NEWNET)?;
-            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-            let socket = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll)?;
+            let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), Some(Protocol::from(i32::from(ether_type.to_be()))))?;
             setsockopt(&socket, sockopt::RcvBufForce, &QUEUE)?;
             let mut all = getifaddrs()?.filter(|one| one.interface_name == interface);
             let address = all.find_map(|one| one.address?.as_link_addr().copied()).with_context(|| format!("no interface {interface}"))?;
             bind(socket.as_raw_fd(), &address)?;
-            Ok(Wire { socket })
+            Ok(Wire { socket: socket.into() })
         });
         opened.join().map_err(|_| anyhow!("the thread that opens the wire ended by itself"))?
     }
@@ -67,6 +82,14 @@ impl Wire {
     /// # Errors
     /// The socket cannot be read.
     pub fn heard(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(self.arrived()?.map(|(_, frame)| frame))
+    }
+
+    /// The same with the number of the device it arrived at.
+    ///
+    /// # Errors
+    /// The socket cannot be read.
+    pub fn arrived(&self) -> anyhow::Result<Option<(usize, Vec<u8>)>> {
         let mut frame = vec![0; 256];
         loop {
             match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut frame) {
@@ -74,7 +97,7 @@ impl Wire {
                     let is_ours = frame.get(12..14) == Some(&ETHER_TYPE.to_be_bytes()) && from.is_none_or(|from| from.pkttype() != OUTGOING);
                     if is_ours {
                         frame.truncate(len);
-                        return Ok(Some(frame));
+                        return Ok(Some((from.map_or(0, |from| from.ifindex()), frame)));
                     }
                 }
                 Err(Errno::EAGAIN) => return Ok(None),

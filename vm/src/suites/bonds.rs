@@ -123,7 +123,8 @@ fn active_backup(world: &mut World) -> anyhow::Result<()> {
     pings.stop()?;
     ensure!(scene.switch.try_run("ovsdp appctl bond/show bond9")?.code == 4);
     ensure!(scene.switch.try_run("ovsdp appctl bond/nothing")?.code == 2);
-    transceivers(&scene)
+    transceivers(&scene)?;
+    registers(world, &scene)
 }
 
 /// The members are asked, in place. A dormant device has a cable that works, and is not running: there the two ways to know differ.
@@ -141,6 +142,28 @@ fn transceivers(scene: &Scene) -> anyhow::Result<()> {
     bond_file(&scene.switch, "bond_mode=active-backup")?;
     scene.switch.run("ovsdp up")?;
     scene.says("bond/show bond0", &["member m1: disabled\n  may_enable: false\n", "member m2: enabled\n  active member\n"])
+}
+
+/// A register is read where there is one. Linux's own bond has that of a transceiver, and a VLAN device hands on who asks it: set down, it
+/// has no carrier and no link by any other way to ask, while the register says that the cable works.
+fn registers(world: &World, scene: &Scene) -> anyhow::Result<()> {
+    world.veth(&scene.switch, "c1", &scene.peer, "eth3")?;
+    scene.switch.run(
+        "ip link add lb type bond mode active-backup miimon 50 && ip link set c1 down && ip link set c1 master lb && ip link set lb up && \
+         ip link add link lb name v1 type vlan id 7",
+    )?;
+    let options = "bond_mode=active-backup other_config:bond-detect-mode=miimon other_config:bond-miimon-interval=100";
+    file(&scene.switch, "bond0", &format!("TYPE=OVSBond\nOVS_BRIDGE=br0\nBOND_IFACES=\"m2 v1\"\nOVS_OPTIONS=\"{options}\"\n"))?;
+    scene.switch.run("ovsdp up")?;
+    scene.says("bond/show bond0", &["member v1: enabled\n  may_enable: true\n"])?;
+    scene.peer.run("ip link set eth3 down")?;
+    scene.says("bond/show bond0", &["member v1: disabled\n  may_enable: false\n"])?;
+    scene.switch.run("ip link set v1 down")?;
+    scene.peer.run("ip link set eth3 up")?;
+    scene.says("bond/show bond0", &["member v1: enabled\n  may_enable: true\n"])?;
+    let link = scene.switch.json("ip -j link show dev v1")?;
+    ensure!(link[0]["operstate"] == "DOWN", "{link}");
+    Ok(())
 }
 
 fn lacp(world: &mut World) -> anyhow::Result<()> {
@@ -343,6 +366,7 @@ fn the_text_is_open_vswitchs(world: &mut World) -> anyhow::Result<()> {
     for (mode, commands) in [
         ("bond_mode=balance-tcp lacp=active other_config:lacp-time=fast", &["bond/show bond0", "lacp/show bond0", "lacp/show-stats bond0"][..]),
         ("bond_mode=balance-slb bond_updelay=5 other_config:bond-hash-basis=7", &["bond/show bond0", "bond/show"]),
+        ("bond_mode=active-backup bond_downdelay=7 other_config:bond-primary=m2", &["bond/show bond0", "bond/show"]),
     ] {
         bond_file(&scene.switch, mode)?;
         scene.switch.run("ovsdp up")?;

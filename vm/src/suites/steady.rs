@@ -34,12 +34,19 @@ fn pair(world: &World) -> anyhow::Result<(Host, Host, Host)> {
 
 pub(super) fn kill_agent(host: &Host) -> anyhow::Result<String> {
     let pid = agent_pid(host)?;
-    host.run(&format!("kill -9 {pid}"))?;
-    eventually(Duration::from_secs(5), || {
-        ensure!(host.try_run(&format!("test -d /proc/{pid} && ! grep -q zombie /proc/{pid}/status"))?.code != 0, "{pid} still runs");
-        Ok(())
-    })?;
+    end_agent(host, &pid, "KILL")?;
     Ok(pid)
+}
+
+/// Sends the agent a signal that ends it, and waits until it has.
+pub(super) fn end_agent(host: &Host, pid: &str, signal: &str) -> anyhow::Result<()> {
+    host.run(&format!("kill -{signal} {pid}"))?;
+    // Its first thread may end before others, which still have its files, and its lock.
+    let runs = format!("test -d /proc/{pid} && ! {{ grep -q zombie /proc/{pid}/status && test $(ls /proc/{pid}/task | wc -l) = 1; }}");
+    eventually(Duration::from_secs(30), || {
+        ensure!(host.try_run(&runs)?.code != 0, "{pid} still runs");
+        Ok(())
+    })
 }
 
 /// Established flows never stop: not while there is no agent, not when the next one starts.

@@ -1,0 +1,184 @@
+//! What happens: links, stations that move, changed files, agents that end.
+
+use anyhow::{Context, ensure};
+
+use super::oracle::{Mode, Vlans};
+use super::scene::{BONDED, MEMBERS, PATCHED, PORTS, SOON, TUNNELLED};
+use super::{BURST, Soak};
+use crate::guest::eventually;
+use crate::suites::stage::agent_pid;
+use crate::suites::steady::{end_agent, kill_agent};
+
+/// Something that happens.
+type Happen = fn(&mut Soak) -> anyhow::Result<()>;
+
+/// All that may happen; one is as likely as another.
+pub(super) const EVENTS: [(&str, Happen); 12] = [
+    ("VLANs changed", Soak::other_vlans),
+    ("VLANs changed under a kill", Soak::other_vlans_and_a_kill),
+    ("station's link", Soak::link),
+    ("stations change places", Soak::places),
+    ("agent killed", Soak::killed),
+    ("agent ended", Soak::ended),
+    ("agent replaced", Soak::replaced),
+    ("bond's cable", Soak::cable),
+    ("bond changed", Soak::other_bond),
+    ("underlay's cable", Soak::underlay),
+    ("tunnel changed", Soak::other_key),
+    ("MAC table flushed", Soak::flushed),
+];
+
+impl Soak {
+    /// Makes the files true, with traffic all the while.
+    fn up(&mut self) -> anyhow::Result<()> {
+        let mut up = self.scene.switch.spawn("ovsdp up")?;
+        while up.poll()?.is_none() {
+            self.chatter(8)?;
+        }
+        ensure!(up.wait(SOON)? == 0, "up failed: {}{}", up.stdout(), up.stderr());
+        self.listen()
+    }
+
+    /// Another way to switch for a port, in its file; from now on it may switch in either. Returns whose.
+    fn other_mode(&mut self) -> anyhow::Result<usize> {
+        let at = PORTS[self.dice.below(PORTS.len())];
+        let vlan = [5, 6][self.dice.below(2)];
+        let vlans = [Vlans::Access(vlan), Vlans::Access(vlan), Vlans::NativeUntagged(vlan), Vlans::TrunkOf(vlan), Vlans::Trunk][self.dice.below(5)];
+        // Ports of different bridges are not protected from each other.
+        let mode = Mode { vlans, protected: at != PATCHED && self.dice.below(3) == 0 };
+        self.scene.write_file(at, mode)?;
+        self.listen()?;
+        self.oracle.changes(at, mode, 2 * BURST);
+        self.scene.stations[at].modes.change(mode);
+        Ok(at)
+    }
+
+    fn other_vlans(&mut self) -> anyhow::Result<()> {
+        let at = self.other_mode()?;
+        self.up()?;
+        self.oracle.changed(&mut self.scene.stations[at].modes);
+        Ok(())
+    }
+
+    fn other_vlans_and_a_kill(&mut self) -> anyhow::Result<()> {
+        let pid = agent_pid(&self.scene.switch)?;
+        let at = self.other_mode()?;
+        let mut up = self.scene.switch.spawn("ovsdp up")?;
+        let frames = 8 * self.dice.below(6);
+        self.chatter(frames)?;
+        end_agent(&self.scene.switch, &pid, "KILL")?;
+        // Whatever came of it: it may have been done already.
+        up.wait(SOON)?;
+        self.start_agent()?;
+        self.up()?;
+        self.oracle.changed(&mut self.scene.stations[at].modes);
+        Ok(())
+    }
+
+    fn link(&mut self) -> anyhow::Result<()> {
+        let at = self.dice.below(self.scene.stations.len());
+        let station = &mut self.scene.stations[at];
+        station.up = !station.up;
+        station.host.run(&format!("ip link set eth0 {}", if station.up { "up" } else { "down" }))?;
+        Ok(())
+    }
+
+    fn places(&mut self) -> anyhow::Result<()> {
+        // Not to beyond the bond: there a station has to say by gratuitous ARP that it has moved.
+        let near: Vec<usize> = (0..self.scene.stations.len()).filter(|at| *at != BONDED).collect();
+        let (one, other) = (near[self.dice.below(near.len())], near[self.dice.below(near.len())]);
+        self.scene.switch.note(&format!("stations {} and {} change places", one + 1, other + 1));
+        let (a, b) = (self.scene.stations[one].mac, self.scene.stations[other].mac);
+        (self.scene.stations[one].mac, self.scene.stations[other].mac) = (b, a);
+        Ok(())
+    }
+
+    fn start_agent(&mut self) -> anyhow::Result<()> {
+        self.agent = self.scene.switch.spawn("ovsdp agent")?;
+        eventually(SOON, || agent_pid(&self.scene.switch)).map(drop)
+    }
+
+    fn killed(&mut self) -> anyhow::Result<()> {
+        kill_agent(&self.scene.switch)?;
+        self.chatter(BURST / 4)?;
+        self.start_agent()
+    }
+
+    fn ended(&mut self) -> anyhow::Result<()> {
+        end_agent(&self.scene.switch, &agent_pid(&self.scene.switch)?, "TERM")?;
+        self.chatter(BURST / 4)?;
+        self.start_agent()
+    }
+
+    fn replaced(&mut self) -> anyhow::Result<()> {
+        let before = agent_pid(&self.scene.switch)?;
+        let mut next = self.scene.switch.spawn("ovsdp agent --replace")?;
+        self.chatter(BURST)?;
+        next.wait_log("ready", SOON)?;
+        self.agent = next;
+        let now = agent_pid(&self.scene.switch)?;
+        ensure!(now != before, "the agent is still {before}");
+        Ok(())
+    }
+
+    /// What the bond takes twice while another member becomes the active one is no finding: the switch beyond sends it by every cable, and each
+    /// is to take it, one after the other.
+    fn failing_over(&mut self, what: impl FnOnce(&mut Soak) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        self.oracle.fail_over(true);
+        what(self)?;
+        self.scene.bond_is_up()?;
+        self.oracle.fail_over(false);
+        Ok(())
+    }
+
+    fn cable(&mut self) -> anyhow::Result<()> {
+        let cable = format!("eth{}", 1 + self.dice.below(MEMBERS.len()));
+        self.failing_over(|soak| {
+            soak.scene.lan.run(&format!("ip link set {cable} down"))?;
+            soak.chatter(BURST / 2)?;
+            soak.resumes().context("while a cable is pulled")?;
+            soak.scene.lan.run(&format!("ip link set {cable} up"))?;
+            Ok(())
+        })
+    }
+
+    /// Another mode, a member less, all of them again, or two of that.
+    fn other_bond(&mut self) -> anyhow::Result<()> {
+        let bond = &mut self.scene.bond;
+        let what = self.dice.below(3);
+        if what != 0 {
+            bond.mode = if bond.mode == "balance-slb" { "active-backup" } else { "balance-slb" };
+        }
+        if what != 1 {
+            let all = bond.members.len() == MEMBERS.len();
+            bond.members = MEMBERS.into();
+            if all {
+                bond.members.remove(self.dice.below(MEMBERS.len()));
+            }
+        }
+        self.scene.write_bond()?;
+        self.failing_over(Soak::up)
+    }
+
+    fn underlay(&mut self) -> anyhow::Result<()> {
+        let was_up = std::mem::replace(&mut self.scene.stations[TUNNELLED].up, false);
+        self.scene.far.run("ip link set u0 down")?;
+        self.chatter(BURST / 2)?;
+        self.resumes().context("without the underlay")?;
+        self.scene.far.run("ip link set u0 up")?;
+        self.scene.stations[TUNNELLED].up = was_up;
+        Ok(())
+    }
+
+    fn other_key(&mut self) -> anyhow::Result<()> {
+        self.key += 1;
+        self.scene.far.run("ip link del vx")?;
+        self.scene.set_key(self.key)?;
+        self.up()?;
+        self.scene.answer(self.key)
+    }
+
+    fn flushed(&mut self) -> anyhow::Result<()> {
+        self.scene.switch.run("ovsdp fdb flush br0").map(drop)
+    }
+}
