@@ -17,7 +17,8 @@ pub enum Value {
     Text(String),
     /// `ay`
     Bytes(Vec<u8>),
-    /// `a(…)`: the signature of one element between the parentheses, and the elements' values.
+    /// `a(…)`: the signature of one element between the parentheses, and the elements' values. An array of anything else, `a{…}` or `as`, is
+    /// read as if there were parentheses.
     List(String, Vec<Vec<Value>>),
 }
 
@@ -101,16 +102,24 @@ pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
 /// Values in values are followed this deep.
 const DEEPEST: u8 = 4;
 
-/// What stands between the parentheses that `signature` begins with, and what behind them.
-fn structure(signature: &str) -> Option<(&str, &str)> {
+/// The first complete type of `signature`, parentheses around it taken off, what stands behind it, and what its values are aligned to.
+fn element(signature: &str) -> Option<(&str, &str, usize)> {
     let mut depth = 0u32;
     for (at, kind) in signature.char_indices() {
         match kind {
-            '(' => depth += 1,
-            ')' if depth == 1 => return Some((signature.get(1..at)?, signature.get(at + 1..)?)),
-            ')' => depth = depth.checked_sub(1)?,
-            _ if depth == 0 => return None,
+            '(' | '{' => depth += 1,
+            ')' | '}' if depth == 1 && !signature.starts_with('a') => return Some((signature.get(1..at)?, signature.get(at + 1..)?, 8)),
+            ')' | '}' => depth = depth.checked_sub(1)?,
             _ => {}
+        }
+        if depth == 0 && kind != 'a' {
+            let align = match signature.chars().next()? {
+                'y' | 'g' | 'v' => 1,
+                'n' | 'q' => 2,
+                'x' | 't' | 'd' => 8,
+                _ => 4,
+            };
+            return Some((signature.get(..=at)?, signature.get(at + 1..)?, align));
         }
     }
     None
@@ -188,14 +197,14 @@ impl<'a> Cursor<'a> {
                     Value::Bytes(self.take(length)?.to_vec())
                 }
                 'a' if depth < DEEPEST => {
-                    let Some((element, behind)) = structure(rest) else { break };
+                    let Some((element, behind, align)) = element(rest) else { break };
                     signature = behind;
                     let length = self.u32()? as usize;
-                    self.align(8);
+                    self.align(align);
                     let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len()).ok_or(Error::Garbled("an impossible length"))?;
                     let mut elements = Vec::new();
                     while self.at < end {
-                        self.align(8);
+                        self.align(align);
                         let before = self.at;
                         elements.push(self.values(element, depth + 1)?);
                         // An element of a kind that is not read would be read for ever.

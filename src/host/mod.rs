@@ -7,6 +7,7 @@ pub mod clients;
 pub mod config;
 pub mod convert;
 mod fault;
+pub mod firewall;
 pub mod hardware;
 pub mod iproute;
 pub mod ipv6;

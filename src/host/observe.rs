@@ -48,6 +48,8 @@ pub fn observe(rtnl: &mut Rtnl, dp: Option<&mut Dp>, memory: Memory) -> Result<O
         rules: rtnl.rules()?.iter().filter_map(convert::rule).collect(),
         // Asked for apart: only whoever knows the target knows of whom.
         hardware: BTreeMap::new(),
+        // Likewise.
+        firewall: None,
         resolver: plan::Resolver { content, ours_to_write, resolved },
         dhcp_clients: clients::find(&candidates).into_iter().map(client_of).collect(),
         memory,

@@ -20,6 +20,7 @@ mod rules;
 mod tuning;
 mod tunnel;
 mod vlan;
+mod zone;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +45,7 @@ pub use rules::{BridgeRules, PortRules, PriorityTags};
 pub use tuning::{Group as TuningGroup, Setting as TuningSetting, Tuning, WAKE};
 pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
 pub use vlan::{NoVlan, ServiceTag, Vid, VlanSet, Vlans};
+pub use zone::Zone;
 
 /// Whether a part asks for nothing of its own: then it is not written down.
 fn is_default<T: Default + PartialEq>(part: &T) -> bool {
@@ -258,6 +260,9 @@ pub struct Interface {
     /// What the device itself is asked for.
     #[serde(default, skip_serializing_if = "Tuning::is_empty")]
     pub tuning: Tuning,
+    /// The firewall's zone it is to be in (`ZONE`); `None` leaves that to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
     /// How long it is waited for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub patience: Patience,
@@ -300,6 +305,7 @@ impl Interface {
             routes: Vec::new(),
             rules: Vec::new(),
             tuning: Tuning::default(),
+            zone: None,
             patience: Patience::default(),
             requires: Vec::new(),
             external_ids: BTreeMap::new(),

@@ -11,7 +11,7 @@ use super::journal::{Entry, Journal, Unconfirmed};
 use super::observed::Observed;
 use super::order::{self, Plan};
 use super::step::Step;
-use super::tuning;
+use super::{tuning, zones};
 use crate::model::{Bridge, Intent, Record};
 
 /// How often a plan may follow on a plan: the move, what the lease says, what the kernel did meanwhile, and one in reserve.
@@ -287,6 +287,9 @@ fn rounds<E: Executor + ?Sized>(
     for round in 0..=ROUNDS {
         let mut observed = executor.observe().map_err(Cause::Executor)?;
         observed.hardware = executor.hardware(&tuning::looked_at(target, &observed.memory)).map_err(Cause::Executor)?;
+        if zones::asks_firewall(target, &observed.memory) {
+            observed.firewall = executor.firewall().map_err(Cause::Executor)?;
+        }
         let plan = target.plan(&observed).map_err(Cause::Plan)?;
         for note in &plan.notes {
             // What a later round says follows from what the earlier ones did.

@@ -9,6 +9,7 @@ use super::journal::{Entry, Journal};
 use super::observed::Observed;
 use super::step::Step;
 use super::tuning::Hardware;
+use super::zones::Firewall;
 
 /// Does what a plan says.
 pub trait Executor {
@@ -23,6 +24,12 @@ pub trait Executor {
     /// # Errors
     /// Whatever could not be read.
     fn hardware(&mut self, names: &BTreeSet<IfName>) -> Result<BTreeMap<IfName, Hardware>, StepError>;
+
+    /// Reads which zones the firewall has and what is in them; `None` when none runs.
+    ///
+    /// # Errors
+    /// It runs and does not say.
+    fn firewall(&mut self) -> Result<Option<Firewall>, StepError>;
 
     /// Does one step of a plan, strictly: what it adds was not there (or is exactly equal, which is success), what it
     /// removes was. It returns when the kernel's answer is there; [`Step::ObtainLease`] when the lease is in the memory

@@ -41,6 +41,7 @@ mod text;
 mod tuning;
 mod tunnels;
 mod unseen;
+mod zones;
 
 pub use apart::apart;
 pub use apply::{Cause, Event, Outcome, Report, Target, UndoFailure, apply, apply_unconfirmed, follow_up, recover, rollback};
@@ -55,3 +56,4 @@ pub use per_device::{OnDevice, PerDevice};
 pub use resolver::told_resolver;
 pub use step::{Claim, Step};
 pub use tuning::{Feature, Hardware, Tuned, looked_at};
+pub use zones::{Firewall, asks_firewall};

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::memory::Memory;
 use super::per_device::{OnDevice, PerDevice};
 use super::tuning::Hardware;
+use super::zones::Firewall;
 use crate::model::{Device, Hop, Ipv6Setting, Ipv6Settings, Kind, PolicyRule, RouteKind, RouteMetric};
 
 /// The kernel's main routing table.
@@ -78,6 +79,9 @@ pub struct Observed {
     /// What those devices say of themselves that anything is asked of, or was (see [`super::looked_at`]).
     #[serde(default)]
     pub hardware: BTreeMap<IfName, Hardware>,
+    /// The firewall's zones, where it runs and anything depends on it (see [`super::asks_firewall`]).
+    #[serde(default)]
+    pub firewall: Option<Firewall>,
     /// The resolver's file.
     pub resolver: Resolver,
     /// DHCP clients of other programs.

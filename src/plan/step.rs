@@ -11,7 +11,7 @@ use super::memory::{Lease, Remembered};
 use super::observed::{Address, DhcpClient, LinkResolver, Route};
 use super::tuning::Tuned;
 use super::unseen;
-use crate::model::{Device, Ipv6Setting, Kind, PolicyRule, Record};
+use crate::model::{Device, Ipv6Setting, Kind, PolicyRule, Record, Zone};
 
 /// One change of one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,6 +175,15 @@ pub enum Step {
         /// As it is to be.
         to: Tuned,
     },
+    /// Put an interface, whether it is there or not, into one of the firewall's zones.
+    SetZone {
+        /// The interface.
+        name: IfName,
+        /// The zone it is in, `None` when in none.
+        from: Option<Zone>,
+        /// The zone it is to be in, `None` to take it out.
+        to: Option<Zone>,
+    },
     /// Wait until each of these devices has carrier, or its time is up: then things go on without.
     AwaitCarrier {
         /// The devices, each with the longest wait in seconds.
@@ -324,6 +333,7 @@ impl Step {
             Self::SetIpv6 { from: None, .. } | Self::AwaitCarrier { .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
             Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
             Self::Tune { name, from, to } => vec![Self::Tune { name, from: to, to: from }],
+            Self::SetZone { name, from, to } => vec![Self::SetZone { name, from: to, to: from }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],
             Self::TellResolver { ifname, from, to } => vec![Self::TellResolver { ifname, from: to, to: from }],
             Self::PauseDhcpClient { client } => vec![Self::ResumeDhcpClient { client: DhcpClient { paused: true, ..client } }],

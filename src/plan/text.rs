@@ -8,7 +8,7 @@ use ovsdp_proto::IfName;
 use super::observed::{Address, LinkResolver, SCOPE_HOST, SCOPE_LINK, SCOPE_UNIVERSE};
 use super::step::Step;
 use super::unseen;
-use crate::model::Kind;
+use crate::model::{Kind, Zone};
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,6 +41,8 @@ impl fmt::Display for Step {
             Self::RemoveRule { rule } => write!(f, "removing rule {rule}"),
             Self::SetIpv6 { name, setting, to, .. } => write!(f, "setting IPv6 {setting} of {name} to {to}"),
             Self::Tune { name, to, .. } => write!(f, "setting {} of {name}", to.text()),
+            Self::SetZone { name, to: Some(to), .. } => write!(f, "putting {name} into {to} of the firewall"),
+            Self::SetZone { name, to: None, .. } => write!(f, "taking {name} out of the zones of the firewall"),
             Self::AwaitCarrier { devices } => {
                 let each: Vec<_> = devices.iter().map(|(name, secs)| format!("{name} ({secs} s at most)")).collect();
                 write!(f, "waiting for carrier on {}", each.join(", "))
@@ -102,6 +104,7 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::RemoveRule { rule } => ('-', format!("rule {rule}")),
         Step::SetIpv6 { name, setting, from, to } => ('~', changed(*name, &format!("IPv6 {setting}"), from.as_ref(), to)),
         Step::Tune { name, from, to } => ('~', changed(*name, "settings", Some(&from.text()), &to.text())),
+        Step::SetZone { name, from, to } => ('~', changed(*name, "zone", Some(&in_zone(from.as_ref())), &in_zone(to.as_ref()))),
         Step::AwaitCarrier { .. } | Step::ProbeAddresses { .. } | Step::AwaitAddresses { .. } => ('~', step.to_string()),
         Step::WriteResolver { from: None, .. } => ('+', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { to: None, .. } => ('-', "file /etc/resolv.conf".to_owned()),
@@ -147,6 +150,10 @@ fn changed<T: fmt::Display>(name: IfName, what: &str, from: Option<&T>, to: &T) 
         Some(from) => format!("{what} of {name}: {from} -> {to}"),
         None => format!("{what} of {name}: {to}"),
     }
+}
+
+fn in_zone(zone: Option<&Zone>) -> String {
+    zone.map_or("none", |zone| zone.name("default")).to_owned()
 }
 
 /// Servers and domains in one line.

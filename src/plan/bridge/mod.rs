@@ -19,7 +19,7 @@ use crate::plan::memory::{Before, Lease, OwnRule, Remembered};
 use crate::plan::observed::{Address, DhcpClient, Observed, Route};
 use crate::plan::probe;
 use crate::plan::step::{Claim, Step};
-use crate::plan::{routes, rules, tuning};
+use crate::plan::{routes, rules, tuning, zones};
 
 pub(in crate::plan) use release::detach;
 
@@ -112,6 +112,8 @@ struct Work<'a> {
     goals: Vec<(&'a Interface, Goal)>,
     /// What becomes of its devices themselves.
     tunings: BTreeMap<IfName, tuning::Change>,
+    /// What becomes of the firewall's zones they are in.
+    zones: BTreeMap<IfName, zones::Change>,
 }
 
 impl<'a> Work<'a> {
@@ -159,11 +161,13 @@ impl<'a> Work<'a> {
             released,
             goals: Vec::new(),
             tunings: BTreeMap::new(),
+            zones: BTreeMap::new(),
         };
         work.leases = work.kept_leases();
         let plain = of_kind(Kind::System).filter(|interface| interface.name == name);
         work.goals = of_kind(Kind::Internal).chain(plain).map(|interface| (interface, work.goal(interface))).collect();
         work.tunings = target.into_iter().flat_map(Bridge::interfaces).map(|interface| (interface.name, work.tuning(interface))).collect();
+        work.zones = target.into_iter().flat_map(Bridge::interfaces).map(|interface| (interface.name, work.zone(interface))).collect();
         work
     }
 
@@ -204,6 +208,12 @@ impl<'a> Work<'a> {
         let is_there = |_: &&Interface| self.observed.vports.contains_key(&name) || self.target.is_some_and(Bridge::is_plain);
         let pinned = self.pinned(name).filter(is_there).map(|old| &old.tuning);
         tuning::towards(self.observed, interface, pinned, self.old.and_then(|old| old.tuned.get(&name)))
+    }
+
+    fn zone(&self, interface: &Interface) -> zones::Change {
+        let name = interface.name;
+        let pinned = self.pinned(name).and_then(|old| old.zone.as_ref());
+        zones::towards(self.observed, interface, pinned, self.old.and_then(|old| old.zones.get(&name)))
     }
 
     /// The rules that are ours, of every interface of the bridge.
@@ -307,6 +317,7 @@ impl<'a> Work<'a> {
             notes.extend(missing.map(|route| routes::why_not(&route, goal)));
         }
         notes.extend(self.tunings.values().flat_map(|change| change.notes.iter().cloned()));
+        notes.extend(self.zones.values().filter_map(|change| change.note.clone()));
         let conf = &self.observed.ipv6;
         let routes = |interface: &Interface| interface.ipv6.settings.get(&Ipv6Setting::Forwarding) == Some(&1);
         for (interface, _) in self.goals.iter().filter(|(interface, _)| routes(interface) && !conf.forwards && !conf.default.is_empty()) {
@@ -330,6 +341,7 @@ impl<'a> Work<'a> {
                 .flat_map(|(interface, _)| rules::ours(self.observed, interface.name, &interface.rules, self.own_rules()))
                 .collect(),
             tuned: self.tunings.iter().filter(|(_, change)| !change.before.is_empty()).map(|(name, change)| (*name, change.before.clone())).collect(),
+            zones: self.zones.iter().filter_map(|(name, change)| Some((*name, change.before.clone()?))).collect(),
             resolver_before: self.old.and_then(|old| old.resolver_before.clone()),
             leases: self.leases.clone(),
             applied: self.leases.iter().map(|(name, lease)| (*name, lease.obtained)).collect(),

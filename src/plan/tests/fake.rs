@@ -428,6 +428,15 @@ impl World {
                 }
                 hardware.settings.extend(to.settings.iter().map(|(setting, value)| (*setting, *value)));
             }
+            Step::SetZone { name, to, .. } => {
+                let firewall = self.state.firewall.as_mut().ok_or("nobody is called so")?;
+                let zone = to.as_ref().map(|zone| zone.name(&firewall.default).to_owned());
+                if zone.as_ref().is_some_and(|zone| !firewall.zones.contains(zone)) {
+                    return Err("INVALID_ZONE");
+                }
+                firewall.interfaces.remove(name);
+                firewall.interfaces.extend(zone.map(|zone| (*name, zone)));
+            }
             Step::ProbeAddresses { claims } => {
                 for claim in claims {
                     assert!(self.is_up(claim.ifname), "asked on a link that is down");
@@ -491,11 +500,15 @@ impl World {
 impl Executor for World {
     fn observe(&mut self) -> Result<Observed, StepError> {
         self.looks += 1;
-        Ok(Observed { hardware: BTreeMap::new(), ..self.state.clone() })
+        Ok(Observed { hardware: BTreeMap::new(), firewall: None, ..self.state.clone() })
     }
 
     fn hardware(&mut self, names: &BTreeSet<IfName>) -> Result<BTreeMap<IfName, Hardware>, StepError> {
         Ok(self.state.hardware.iter().filter(|(name, _)| names.contains(*name)).map(|(name, one)| (*name, one.clone())).collect())
+    }
+
+    fn firewall(&mut self) -> Result<Option<Firewall>, StepError> {
+        Ok(self.state.firewall.clone())
     }
 
     fn execute(&mut self, step: &Step) -> Result<(), StepError> {

@@ -16,6 +16,7 @@ mod shapes;
 mod tuning;
 mod tunnels;
 mod waits;
+mod zones;
 
 use std::net::IpAddr;
 
