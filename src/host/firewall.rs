@@ -15,7 +15,7 @@ const SERVICE: &str = "org.fedoraproject.FirewallD1";
 const DAEMON: Object = Object { service: SERVICE, path: "/org/fedoraproject/FirewallD1" };
 const ZONES: &str = "org.fedoraproject.FirewallD1.zone";
 /// It writes rules of the kernel's before it answers, and answers one after the other.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What its refusal begins with when an interface is in no zone.
 const IN_NONE: &str = "UNKNOWN_INTERFACE";
 
