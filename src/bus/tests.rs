@@ -57,6 +57,10 @@ fn calls_are_answered_by_a_real_bus() {
     // A variant, and in it a text: the bus's own properties.
     let asked = [Value::text("org.freedesktop.DBus"), Value::text("Interfaces")];
     assert!(bus.call(BUS, "org.freedesktop.DBus.Properties", "Get", &asked).is_ok());
+    // And one that is written: the bus looks at what it passes on.
+    let asked = [Value::Path("/org/example".to_owned()), Value::text("Y"), Value::Variant(Box::new(Value::Bool(false)))];
+    let nobody = Object { service: "org.example.Nobody", path: "/" };
+    assert!(matches!(bus.call(nobody, "org.freedesktop.DBus.Properties", "Set", &asked), Err(Error::Absent)));
 }
 
 #[test]

@@ -15,8 +15,12 @@ pub enum Value {
     Uint(u32),
     /// `s`, `o` or `g`: where it is written it is `s`.
     Text(String),
+    /// `o`, where it is written.
+    Path(String),
     /// `ay`
     Bytes(Vec<u8>),
+    /// `v`, where it is written; where it is read it is what lies in it.
+    Variant(Box<Value>),
     /// `a(…)`: the signature of one element between the parentheses, and the elements' values. An array of anything else, `a{…}` or `as`, is
     /// read as if there were parentheses.
     List(String, Vec<Vec<Value>>),
@@ -36,7 +40,9 @@ impl Value {
             Self::Int(_) => out.push('i'),
             Self::Uint(_) => out.push('u'),
             Self::Text(_) => out.push('s'),
+            Self::Path(_) => out.push('o'),
             Self::Bytes(_) => out.push_str("ay"),
+            Self::Variant(_) => out.push('v'),
             Self::List(element, _) => {
                 out.push_str("a(");
                 out.push_str(element);
@@ -55,10 +61,16 @@ impl Value {
                 out.extend_from_slice(&number.to_le_bytes());
             }
             Self::Uint(number) => put_u32(out, *number),
-            Self::Text(text) => put_text(out, text),
+            Self::Text(text) | Self::Path(text) => put_text(out, text),
             Self::Bytes(bytes) => {
                 put_u32(out, length(bytes.len()));
                 out.extend_from_slice(bytes);
+            }
+            Self::Variant(value) => {
+                let mut kind = String::new();
+                value.sign(&mut kind);
+                put_signature(out, &kind);
+                value.put(out);
             }
             Self::List(_, elements) => {
                 put_u32(out, 0);
@@ -91,6 +103,13 @@ pub(super) fn pad(out: &mut Vec<u8>, to: usize) {
 pub(super) fn put_u32(out: &mut Vec<u8>, number: u32) {
     pad(out, 4);
     out.extend_from_slice(&number.to_le_bytes());
+}
+
+/// A signature: its 8-bit length, itself, and a zero.
+pub(super) fn put_signature(out: &mut Vec<u8>, text: &str) {
+    out.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(text.as_bytes());
+    out.push(0);
 }
 
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {

@@ -14,6 +14,7 @@ pub mod ipv6;
 pub mod journal;
 pub mod machine;
 mod manager;
+pub mod network_manager;
 pub mod observe;
 pub mod paths;
 pub mod resolved;

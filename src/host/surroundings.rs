@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use ovsdp_proto::IfName;
 
 use super::paths::Run;
-use super::{firewall, manager, observe, paths, store, udev};
+use super::{firewall, manager, network_manager as on_bus, observe, paths, store, udev};
 use crate::dp::{self, Dp};
 use crate::error::Error;
 use crate::ifcfg::{self, Access, Device, NETWORK, Obstacle, STATIC_ROUTES, Sources, Surroundings};
@@ -51,7 +51,11 @@ pub fn gather(sources: &mut Sources, intent: &Intent) -> Gathered {
 /// NetworkManager, when it runs.
 fn network_manager(failed: &mut Vec<String>) -> Option<ifcfg::Manager> {
     let links = Rtnl::open().and_then(|mut rtnl| rtnl.links()).unwrap_or_default();
-    manager::find(Path::new("/"), &links.into_iter().map(|link| (link.index, link.name)).collect(), failed)
+    let runs = on_bus::runs().unwrap_or_else(|error| {
+        failed.push(error.message);
+        false
+    });
+    manager::find(Path::new("/"), runs, &links.into_iter().map(|link| (link.index, link.name)).collect(), failed)
 }
 
 /// What the agent remembers of ports: what it gave them, and what they had before.

@@ -163,6 +163,7 @@ pub(super) fn interface(settings: &Settings, kind: Kind) -> Interface {
         arp,
         tuning,
         zone,
+        nm_controlled: settings.nm_controlled == Some(true),
         patience,
         ..plain
     }

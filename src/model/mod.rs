@@ -263,6 +263,9 @@ pub struct Interface {
     /// The firewall's zone it is to be in (`ZONE`); `None` leaves that to others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Zone>,
+    /// Whether it is left to NetworkManager as well (`NM_CONTROLLED=yes`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub nm_controlled: bool,
     /// How long it is waited for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub patience: Patience,
@@ -306,6 +309,7 @@ impl Interface {
             rules: Vec::new(),
             tuning: Tuning::default(),
             zone: None,
+            nm_controlled: false,
             patience: Patience::default(),
             requires: Vec::new(),
             external_ids: BTreeMap::new(),

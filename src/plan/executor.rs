@@ -6,6 +6,7 @@ use ovsdp_proto::IfName;
 
 use super::error::StepError;
 use super::journal::{Entry, Journal};
+use super::manager::NetworkManager;
 use super::observed::Observed;
 use super::step::Step;
 use super::tuning::Hardware;
@@ -30,6 +31,12 @@ pub trait Executor {
     /// # Errors
     /// It runs and does not say.
     fn firewall(&mut self) -> Result<Option<Firewall>, StepError>;
+
+    /// Reads which devices NetworkManager is told to leave alone, and, when it runs, which of `names` but for those it has in hand.
+    ///
+    /// # Errors
+    /// It runs and does not say.
+    fn manager(&mut self, names: &BTreeSet<IfName>) -> Result<NetworkManager, StepError>;
 
     /// Does one step of a plan, strictly: what it adds was not there (or is exactly equal, which is success), what it
     /// removes was. It returns when the kernel's answer is there; [`Step::ObtainLease`] when the lease is in the memory

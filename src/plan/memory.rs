@@ -114,6 +114,9 @@ pub struct Remembered {
     /// The firewall's zones that interfaces were in before they were put into others (`ZONE`); `None` is none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub zones: BTreeMap<IfName, Option<Zone>>,
+    /// The devices that NetworkManager let go of when they became its, each with the UUID of the profile it had configured it by, if any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub let_go: BTreeMap<IfName, Option<String>>,
     /// The resolver's file as it was before any bridge of ours wrote it; `None` when this one has not needed it.
     pub resolver_before: Option<ResolverBefore>,
     /// The leases held, by interface: the bridge's own and its internal ports'. Only the lease steps and the agent's
@@ -135,6 +138,7 @@ impl Remembered {
             rules: Vec::new(),
             tuned: BTreeMap::new(),
             zones: BTreeMap::new(),
+            let_go: BTreeMap::new(),
             resolver_before: None,
             leases: BTreeMap::new(),
             applied: BTreeMap::new(),

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
+use super::manager::{NetworkManager, Taken};
 use super::memory::Memory;
 use super::per_device::{OnDevice, PerDevice};
 use super::tuning::Hardware;
@@ -82,6 +83,12 @@ pub struct Observed {
     /// The firewall's zones, where it runs and anything depends on it (see [`super::asks_firewall`]).
     #[serde(default)]
     pub firewall: Option<Firewall>,
+    /// NetworkManager, as far as it is in the way.
+    #[serde(default)]
+    pub manager: NetworkManager,
+    /// What it took along when it let go of devices in this very change.
+    #[serde(default)]
+    pub taken: BTreeMap<IfName, Taken>,
     /// The resolver's file.
     pub resolver: Resolver,
     /// DHCP clients of other programs.

@@ -130,6 +130,7 @@ pub fn tests() -> Vec<Test> {
         suites::scene::TESTS,
         suites::addresses::TESTS,
         suites::devices::TESTS,
+        suites::network_manager::TESTS,
         suites::switching::TESTS,
         suites::bonds::TESTS,
         suites::vlan::TESTS,

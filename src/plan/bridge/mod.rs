@@ -129,7 +129,10 @@ impl<'a> Work<'a> {
             let pausing_here = pausing.iter().filter(|client| client.ifname == member.name).map(|client| (*client).clone());
             let before = match old.and_then(|old| old.members.get(&member.name)) {
                 None => {
-                    let now = capture(observed, member.name, pausing_here.collect());
+                    let now = match observed.taken.get(&member.name) {
+                        Some(taken) => Before { paused_clients: pausing_here.collect(), ..taken.before.clone() },
+                        None => capture(observed, member.name, pausing_here.collect()),
+                    };
                     // Whichever bridge owes the device something: whoever has the device owes it from now on.
                     with_owed(now, observed.memory.bridges.values().find_map(|bridge| bridge.owed.get(&member.name)))
                 }
@@ -214,6 +217,13 @@ impl<'a> Work<'a> {
         let name = interface.name;
         let pinned = self.pinned(name).and_then(|old| old.zone.as_ref());
         zones::towards(self.observed, interface, pinned, self.old.and_then(|old| old.zones.get(&name)))
+    }
+
+    /// What NetworkManager let go of, now or before.
+    fn let_go(&self, name: IfName) -> Option<(IfName, Option<String>)> {
+        let now = self.observed.taken.get(&name).map(|taken| taken.profile.clone());
+        let profile = now.or_else(|| self.old.and_then(|old| old.let_go.get(&name).cloned()))?;
+        Some((name, profile))
     }
 
     /// The rules that are ours, of every interface of the bridge.
@@ -342,6 +352,7 @@ impl<'a> Work<'a> {
                 .collect(),
             tuned: self.tunings.iter().filter(|(_, change)| !change.before.is_empty()).map(|(name, change)| (*name, change.before.clone())).collect(),
             zones: self.zones.iter().filter_map(|(name, change)| Some((*name, change.before.clone()?))).collect(),
+            let_go: target.interfaces().filter_map(|interface| self.let_go(interface.name)).collect(),
             resolver_before: self.old.and_then(|old| old.resolver_before.clone()),
             leases: self.leases.clone(),
             applied: self.leases.iter().map(|(name, lease)| (*name, lease.obtained)).collect(),

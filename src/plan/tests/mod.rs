@@ -5,6 +5,7 @@ mod confirm;
 mod fake;
 mod ipv6;
 mod leases;
+mod manager;
 mod many;
 mod plain;
 mod random;

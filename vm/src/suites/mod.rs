@@ -19,6 +19,7 @@ pub mod lease;
 pub mod library;
 pub mod load;
 pub mod many;
+pub mod network_manager;
 pub mod refusals;
 pub mod routes;
 pub mod scene;
