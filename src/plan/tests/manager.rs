@@ -97,3 +97,21 @@ fn without_it_nothing_is_written() {
     assert!(!report.steps.iter().any(|step| matches!(step, Step::LeaveAlone { .. })));
     down_for_good(&mut world);
 }
+
+/// The route to its own network that it makes itself, with a metric of its own, is not the bridge's: the kernel makes that one.
+#[test]
+fn its_own_connected_routes_end_with_its_address() {
+    let mut world = World::new();
+    world.add_nic("eth0", "00:16:3e:00:00:02", true);
+    let address = Address { flags: ADDRESS_NOPREFIXROUTE, ..Address::lasting(name("eth0"), net("192.0.2.10/24")) };
+    world.state.addresses.push(address);
+    let connected = Route { prefsrc: Some(ip("192.0.2.10")), ..Route::main(name("eth0"), net("192.0.2.0/24"), None, PROTOCOL_KERNEL) };
+    world.add_route(Route { metric: Some(100), ..connected });
+    world.add_route(Route { metric: Some(100), ..default_route("eth0", "192.0.2.1") });
+    let before = world.snapshot();
+    up_for_good(&mut world, &files(&["eth0"]));
+    let metrics: Vec<_> = world.state.routes_on(name("br0")).filter(|route| route.protocol == PROTOCOL_KERNEL).collect();
+    assert!(metrics.is_empty(), "{metrics:?}");
+    down_for_good(&mut world);
+    assert_same(&world.snapshot(), &before, "after down");
+}
