@@ -28,10 +28,10 @@ use crate::error::{Error, Kind};
 use crate::host::hardware::observe as observe_hardware;
 use crate::host::observe::{observe, system};
 use crate::host::paths::{RESOLV_CONF, Run};
-use crate::host::{clients, convert, ipv6, journal, resolved, resolver, store};
+use crate::host::{clients, convert, firewall, ipv6, journal, network_manager, resolved, resolver, store};
 use crate::model::Device;
 use crate::nl;
-use crate::plan::{self, DhcpClient, Entry, ErrorKind, Executor, Hardware, Journal, Memory, Observed, Step, StepError};
+use crate::plan::{self, DhcpClient, Entry, ErrorKind, Executor, Firewall, Hardware, Journal, Memory, NetworkManager, Observed, Step, StepError};
 use crate::rtnl::{self, LinkChange, Mode, Rtnl};
 
 /// Where upcalls are to go.
@@ -239,6 +239,8 @@ impl Hands {
                 result => result.map_err(|error| claims::not_set(*name, *setting, &error).into()),
             },
             Step::Tune { name, to, .. } => hardware::tune(*name, to, way == Way::Lenient),
+            Step::SetZone { name, to, .. } => Ok(firewall::put(*name, to.as_ref(), way == Way::Lenient)?),
+            Step::LeaveAlone { from, to, managed } => Ok(network_manager::tell(from, to, managed, way == Way::Lenient)?),
             Step::AwaitCarrier { devices } => self.await_carrier(devices),
             Step::ProbeAddresses { claims } => self.probe(claims),
             Step::AwaitAddresses { addresses } => self.await_addresses(addresses),
@@ -481,6 +483,14 @@ impl Executor for Hands {
 
     fn hardware(&mut self, names: &BTreeSet<IfName>) -> Result<BTreeMap<IfName, Hardware>, StepError> {
         observe_hardware(names).map_err(|error| reading_error("what devices can do", error))
+    }
+
+    fn firewall(&mut self) -> Result<Option<Firewall>, StepError> {
+        firewall::observe().map_err(|error| reading_error("the firewall's zones", error))
+    }
+
+    fn manager(&mut self, names: &BTreeSet<IfName>) -> Result<NetworkManager, StepError> {
+        network_manager::observe(names).map_err(|error| reading_error("what NetworkManager manages", error))
     }
 
     fn execute(&mut self, step: &Step) -> Result<(), StepError> {

@@ -19,7 +19,7 @@ use wire::{Incoming, MAX_MESSAGE};
 
 /// Where the system bus listens when `DBUS_SYSTEM_BUS_ADDRESS` says nothing else.
 const SOCKET: &str = "/run/dbus/system_bus_socket";
-/// How long connecting, and then each call, may take.
+/// How long connecting, and then each call, may take, unless the caller is more patient.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a call brought no answer.
@@ -34,8 +34,8 @@ pub enum Error {
         /// Its words.
         message: String,
     },
-    /// No answer in time.
-    TimedOut,
+    /// No answer within this time.
+    TimedOut(Duration),
     /// The bus cannot be spoken to.
     Io(io::Error),
     /// The bus said something that cannot be.
@@ -48,7 +48,7 @@ impl fmt::Display for Error {
             Self::Absent => f.write_str("nobody of this name is on the system bus"),
             Self::Refused { name, message } if message.is_empty() => f.write_str(name),
             Self::Refused { name, message } => write!(f, "{message} ({name})"),
-            Self::TimedOut => write!(f, "no answer on the system bus within {} s", PATIENCE.as_secs()),
+            Self::TimedOut(patience) => write!(f, "no answer on the system bus within {} s", patience.as_secs()),
             Self::Io(error) => write!(f, "the system bus: {error}"),
             Self::Garbled(what) => write!(f, "the system bus sent {what}"),
         }
@@ -56,15 +56,6 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
-
-impl From<io::Error> for Error {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::TimedOut,
-            _ => Self::Io(error),
-        }
-    }
-}
 
 /// One object of one program on the bus.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +74,7 @@ pub struct Bus {
     stream: UnixStream,
     serial: u32,
     received: Vec<u8>,
+    patience: Duration,
 }
 
 impl Bus {
@@ -101,24 +93,54 @@ impl Bus {
         let stream = match UnixStream::connect(path) {
             Ok(stream) => stream,
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return Ok(None),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Error::Io(error)),
         };
-        stream.set_write_timeout(Some(PATIENCE))?;
-        let mut bus = Self { stream, serial: 0, received: Vec::new() };
+        let bus = Self { stream, serial: 0, received: Vec::new(), patience: PATIENCE };
+        let mut bus = bus.patient(PATIENCE)?;
         bus.authenticate(Instant::now() + PATIENCE)?;
         bus.call(BUS, "org.freedesktop.DBus", "Hello", &[])?;
         Ok(Some(bus))
     }
 
+    /// The same, waiting this long for each answer.
+    ///
+    /// # Errors
+    /// The system does not know such a time.
+    pub fn patient(mut self, patience: Duration) -> Result<Self, Error> {
+        self.stream.set_write_timeout(Some(patience)).map_err(Error::Io)?;
+        self.patience = patience;
+        Ok(self)
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::TimedOut(self.patience),
+            _ => Error::Io(error),
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.stream.write_all(bytes).map_err(|error| self.failed(error))
+    }
+
+    /// Reads what is there before `deadline`; at its end, nothing.
+    fn receive(&mut self, block: &mut [u8], deadline: Instant) -> Result<usize, Error> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Error::TimedOut(self.patience));
+        }
+        self.stream.set_read_timeout(Some(left)).map_err(Error::Io)?;
+        self.stream.read(block).map_err(|error| self.failed(error))
+    }
+
     /// `EXTERNAL`: the kernel tells the bus who we are.
     fn authenticate(&mut self, deadline: Instant) -> Result<(), Error> {
         let user: String = nix::unistd::geteuid().to_string().bytes().map(|b| format!("{b:02x}")).collect();
-        self.stream.write_all(format!("\0AUTH EXTERNAL {user}\r\n").as_bytes())?;
+        self.send(format!("\0AUTH EXTERNAL {user}\r\n").as_bytes())?;
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
             let mut byte = [0];
-            self.wait(deadline)?;
-            if self.stream.read(&mut byte)? == 0 || line.len() > 256 {
+            if self.receive(&mut byte, deadline)? == 0 || line.len() > 256 {
                 return Err(Error::Garbled("no end of a line"));
             }
             line.push(byte[0]);
@@ -126,16 +148,7 @@ impl Bus {
         if !line.starts_with(b"OK ") {
             return Err(Error::Refused { name: "AUTH".to_owned(), message: String::from_utf8_lossy(&line).trim().to_owned() });
         }
-        Ok(self.stream.write_all(b"BEGIN\r\n")?)
-    }
-
-    /// Bounds the next read by `deadline`.
-    fn wait(&self, deadline: Instant) -> Result<(), Error> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(Error::TimedOut);
-        }
-        Ok(self.stream.set_read_timeout(Some(left))?)
+        self.send(b"BEGIN\r\n")
     }
 
     /// Whether a program of this name is on the bus.
@@ -163,8 +176,8 @@ impl Bus {
     pub fn call_at(&mut self, service: &str, path: &str, interface: &str, method: &str, arguments: &[Value]) -> Result<Vec<Value>, Error> {
         self.serial = self.serial.wrapping_add(1).max(1);
         let message = wire::call(self.serial, (service, path), interface, method, arguments);
-        let deadline = Instant::now() + PATIENCE;
-        self.stream.write_all(&message)?;
+        let deadline = Instant::now() + self.patience;
+        self.send(&message)?;
         loop {
             // What the bus says by itself, and late answers, are nobody's.
             match self.next(deadline)? {
@@ -186,9 +199,8 @@ impl Bus {
                     return Ok(incoming);
                 }
             }
-            self.wait(deadline)?;
             let mut block = [0; 4096];
-            let read = self.stream.read(&mut block)?;
+            let read = self.receive(&mut block, deadline)?;
             if read == 0 {
                 return Err(Error::Garbled("its end in the middle of a message"));
             }

@@ -57,6 +57,10 @@ fn calls_are_answered_by_a_real_bus() {
     // A variant, and in it a text: the bus's own properties.
     let asked = [Value::text("org.freedesktop.DBus"), Value::text("Interfaces")];
     assert!(bus.call(BUS, "org.freedesktop.DBus.Properties", "Get", &asked).is_ok());
+    // And one that is written: the bus looks at what it passes on.
+    let asked = [Value::Path("/org/example".to_owned()), Value::text("Y"), Value::Variant(Box::new(Value::Bool(false)))];
+    let nobody = Object { service: "org.example.Nobody", path: "/" };
+    assert!(matches!(bus.call(nobody, "org.freedesktop.DBus.Properties", "Set", &asked), Err(Error::Absent)));
 }
 
 #[test]
@@ -80,6 +84,43 @@ fn refusals_are_told_apart() {
 #[test]
 fn no_bus_is_no_error() {
     assert!(Bus::at(Path::new("/nonexistent/bus")).unwrap().is_none());
+}
+
+/// Texts, and dictionaries of dictionaries of them, as firewalld answers.
+#[test]
+fn arrays_of_other_things_are_read() {
+    let Some(daemon) = Daemon::start() else { return };
+    let names = daemon.bus().call(BUS, BUS.service, "ListNames", &[]).unwrap();
+    let Some(Value::List(kind, names)) = names.first() else { panic!("{names:?}") };
+    assert!(kind == "s" && names.contains(&vec![Value::text(BUS.service)]), "{names:?}");
+    // a{sa{sas}}: {"dmz": {"interfaces": ["eth0", "br0"], "sources": []}}, and a number behind it.
+    let (mut body, list) = (Vec::new(), |kind: &str, list: Vec<Vec<Value>>| Value::List(kind.to_owned(), list));
+    let texts = |texts: &[&str]| list("s", texts.iter().map(|text| vec![Value::text(*text)]).collect());
+    let bytes: &[&[u8]] = &[
+        &[0x48, 0, 0, 0, 0, 0, 0, 0],
+        b"\x03\0\0\0dmz\0\x38\0\0\0\0\0\0\0",
+        b"\x0a\0\0\0interfaces\0\0\x14\0\0\0\x04\0\0\0eth0\0\0\0\0\x03\0\0\0br0\0",
+        b"\x07\0\0\0sources\0\0\0\0\0",
+        &[9, 0, 0, 0],
+    ];
+    bytes.iter().for_each(|part| body.extend_from_slice(part));
+    let mut cursor = value::Cursor { bytes: &body, at: 0, big: false };
+    let inner = list("sas", vec![vec![Value::text("interfaces"), texts(&["eth0", "br0"])], vec![Value::text("sources"), texts(&[])]]);
+    let expected = [list("sa{sas}", vec![vec![Value::text("dmz"), inner]]), Value::Uint(9)];
+    assert_eq!(cursor.values("a{sa{sas}}u", 0).unwrap(), expected);
+}
+
+/// A program that never answers is waited for as long as its caller has patience.
+#[test]
+fn silence_has_an_end() {
+    let Some(daemon) = Daemon::start() else { return };
+    let mut silent = daemon.bus();
+    silent.call(BUS, BUS.service, "RequestName", &[Value::text("org.example.Silent"), Value::Uint(0)]).unwrap();
+    let mut bus = daemon.bus().patient(Duration::from_millis(50)).unwrap();
+    let object = Object { service: "org.example.Silent", path: "/" };
+    assert!(matches!(bus.call(object, "org.example.X", "Y", &[]), Err(Error::TimedOut(_))));
+    // A late answer to that is nobody's.
+    assert!(bus.patient(PATIENCE).unwrap().has("org.example.Silent").unwrap());
 }
 
 /// What is written is read again, as an answer's body is: lists of structures with bytes and texts in them.

@@ -15,9 +15,14 @@ pub enum Value {
     Uint(u32),
     /// `s`, `o` or `g`: where it is written it is `s`.
     Text(String),
+    /// `o`, where it is written.
+    Path(String),
     /// `ay`
     Bytes(Vec<u8>),
-    /// `a(…)`: the signature of one element between the parentheses, and the elements' values.
+    /// `v`, where it is written; where it is read it is what lies in it.
+    Variant(Box<Value>),
+    /// `a(…)`: the signature of one element between the parentheses, and the elements' values. An array of anything else, `a{…}` or `as`, is
+    /// read as if there were parentheses.
     List(String, Vec<Vec<Value>>),
 }
 
@@ -35,7 +40,9 @@ impl Value {
             Self::Int(_) => out.push('i'),
             Self::Uint(_) => out.push('u'),
             Self::Text(_) => out.push('s'),
+            Self::Path(_) => out.push('o'),
             Self::Bytes(_) => out.push_str("ay"),
+            Self::Variant(_) => out.push('v'),
             Self::List(element, _) => {
                 out.push_str("a(");
                 out.push_str(element);
@@ -54,10 +61,16 @@ impl Value {
                 out.extend_from_slice(&number.to_le_bytes());
             }
             Self::Uint(number) => put_u32(out, *number),
-            Self::Text(text) => put_text(out, text),
+            Self::Text(text) | Self::Path(text) => put_text(out, text),
             Self::Bytes(bytes) => {
                 put_u32(out, length(bytes.len()));
                 out.extend_from_slice(bytes);
+            }
+            Self::Variant(value) => {
+                let mut kind = String::new();
+                value.sign(&mut kind);
+                put_signature(out, &kind);
+                value.put(out);
             }
             Self::List(_, elements) => {
                 put_u32(out, 0);
@@ -92,6 +105,13 @@ pub(super) fn put_u32(out: &mut Vec<u8>, number: u32) {
     out.extend_from_slice(&number.to_le_bytes());
 }
 
+/// A signature: its 8-bit length, itself, and a zero.
+pub(super) fn put_signature(out: &mut Vec<u8>, text: &str) {
+    out.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(text.as_bytes());
+    out.push(0);
+}
+
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_u32(out, length(text.len()));
     out.extend_from_slice(text.as_bytes());
@@ -101,16 +121,24 @@ pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
 /// Values in values are followed this deep.
 const DEEPEST: u8 = 4;
 
-/// What stands between the parentheses that `signature` begins with, and what behind them.
-fn structure(signature: &str) -> Option<(&str, &str)> {
+/// The first complete type of `signature`, parentheses around it taken off, what stands behind it, and what its values are aligned to.
+fn element(signature: &str) -> Option<(&str, &str, usize)> {
     let mut depth = 0u32;
     for (at, kind) in signature.char_indices() {
         match kind {
-            '(' => depth += 1,
-            ')' if depth == 1 => return Some((signature.get(1..at)?, signature.get(at + 1..)?)),
-            ')' => depth = depth.checked_sub(1)?,
-            _ if depth == 0 => return None,
+            '(' | '{' => depth += 1,
+            ')' | '}' if depth == 1 && !signature.starts_with('a') => return Some((signature.get(1..at)?, signature.get(at + 1..)?, 8)),
+            ')' | '}' => depth = depth.checked_sub(1)?,
             _ => {}
+        }
+        if depth == 0 && kind != 'a' {
+            let align = match signature.chars().next()? {
+                'y' | 'g' | 'v' => 1,
+                'n' | 'q' => 2,
+                'x' | 't' | 'd' => 8,
+                _ => 4,
+            };
+            return Some((signature.get(..=at)?, signature.get(at + 1..)?, align));
         }
     }
     None
@@ -188,14 +216,14 @@ impl<'a> Cursor<'a> {
                     Value::Bytes(self.take(length)?.to_vec())
                 }
                 'a' if depth < DEEPEST => {
-                    let Some((element, behind)) = structure(rest) else { break };
+                    let Some((element, behind, align)) = element(rest) else { break };
                     signature = behind;
                     let length = self.u32()? as usize;
-                    self.align(8);
+                    self.align(align);
                     let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len()).ok_or(Error::Garbled("an impossible length"))?;
                     let mut elements = Vec::new();
                     while self.at < end {
-                        self.align(8);
+                        self.align(align);
                         let before = self.at;
                         elements.push(self.values(element, depth + 1)?);
                         // An element of a kind that is not read would be read for ever.

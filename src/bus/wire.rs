@@ -1,7 +1,7 @@
 //! Messages: the header, and what stands behind it.
 
 use super::Error;
-use super::value::{Cursor, Value, pad, put_text, put_u32};
+use super::value::{Cursor, Value, pad, put_signature, put_text, put_u32};
 
 /// No answer to what is called here comes near this.
 pub(super) const MAX_MESSAGE: usize = 1 << 20;
@@ -62,9 +62,7 @@ pub(super) fn call(serial: u32, (service, path): (&str, &str), interface: &str, 
         pad(&mut fields, 8);
         fields.extend_from_slice(&[number, 1, u8::try_from(kind).unwrap_or(b's'), 0]);
         if kind == 'g' {
-            fields.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
-            fields.extend_from_slice(text.as_bytes());
-            fields.push(0);
+            put_signature(&mut fields, text);
         } else {
             put_text(&mut fields, text);
         }

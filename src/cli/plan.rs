@@ -9,7 +9,7 @@ use crate::dp::{self, Dp};
 use crate::error::Error;
 use crate::host::observe::observe;
 use crate::host::paths::{Run, config_dir};
-use crate::host::{config, hardware};
+use crate::host::{config, firewall, hardware, network_manager};
 use crate::plan;
 use crate::rtnl::Rtnl;
 
@@ -29,7 +29,12 @@ pub(super) fn run(run: &Run, names: &[String], common: Common) -> Result<(), Err
     };
     let mut observed = observe(&mut Rtnl::open()?, dp.as_mut(), memory)?;
     let intent = observed.memory.with_commanded(config.intent);
-    observed.hardware = hardware::observe(&plan::looked_at(&plan::Target::Up { intent: &intent, names: &names }, &observed.memory))?;
+    let target = plan::Target::Up { intent: &intent, names: &names };
+    observed.hardware = hardware::observe(&plan::looked_at(&target, &observed.memory))?;
+    if plan::asks_firewall(&target, &observed.memory) {
+        observed.firewall = firewall::observe()?;
+    }
+    observed.manager = network_manager::observe(&plan::may_leave(&target, &observed.memory))?;
     let plan = plan::up(&intent, &names, &observed)?;
     if common.json {
         return output::json(&json!({ "steps": plan.steps, "notes": plan.notes }));

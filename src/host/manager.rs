@@ -1,6 +1,6 @@
 //! NetworkManager as its files show it: whether it runs, what it has written down of devices, what its configuration has it leave alone.
 //!
-//! It reads, and judges nothing: `ifcfg` does. D-Bus is not spoken.
+//! It reads, and judges nothing: `ifcfg` does. What is asked on the bus is `network_manager`'s.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::ifcfg::{self, Manager};
 const CONF_DIRS: [&str; 3] = ["usr/lib/NetworkManager/conf.d", "run/NetworkManager/conf.d", "etc/NetworkManager/conf.d"];
 /// What is read before the files of those folders.
 const CONF: &str = "etc/NetworkManager/NetworkManager.conf";
-/// Where its process writes its number down.
+/// Where its process writes its number down, unless a service manager started it.
 const PID: &str = "run/NetworkManager/NetworkManager.pid";
 /// What it writes down of devices, a file each, called by the device's index.
 const DEVICES: &str = "run/NetworkManager/devices";
@@ -26,12 +26,10 @@ const IFCFG_PLUGIN: &str = "libnm-settings-plugin-ifcfg-rh.so";
 /// More files than this in one folder are not looked through.
 const MAX_FILES: usize = 1000;
 
-/// What there is to know of it below `root`, where `devices` are called by their indexes; `None` when it does not run. What could not be
-/// read goes into `failed`.
-pub(super) fn find(root: &Path, devices: &BTreeMap<u32, IfName>, failed: &mut Vec<String>) -> Option<Manager> {
-    let pid = text(&root.join(PID), failed)?.trim().parse::<u32>().ok()?;
-    let name = fs::read_to_string(root.join(format!("proc/{pid}/comm"))).ok()?;
-    if name.trim() != "NetworkManager" {
+/// What there is to know of it below `root`, where `devices` are called by their indexes; `None` when it does not run. `on_bus`: it does. What
+/// could not be read goes into `failed`.
+pub(super) fn find(root: &Path, on_bus: bool, devices: &BTreeMap<u32, IfName>, failed: &mut Vec<String>) -> Option<Manager> {
+    if !on_bus && !has_process(root, failed) {
         return None;
     }
     let mut manager = Manager::default();
@@ -47,6 +45,13 @@ pub(super) fn find(root: &Path, devices: &BTreeMap<u32, IfName>, failed: &mut Ve
     let folders = PLUGINS.iter().filter_map(|dir| fs::read_dir(root.join(dir)).ok()).flatten().take(MAX_FILES).flatten();
     manager.reads_ifcfg = folders.into_iter().any(|folder| folder.path().join(IFCFG_PLUGIN).exists());
     Some(manager)
+}
+
+/// Whether the process that wrote its number down is there.
+fn has_process(root: &Path, failed: &mut Vec<String>) -> bool {
+    let pid = text(&root.join(PID), failed).and_then(|text| text.trim().parse::<u32>().ok());
+    let name = pid.and_then(|pid| fs::read_to_string(root.join(format!("proc/{pid}/comm"))).ok());
+    name.is_some_and(|name| name.trim() == "NetworkManager")
 }
 
 /// The files of the configuration, in the order they count. One in a later folder stands in for its namesake in an earlier one.
@@ -138,8 +143,9 @@ mod tests {
         };
         let (eth0, eth1) = (IfName::new("eth0").unwrap(), IfName::new("eth1").unwrap());
         let devices = [(2, eth0), (3, eth1)].into();
-        let find = || find(root.path(), &devices, &mut Vec::new());
+        let find = || find(root.path(), false, &devices, &mut Vec::new());
         assert_eq!(find(), None);
+        assert_eq!(super::find(root.path(), true, &devices, &mut Vec::new()), Some(Manager::default()));
         write("run/NetworkManager/NetworkManager.pid", "77\n");
         write("proc/77/comm", "bash\n");
         assert_eq!(find(), None, "its number is another process's now");

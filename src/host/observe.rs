@@ -46,8 +46,11 @@ pub fn observe(rtnl: &mut Rtnl, dp: Option<&mut Dp>, memory: Memory) -> Result<O
         addresses: rtnl.addresses()?.iter().filter_map(|address| convert::address(address, &names)).collect(),
         routes: rtnl.routes()?.iter().flat_map(|route| convert::routes(route, &names)).collect(),
         rules: rtnl.rules()?.iter().filter_map(convert::rule).collect(),
-        // Asked for apart: only whoever knows the target knows of whom.
+        // Asked for apart: only whoever knows the target knows of whom. Likewise what follows.
         hardware: BTreeMap::new(),
+        firewall: None,
+        manager: plan::NetworkManager::default(),
+        taken: BTreeMap::new(),
         resolver: plan::Resolver { content, ours_to_write, resolved },
         dhcp_clients: clients::find(&candidates).into_iter().map(client_of).collect(),
         memory,

@@ -12,6 +12,8 @@ const RUN: &str = "/run/ovsdp";
 const RUN_VARIABLE: &str = "OVSDP_RUN";
 /// The control socket, below the run directory.
 const SOCKET: &str = "io.ovsdp";
+/// Our file of NetworkManager's configuration: the last of its folder, whose words count after those of all others.
+pub const NM_DROP_IN: &str = "/etc/NetworkManager/conf.d/zz-ovsdp.conf";
 /// The resolver's configuration.
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 

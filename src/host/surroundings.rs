@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use ovsdp_proto::IfName;
 
 use super::paths::Run;
-use super::{manager, observe, paths, store, udev};
+use super::{firewall, manager, network_manager as on_bus, observe, paths, store, udev};
 use crate::dp::{self, Dp};
 use crate::error::Error;
 use crate::ifcfg::{self, Access, Device, NETWORK, Obstacle, STATIC_ROUTES, Sources, Surroundings};
@@ -36,7 +36,10 @@ pub struct Gathered {
 pub fn gather(sources: &mut Sources, intent: &Intent) -> Gathered {
     let mut gathered = Gathered::default();
     match observed(memory(&mut gathered)) {
-        Ok(observed) => devices(&observed, intent, &mut gathered.around),
+        Ok(mut observed) => {
+            zones(&mut observed, intent, &mut gathered);
+            devices(&observed, intent, &mut gathered.around);
+        }
         Err(error) => gathered.failed.push(format!("the kernel's devices are not compared: {error}")),
     }
     gathered.around.manager = network_manager(&mut gathered.failed);
@@ -48,7 +51,11 @@ pub fn gather(sources: &mut Sources, intent: &Intent) -> Gathered {
 /// NetworkManager, when it runs.
 fn network_manager(failed: &mut Vec<String>) -> Option<ifcfg::Manager> {
     let links = Rtnl::open().and_then(|mut rtnl| rtnl.links()).unwrap_or_default();
-    manager::find(Path::new("/"), &links.into_iter().map(|link| (link.index, link.name)).collect(), failed)
+    let runs = on_bus::runs().unwrap_or_else(|error| {
+        failed.push(error.message);
+        false
+    });
+    manager::find(Path::new("/"), runs, &links.into_iter().map(|link| (link.index, link.name)).collect(), failed)
 }
 
 /// What the agent remembers of ports: what it gave them, and what they had before.
@@ -67,6 +74,20 @@ fn observed(memory: Memory) -> Result<Observed, Error> {
         Err(error) => return Err(error.into()),
     };
     observe::observe(&mut Rtnl::open()?, dp.as_mut(), memory)
+}
+
+/// The firewall's zones, where the files ask for some.
+fn zones(observed: &mut Observed, intent: &Intent, gathered: &mut Gathered) {
+    if !plan::asks_firewall(&plan::Target::Up { intent, names: &[] }, &Memory::default()) {
+        return;
+    }
+    match firewall::observe() {
+        Ok(firewall) => {
+            gathered.around.firewall = Some(firewall.is_some());
+            observed.firewall = firewall;
+        }
+        Err(error) => gathered.failed.push(format!("the firewall's zones are not compared: {error}")),
+    }
 }
 
 fn devices(observed: &Observed, intent: &Intent, around: &mut Surroundings) {

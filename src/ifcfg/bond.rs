@@ -65,6 +65,7 @@ pub(super) fn interfaces(settings: &Settings, members: &[Named], others: &[Other
             mtu: asked.and_then(|asked| asked.mtu).or(mtu),
             lacp: asked.map(|asked| asked.lacp).unwrap_or_default(),
             tuning: own.map(|other| other.says.tuning.clone()).unwrap_or_default(),
+            nm_controlled: settings.nm_controlled == Some(true),
             patience: settings.patience,
             external_ids: asked.map(|asked| asked.external_ids.clone()).unwrap_or_default(),
             ..Interface::new(member.name, Kind::System)

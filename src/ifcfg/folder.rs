@@ -149,6 +149,7 @@ pub(super) fn interface(settings: &Settings, kind: Kind) -> Interface {
     let rules = settings.rules.iter().map(|rule| rule.value.clone()).collect();
     let aliases = settings.aliases.iter().map(|alias| alias.value.clone()).collect();
     let (patience, tuning) = (settings.patience, settings.tuning.clone());
+    let zone = settings.zone.as_ref().map(|zone| zone.value.clone());
     Interface {
         mac,
         aliases,
@@ -162,6 +163,8 @@ pub(super) fn interface(settings: &Settings, kind: Kind) -> Interface {
         arp,
         tuning,
         down: settings.down,
+        zone,
+        nm_controlled: settings.nm_controlled == Some(true),
         patience,
         ..plain
     }

@@ -158,7 +158,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("VID", Inert(Set, "it belongs to the kernel's own VLAN devices")),
     ("VLAN", Coded(Code::KernelVlan, true, Yes, "it makes a kernel VLAN device; an Open vSwitch port has a tag instead")),
     ("WINDOW", Refused(Set, ROUTE)),
-    ("ZONE", Refused(Set, "the firewall would not be told, and another zone's rules would hold")),
+    ("ZONE", Acted),
 ];
 
 /// Keys that may have a number at the end.

@@ -41,9 +41,13 @@ pub(super) fn compare(list: &[Settings], manager: &Manager, devices: &[Device], 
                 None if obeys_file || is_left(manager, name, devices) => continue,
                 None => format!("NetworkManager runs on this host, and nothing in its configuration has it leave `{name}` alone"),
             };
-            let file = "below `[keyfile]` into a file in /etc/NetworkManager/conf.d, then `nmcli general reload conf`";
-            let help = format!("write `unmanaged-devices=interface-name:{name}` {file}");
-            found.push(Diagnostic::warning(Code::NetworkManager, &settings.file, message).at(span).help(help));
+            let diagnostic = Diagnostic::warning(Code::NetworkManager, &settings.file, message).at(span);
+            found.push(if settings.nm_controlled == Some(true) {
+                diagnostic.help(format!("write `NM_CONTROLLED=no`, then `ovsdp up` has NetworkManager leave `{name}` alone"))
+            } else {
+                let note = "what it has configured there, and the link's being up, it takes along when it lets go: connections stop for a moment";
+                diagnostic.note(note).help(format!("`ovsdp up` has it leave `{name}` alone; see docs/devices.md"))
+            });
         }
     }
 }

@@ -2,7 +2,7 @@
 //! for everything that is wrong.
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
-//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `resolver`, `lease`, `reach`, `ethtool`, `arp`, `ipv6`, `patience`, `requires`, `tunnel` and `extra` give it
+//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `resolver`, `lease`, `reach`, `ethtool`, `arp`, `ipv6`, `patience`, `zone`, `requires`, `tunnel` and `extra` give it
 //! types, `companion` adds the routes and rules beside it, `folder` puts the files together, `plain` adds the devices that bridges need and
 //! that are no port, `diag` says what was found. `check` adds what only a linter says (`lint`, `surroundings`, `manager`) and `explain` what each code means. Files are evaluated, never executed: no process is started
 //! and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of `OVS_EXTRA`.
@@ -48,6 +48,7 @@ mod surroundings;
 mod tunnel;
 mod value;
 mod word;
+mod zone;
 
 pub use assign::{MAX_TOTAL, MAX_VALUE, Var, Vars};
 pub use check::Check;

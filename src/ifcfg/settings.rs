@@ -11,8 +11,8 @@ use super::companion::Written;
 use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
-use super::{arp, bond, ethtool, extra, fake, ipv6, patience, reach, requires, suggest, tunnel};
-use crate::model::{Alias, Arp, Ipv6, Patience, PolicyRule, Reach, Route, Tuning, Tunnel, Vid};
+use super::{arp, bond, ethtool, extra, fake, ipv6, patience, reach, requires, suggest, tunnel, zone};
+use crate::model::{Alias, Arp, Ipv6, Patience, PolicyRule, Reach, Route, Tuning, Tunnel, Vid, Zone};
 
 /// A device's name and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +89,8 @@ pub(super) struct Settings {
     pub(super) tuning: Tuning,
     /// Whether the link stays down (`LINKSTATUS`).
     pub(super) down: bool,
+    /// The firewall's zone it asks for (`ZONE`).
+    pub(super) zone: Option<Placed<Zone>>,
     pub(super) patience: Patience,
     /// What `OVSREQUIRES` names.
     pub(super) requires: Vec<Named>,
@@ -245,6 +247,7 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
     let arp = arp::read(&mut reader, role.as_ref());
     let patience = role.as_ref().map(|role| patience::read(&mut reader, role)).unwrap_or_default();
     let tuning = role.as_ref().zip(name).map(|(role, name)| ethtool::read(&mut reader, role, &name)).unwrap_or_default();
+    let zone = role.as_ref().and_then(|role| zone::read(&mut reader, role));
     let requires = requires::read(&mut reader);
     let extra = extra::read(&mut reader, role.as_ref(), name);
     let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty() || ipv6.dhcp.is_some());
@@ -268,6 +271,7 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
         arp,
         tuning,
         down,
+        zone,
         patience,
         requires,
         extra: extra?,

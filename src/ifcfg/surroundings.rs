@@ -11,6 +11,7 @@ use super::file::Sources;
 use super::manager::{self, Manager};
 use super::settings::{Placed, Role, Settings};
 use super::span::Span;
+use super::zone;
 
 /// What is known of the host that the files are for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub struct Surroundings {
     pub rules: Vec<NamingRule>,
     /// NetworkManager, when it runs.
     pub manager: Option<Manager>,
+    /// Whether firewalld runs, where that was asked.
+    pub firewall: Option<bool>,
 }
 
 /// A network device.
@@ -100,6 +103,9 @@ pub(super) fn compare(list: &[Settings], around: &Surroundings, sources: &Source
     }
     if let Some(manager) = &around.manager {
         manager::compare(list, manager, &around.devices, found);
+    }
+    if around.firewall == Some(false) {
+        zone::without_firewall(list, found);
     }
     found.extend(around.access.iter().filter_map(|access| loose(access, sources)));
     for rule in &around.rules {

@@ -21,6 +21,7 @@ mod rules;
 mod tuning;
 mod tunnel;
 mod vlan;
+mod zone;
 
 use std::collections::BTreeMap;
 
@@ -46,6 +47,7 @@ pub use rules::{BridgeRules, PortRules, PriorityTags};
 pub use tuning::{Group as TuningGroup, Setting as TuningSetting, Tuning, WAKE};
 pub use tunnel::{BadTunnel, Device, Encap, Erspan, Field, Inherit, Tunnel};
 pub use vlan::{NoVlan, ServiceTag, Vid, VlanSet, Vlans};
+pub use zone::Zone;
 
 /// Whether a part asks for nothing of its own: then it is not written down.
 fn is_default<T: Default + PartialEq>(part: &T) -> bool {
@@ -263,6 +265,12 @@ pub struct Interface {
     /// Whether it is to be down (`LINKSTATUS=down`). Its own file gives it no address then.
     #[serde(default, skip_serializing_if = "is_default")]
     pub down: bool,
+    /// The firewall's zone it is to be in (`ZONE`); `None` leaves that to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
+    /// Whether it is left to NetworkManager as well (`NM_CONTROLLED=yes`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub nm_controlled: bool,
     /// How long it is waited for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub patience: Patience,
@@ -306,6 +314,8 @@ impl Interface {
             rules: Vec::new(),
             tuning: Tuning::default(),
             down: false,
+            zone: None,
+            nm_controlled: false,
             patience: Patience::default(),
             requires: Vec::new(),
             external_ids: BTreeMap::new(),

@@ -1,6 +1,7 @@
 //! Makes a target true: observe, plan, do, and again until nothing differs; on any failure everything is taken back.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use ovsdp_proto::IfName;
 use serde::{Deserialize, Serialize};
@@ -11,11 +12,12 @@ use super::journal::{Entry, Journal, Unconfirmed};
 use super::observed::Observed;
 use super::order::{self, Plan};
 use super::step::Step;
-use super::tuning;
+use super::{manager, tuning, zones};
 use crate::model::{Bridge, Intent, Record};
 
-/// How often a plan may follow on a plan: the move, what the lease says, what the kernel did meanwhile, and one in reserve.
-const ROUNDS: usize = 4;
+/// How often a plan may follow on a plan: what NetworkManager lets go of, the move, what the lease says, what the kernel did meanwhile, and one
+/// in reserve.
+const ROUNDS: usize = 5;
 
 /// What is to become true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -284,9 +286,15 @@ fn rounds<E: Executor + ?Sized>(
     report: &mut Report,
     progress: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Cause> {
+    let mut taken = BTreeMap::new();
     for round in 0..=ROUNDS {
         let mut observed = executor.observe().map_err(Cause::Executor)?;
+        observed.taken.clone_from(&taken);
         observed.hardware = executor.hardware(&tuning::looked_at(target, &observed.memory)).map_err(Cause::Executor)?;
+        if zones::asks_firewall(target, &observed.memory) {
+            observed.firewall = executor.firewall().map_err(Cause::Executor)?;
+        }
+        observed.manager = executor.manager(&manager::may_leave(target, &observed.memory)).map_err(Cause::Executor)?;
         let plan = target.plan(&observed).map_err(Cause::Plan)?;
         for note in &plan.notes {
             // What a later round says follows from what the earlier ones did.
@@ -311,7 +319,13 @@ fn rounds<E: Executor + ?Sized>(
                 return Err(Cause::Step { step: Box::new(step), error });
             }
             progress(Event::Done(&step));
+            let gone = manager::taken(&observed, &step);
             report.steps.push(step);
+            if !gone.is_empty() {
+                // What follows in the plan is no longer so.
+                taken.extend(gone);
+                break;
+            }
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use ovsdp_proto::{IfName, Mac};
 use super::away::is_away;
 use super::error::PlanError;
 use super::observed::{Link, Observed};
-use super::{plain, tunnels};
+use super::{plain, tunnels, zones};
 use crate::model::{Bridge, Intent, Interface, Kind};
 
 /// What the devices that are there have against becoming what `intent` wants of them: one for each device that stands in the way.
@@ -21,6 +21,7 @@ pub fn obstacles(intent: &Intent, observed: &Observed) -> Vec<(IfName, PlanError
             // The linter compares addresses itself, and shows where in the file.
             let alone = alone.filter(|error| !matches!(error, PlanError::OtherHardware { .. }));
             found.extend(alone.map(|error| (interface.name, error)));
+            found.extend(zones::check(observed, interface).err().map(|error| (interface.name, error)));
         }
     }
     found
@@ -45,11 +46,13 @@ pub(super) fn bridge(
 ) -> Result<Vec<IfName>, PlanError> {
     let mut awaited = Vec::new();
     if bridge.is_plain() {
+        zones::check(observed, &bridge.local)?;
         awaited.extend(plain::check(observed, &bridge.local, targets)?.then_some(bridge.name()));
         return Ok(awaited);
     }
     let others = tunnels::all(observed, targets);
     for interface in bridge.interfaces() {
+        zones::check(observed, interface)?;
         if is_away(observed, bridge, interface.name) {
             continue;
         }

@@ -5,6 +5,8 @@ use std::fmt;
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
+use crate::model::Zone;
+
 /// What class an error is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -136,6 +138,14 @@ pub enum PlanError {
         /// The bridge that has it.
         other: IfName,
     },
+    /// The firewall has no zone of the name asked for.
+    #[error("{name}: firewalld has no zone {}", zone.as_str())]
+    NoZone {
+        /// The interface.
+        name: IfName,
+        /// The zone its file asks for.
+        zone: Zone,
+    },
     /// Another tunnel port takes the same packets.
     #[error("{name}, a port of {bridge}: {other} is the same tunnel, with the same remote_ip, local_ip and key")]
     SameTunnel {
@@ -228,6 +238,12 @@ impl PlanError {
             Self::NoPlainDevice { name } => format!("plug it in or load its driver, or take away ifcfg-{name}"),
             Self::PlainLoopback { name } | Self::Loopback { name, .. } | Self::NotEthernet { name, .. } => {
                 format!("take ifcfg-{name} away or name another device in it")
+            }
+            Self::NoZone { zone, .. } => {
+                format!(
+                    "`firewall-cmd --get-zones` names those there are; `firewall-cmd --permanent --new-zone={}`, then `--reload`, makes one",
+                    zone.as_str()
+                )
             }
             Self::SameTunnel { other, .. } => {
                 format!("give one of them another `key`, or take one away: a packet could be either's; see ifcfg-{other}")

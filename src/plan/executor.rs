@@ -6,9 +6,11 @@ use ovsdp_proto::IfName;
 
 use super::error::StepError;
 use super::journal::{Entry, Journal};
+use super::manager::NetworkManager;
 use super::observed::Observed;
 use super::step::Step;
 use super::tuning::Hardware;
+use super::zones::Firewall;
 
 /// Does what a plan says.
 pub trait Executor {
@@ -23,6 +25,18 @@ pub trait Executor {
     /// # Errors
     /// Whatever could not be read.
     fn hardware(&mut self, names: &BTreeSet<IfName>) -> Result<BTreeMap<IfName, Hardware>, StepError>;
+
+    /// Reads which zones the firewall has and what is in them; `None` when none runs.
+    ///
+    /// # Errors
+    /// It runs and does not say.
+    fn firewall(&mut self) -> Result<Option<Firewall>, StepError>;
+
+    /// Reads which devices NetworkManager is told to leave alone, and, when it runs, which of `names` but for those it has in hand.
+    ///
+    /// # Errors
+    /// It runs and does not say.
+    fn manager(&mut self, names: &BTreeSet<IfName>) -> Result<NetworkManager, StepError>;
 
     /// Does one step of a plan, strictly: what it adds was not there (or is exactly equal, which is success), what it
     /// removes was. It returns when the kernel's answer is there; [`Step::ObtainLease`] when the lease is in the memory

@@ -13,7 +13,7 @@ use super::before::{carried_by, is_somewhere, lifetimes};
 use super::ipv6;
 use super::lease6::Lease6;
 use super::memory::{Before, Lease, OwnAddress};
-use super::observed::{Address, Observed, PROTOCOL_DHCP, PROTOCOL_STATIC, Route, TABLE_MAIN};
+use super::observed::{ADDRESS_NOPREFIXROUTE, Address, KIND_UNICAST, Observed, PROTOCOL_DHCP, PROTOCOL_KERNEL, PROTOCOL_STATIC, Route, TABLE_MAIN};
 use super::reach;
 use super::routes;
 use crate::model::{Addressing, Dhcp, Interface, Static};
@@ -106,6 +106,7 @@ pub(super) fn of(
     }
     routes.retain(|route| ipv6::takes_over(&interface.ipv6, route));
     dedup(&mut addresses);
+    routes.retain(|route| !addresses.iter().any(|address| comes_with(route, address)));
     // What a route file says has the last word, as with network-scripts.
     let more: Vec<Route> = routes.split_off(written.len().min(routes.len()));
     routes.extend(more.into_iter().filter(|route| !written.iter().any(|written| written.competes_with(route))));
@@ -119,6 +120,13 @@ pub(super) fn of(
     let was_there = |route: &Route| observed.routes_nowhere().any(|there| route.is_met_by(there) && !is_ours(there));
     goal.own_routes.retain(|route| !(route.leads_nowhere() && was_there(route)));
     goal
+}
+
+/// Whether the kernel makes a route's like by itself with `address`. NetworkManager makes such routes in its place, and marks them as the kernel's:
+/// where a file gives the address they could not be told from that.
+fn comes_with(route: &Route, address: &Address) -> bool {
+    let marked = route.protocol == PROTOCOL_KERNEL && route.kind == KIND_UNICAST && !route.has_gateway();
+    marked && route.table == TABLE_MAIN && address.flags & ADDRESS_NOPREFIXROUTE == 0 && address.opposite().trunc() == route.dst.trunc()
 }
 
 /// Leaves out what has ended by itself, and takes the remaining lifetimes from the kernel.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::lease6::Lease6;
 use super::observed::{Address, DhcpClient, Route};
 use super::tuning::Tuned;
-use crate::model::{Bridge, Device, Dhcp, Dhcp6, Interface, PolicyRule, Record};
+use crate::model::{Bridge, Device, Dhcp, Dhcp6, Interface, PolicyRule, Record, Zone};
 
 /// Everything remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -118,6 +118,12 @@ pub struct Remembered {
     /// What devices had of what was asked of them, before it was (`ETHTOOL_OPTS`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tuned: BTreeMap<IfName, Tuned>,
+    /// The firewall's zones that interfaces were in before they were put into others (`ZONE`); `None` is none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zones: BTreeMap<IfName, Option<Zone>>,
+    /// The devices that NetworkManager let go of when they became its, each with the UUID of the profile it had configured it by, if any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub let_go: BTreeMap<IfName, Option<String>>,
     /// The resolver's file as it was before any bridge of ours wrote it; `None` when this one has not needed it.
     pub resolver_before: Option<ResolverBefore>,
     /// The leases held, by interface: the bridge's own and its internal ports'. Only the lease steps and the agent's
@@ -144,6 +150,8 @@ impl Remembered {
             routes: Vec::new(),
             rules: Vec::new(),
             tuned: BTreeMap::new(),
+            zones: BTreeMap::new(),
+            let_go: BTreeMap::new(),
             resolver_before: None,
             leases: BTreeMap::new(),
             applied: BTreeMap::new(),

@@ -11,9 +11,11 @@ use ipnet::IpNet;
 use ovsdp_proto::{IfName, Mac};
 use serde::{Deserialize, Serialize};
 
+use super::manager::{NetworkManager, Taken};
 use super::memory::Memory;
 use super::per_device::{OnDevice, PerDevice};
 use super::tuning::Hardware;
+use super::zones::Firewall;
 use crate::model::{Device, Hop, Ipv6Setting, Ipv6Settings, Kind, PolicyRule, RouteKind, RouteMetric};
 
 /// The kernel's main routing table.
@@ -78,6 +80,15 @@ pub struct Observed {
     /// What those devices say of themselves that anything is asked of, or was (see [`super::looked_at`]).
     #[serde(default)]
     pub hardware: BTreeMap<IfName, Hardware>,
+    /// The firewall's zones, where it runs and anything depends on it (see [`super::asks_firewall`]).
+    #[serde(default)]
+    pub firewall: Option<Firewall>,
+    /// NetworkManager, as far as it is in the way.
+    #[serde(default)]
+    pub manager: NetworkManager,
+    /// What it took along when it let go of devices in this very change.
+    #[serde(default)]
+    pub taken: BTreeMap<IfName, Taken>,
     /// The resolver's file.
     pub resolver: Resolver,
     /// DHCP clients of other programs.

@@ -7,6 +7,7 @@ use super::bridge::{self, BridgePlan};
 use super::check;
 use super::error::PlanError;
 use super::foreign;
+use super::manager;
 use super::memory::{Memory, Remembered, ResolverBefore};
 use super::observed::Observed;
 use super::plain;
@@ -211,6 +212,7 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
     let mut plan = Plan::default();
     let (mut claims, mut after_claims, mut awaited, mut last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut carriers = Vec::new();
+    plan.steps.extend(manager::tell(observed, targets));
     if !observed.datapath && plans.iter().any(|(_, bridge)| bridge.after.as_ref().is_some_and(|after| !after.intent.is_plain())) {
         plan.steps.push(Step::CreateDatapath);
     }
@@ -251,12 +253,15 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
         plan.steps.push(Step::DeleteDatapath);
     }
     plan.steps.extend(last);
+    plan.steps.extend(manager::release(observed, targets, &after, false));
     // A bridge is forgotten when all it had is seen to be back in its place: what is forgotten cannot be checked.
     if plan.steps.is_empty() {
         for (name, _) in targets.iter().filter(|(_, target)| target.is_none()) {
             let old = observed.memory.bridges.get(name);
             plan.steps.extend(old.map(|old| Step::Forget { bridge: *name, from: Box::new(old.clone()) }));
         }
+        // Likewise: what it has back may change at once.
+        plan.steps.extend(manager::release(observed, targets, &after, true));
     }
     stacked::check(observed, &plan.steps)?;
     Ok(plan)

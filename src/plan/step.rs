@@ -2,6 +2,7 @@
 //!
 //! It must not know why it is wanted, nor how it is done.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ovsdp_proto::{IfName, Mac};
@@ -12,7 +13,7 @@ use super::memory::{Lease, Remembered};
 use super::observed::{Address, DhcpClient, LinkResolver, Route};
 use super::tuning::Tuned;
 use super::unseen;
-use crate::model::{Device, Ipv6Setting, Kind, PolicyRule, Record};
+use crate::model::{Device, Ipv6Setting, Kind, PolicyRule, Record, Zone};
 
 /// One change of one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,6 +176,24 @@ pub enum Step {
         from: Tuned,
         /// As it is to be.
         to: Tuned,
+    },
+    /// Put an interface, whether it is there or not, into one of the firewall's zones.
+    SetZone {
+        /// The interface.
+        name: IfName,
+        /// The zone it is in, `None` when in none.
+        from: Option<Zone>,
+        /// The zone it is to be in, `None` to take it out.
+        to: Option<Zone>,
+    },
+    /// Have NetworkManager leave devices alone, whether they are there or not, and have others back; wait until it has.
+    LeaveAlone {
+        /// The devices it is told to leave alone.
+        from: BTreeSet<IfName>,
+        /// Those it is to be told.
+        to: BTreeSet<IfName>,
+        /// Of those that are in only one of both the ones it had in hand, each with the UUID of the profile it configures it by, if any.
+        managed: BTreeMap<IfName, Option<String>>,
     },
     /// Wait until each of these devices has carrier, or its time is up: then things go on without.
     AwaitCarrier {
@@ -354,6 +373,8 @@ impl Step {
             Self::SetIpv6 { from: None, .. } | Self::AwaitCarrier { .. } | Self::ProbeAddresses { .. } | Self::AwaitAddresses { .. } => Vec::new(),
             Self::SetIpv6 { name, setting, from: Some(from), to } => vec![Self::SetIpv6 { name, setting, from: Some(to), to: from }],
             Self::Tune { name, from, to } => vec![Self::Tune { name, from: to, to: from }],
+            Self::SetZone { name, from, to } => vec![Self::SetZone { name, from: to, to: from }],
+            Self::LeaveAlone { from, to, managed } => vec![Self::LeaveAlone { from: to, to: from, managed }],
             Self::WriteResolver { from, to } => vec![Self::WriteResolver { from: to, to: from }],
             Self::TellResolver { ifname, from, to } => vec![Self::TellResolver { ifname, from: to, to: from }],
             Self::PauseDhcpClient { client } => vec![Self::ResumeDhcpClient { client: DhcpClient { paused: true, ..client } }],

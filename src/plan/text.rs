@@ -1,5 +1,6 @@
 //! A step as a line for people: what is being done, and the `+`, `-`, `~` line of a difference.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -9,7 +10,7 @@ use super::lease6::Lease6;
 use super::observed::{Address, LinkResolver, SCOPE_HOST, SCOPE_LINK, SCOPE_UNIVERSE};
 use super::step::Step;
 use super::unseen;
-use crate::model::Kind;
+use crate::model::{Kind, Zone};
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,6 +43,12 @@ impl fmt::Display for Step {
             Self::RemoveRule { rule } => write!(f, "removing rule {rule}"),
             Self::SetIpv6 { name, setting, to, .. } => write!(f, "setting IPv6 {setting} of {name} to {to}"),
             Self::Tune { name, to, .. } => write!(f, "setting {} of {name}", to.text()),
+            Self::SetZone { name, to: Some(to), .. } => write!(f, "putting {name} into {to} of the firewall"),
+            Self::SetZone { name, to: None, .. } => write!(f, "taking {name} out of the zones of the firewall"),
+            Self::LeaveAlone { from, to, .. } => match only(to, from) {
+                Some(names) => write!(f, "having NetworkManager leave {names} alone"),
+                None => write!(f, "no longer having NetworkManager leave {} alone", only(from, to).unwrap_or_default()),
+            },
             Self::AwaitCarrier { devices } => {
                 let each: Vec<_> = devices.iter().map(|(name, secs)| format!("{name} ({secs} s at most)")).collect();
                 write!(f, "waiting for carrier on {}", each.join(", "))
@@ -110,6 +117,11 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::RemoveRule { rule } => ('-', format!("rule {rule}")),
         Step::SetIpv6 { name, setting, from, to } => ('~', changed(*name, &format!("IPv6 {setting}"), from.as_ref(), to)),
         Step::Tune { name, from, to } => ('~', changed(*name, "settings", Some(&from.text()), &to.text())),
+        Step::SetZone { name, from, to } => ('~', changed(*name, "zone", Some(&in_zone(from.as_ref())), &in_zone(to.as_ref()))),
+        Step::LeaveAlone { from, to, .. } => match only(to, from) {
+            Some(names) => ('+', format!("NetworkManager leaves {names} alone")),
+            None => ('-', format!("NetworkManager leaves {} alone", only(from, to).unwrap_or_default())),
+        },
         Step::AwaitCarrier { .. } | Step::ProbeAddresses { .. } | Step::AwaitAddresses { .. } => ('~', step.to_string()),
         Step::WriteResolver { from: None, .. } => ('+', "file /etc/resolv.conf".to_owned()),
         Step::WriteResolver { to: None, .. } => ('-', "file /etc/resolv.conf".to_owned()),
@@ -159,6 +171,16 @@ fn changed<T: fmt::Display>(name: IfName, what: &str, from: Option<&T>, to: &T) 
         Some(from) => format!("{what} of {name}: {from} -> {to}"),
         None => format!("{what} of {name}: {to}"),
     }
+}
+
+/// The names of `those` that are not among `others`; `None` when there are none.
+fn only(those: &BTreeSet<IfName>, others: &BTreeSet<IfName>) -> Option<String> {
+    let names: Vec<&str> = those.difference(others).map(|name| name.as_str()).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+fn in_zone(zone: Option<&Zone>) -> String {
+    zone.map_or("none", |zone| zone.name("default")).to_owned()
 }
 
 /// Servers and domains in one line.

@@ -21,6 +21,8 @@ pub struct Test {
     pub needs: Needs,
     /// Whether it wants the library's own tests in the image, at [`crate::protocol::LIBRARY_PATH`].
     pub library: bool,
+    /// Whether it wants firewalld and NetworkManager in the image.
+    pub companions: bool,
     /// The guest kills the test after this long.
     pub timeout: Duration,
 }
@@ -44,7 +46,7 @@ impl Test {
     /// A test that takes at most two minutes in a shared boot.
     #[must_use]
     pub const fn new(name: &'static str, run: Run) -> Test {
-        Test { name, run, needs: Needs::SharedBoot, library: false, timeout: Duration::from_secs(120) }
+        Test { name, run, needs: Needs::SharedBoot, library: false, companions: false, timeout: Duration::from_secs(120) }
     }
 
     /// The same test, allowed this many seconds.
@@ -57,6 +59,12 @@ impl Test {
     #[must_use]
     pub const fn with_library(self) -> Test {
         Test { library: true, ..self }
+    }
+
+    /// The same test, with firewalld and NetworkManager in the image.
+    #[must_use]
+    pub const fn with_companions(self) -> Test {
+        Test { companions: true, ..self }
     }
 
     /// The same test, in a boot of its own.
@@ -122,6 +130,7 @@ pub fn tests() -> Vec<Test> {
         suites::scene::TESTS,
         suites::addresses::TESTS,
         suites::devices::TESTS,
+        suites::network_manager::TESTS,
         suites::switching::TESTS,
         suites::bonds::TESTS,
         suites::vlan::TESTS,

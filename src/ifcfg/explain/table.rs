@@ -273,8 +273,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         device, or nothing in its configuration has it leave that alone (`NM_CONTROLLED=no` counts where its plugin for ifcfg files is installed).",
         "Two programs would set up the same device. On Fedora 41 and RHEL 10 and later NetworkManager no longer reads these files, so there \
         `NM_CONTROLLED=no` does not hold it off either.",
-        "`NM_CONTROLLED=no`; and where NetworkManager runs, a file in `/etc/NetworkManager/conf.d` with \
-        `unmanaged-devices=interface-name:eth0;interface-name:ovsbr0` below `[keyfile]`.",
+        "`NM_CONTROLLED=no`, or without the key: then `ovsdp up` has NetworkManager leave the devices of its bridges alone while they are up, \
+        by a file in `/etc/NetworkManager/conf.d`.",
     ),
     of(
         "L29",

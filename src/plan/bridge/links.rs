@@ -42,7 +42,7 @@ impl Work<'_> {
             }
             let (before, after) = ipv6::settings(self.observed, interface, self.befores_of(name), self.pinned(name), new_mtu);
             steps.extend(before);
-            steps.extend(self.tuning_steps(name));
+            steps.extend(self.device_steps(name));
             settings.extend(after);
             up.push(interface);
         }
@@ -50,7 +50,7 @@ impl Work<'_> {
         for member in self.members.iter().filter(|member| !away(member.name)) {
             let name = member.name;
             // What makes the device go down and up for a moment is done before it carries anything.
-            steps.extend(self.tuning_steps(name));
+            steps.extend(self.device_steps(name));
             if !self.observed.vports.contains_key(&name) {
                 steps.push(Step::AttachSystem { bridge: self.name, name, port_no: None });
             }
@@ -86,12 +86,14 @@ impl Work<'_> {
         }
         let (before, after) = ipv6::settings(self.observed, interface, self.befores_of(name), self.pinned(name), mtu);
         steps.extend(before);
-        steps.extend(self.tuning_steps(name));
+        steps.extend(self.device_steps(name));
         (steps, after)
     }
 
-    fn tuning_steps(&self, name: IfName) -> impl Iterator<Item = Step> {
-        self.tunings.get(&name).into_iter().flat_map(|change| change.steps.iter().cloned())
+    /// What is done to a device before it carries anything: what it is asked for itself, and the firewall's zone it is to be in.
+    fn device_steps(&self, name: IfName) -> impl Iterator<Item = Step> {
+        let zone = self.zones.get(&name).and_then(|change| change.step.clone());
+        self.tunings.get(&name).into_iter().flat_map(|change| change.steps.iter().cloned()).chain(zone)
     }
 
     /// The ports among those that `steps` attach or bring up whose carrier is waited for.

@@ -21,7 +21,7 @@ use crate::plan::memory::{Before, Lease, OwnRule, Remembered};
 use crate::plan::observed::{Address, DhcpClient, Observed, Route};
 use crate::plan::probe;
 use crate::plan::step::{Claim, Step};
-use crate::plan::{routes, rules, tuning};
+use crate::plan::{routes, rules, tuning, zones};
 
 pub(in crate::plan) use release::detach;
 
@@ -117,6 +117,8 @@ struct Work<'a> {
     goals: Vec<(&'a Interface, Goal)>,
     /// What becomes of its devices themselves.
     tunings: BTreeMap<IfName, tuning::Change>,
+    /// What becomes of the firewall's zones they are in.
+    zones: BTreeMap<IfName, zones::Change>,
 }
 
 impl<'a> Work<'a> {
@@ -132,7 +134,10 @@ impl<'a> Work<'a> {
             let pausing_here = pausing.iter().filter(|client| client.ifname == member.name).map(|client| (*client).clone());
             let before = match old.and_then(|old| old.members.get(&member.name)) {
                 None => {
-                    let now = capture(observed, member.name, pausing_here.collect());
+                    let now = match observed.taken.get(&member.name) {
+                        Some(taken) => Before { paused_clients: pausing_here.collect(), ..taken.before.clone() },
+                        None => capture(observed, member.name, pausing_here.collect()),
+                    };
                     // Whichever bridge owes the device something: whoever has the device owes it from now on.
                     with_owed(now, observed.memory.bridges.values().find_map(|bridge| bridge.owed.get(&member.name)))
                 }
@@ -165,11 +170,13 @@ impl<'a> Work<'a> {
             released,
             goals: Vec::new(),
             tunings: BTreeMap::new(),
+            zones: BTreeMap::new(),
         };
         (work.leases, work.leases6) = (work.kept_leases(), work.kept_leases6());
         let plain = of_kind(Kind::System).filter(|interface| interface.name == name);
         work.goals = of_kind(Kind::Internal).chain(plain).map(|interface| (interface, work.goal(interface))).collect();
         work.tunings = target.into_iter().flat_map(Bridge::interfaces).map(|interface| (interface.name, work.tuning(interface))).collect();
+        work.zones = target.into_iter().flat_map(Bridge::interfaces).map(|interface| (interface.name, work.zone(interface))).collect();
         work
     }
 
@@ -211,6 +218,19 @@ impl<'a> Work<'a> {
         let is_there = |_: &&Interface| self.observed.vports.contains_key(&name) || self.target.is_some_and(Bridge::is_plain);
         let pinned = self.pinned(name).filter(is_there).map(|old| &old.tuning);
         tuning::towards(self.observed, interface, pinned, self.old.and_then(|old| old.tuned.get(&name)))
+    }
+
+    fn zone(&self, interface: &Interface) -> zones::Change {
+        let name = interface.name;
+        let pinned = self.pinned(name).and_then(|old| old.zone.as_ref());
+        zones::towards(self.observed, interface, pinned, self.old.and_then(|old| old.zones.get(&name)))
+    }
+
+    /// What NetworkManager let go of, now or before.
+    fn let_go(&self, name: IfName) -> Option<(IfName, Option<String>)> {
+        let now = self.observed.taken.get(&name).map(|taken| taken.profile.clone());
+        let profile = now.or_else(|| self.old.and_then(|old| old.let_go.get(&name).cloned()))?;
+        Some((name, profile))
     }
 
     /// The rules that are ours, of every interface of the bridge.
@@ -314,6 +334,7 @@ impl<'a> Work<'a> {
             notes.extend(missing.map(|route| routes::why_not(&route, goal)));
         }
         notes.extend(self.tunings.values().flat_map(|change| change.notes.iter().cloned()));
+        notes.extend(self.zones.values().filter_map(|change| change.note.clone()));
         let conf = &self.observed.ipv6;
         let routes = |interface: &Interface| interface.ipv6.settings.get(&Ipv6Setting::Forwarding) == Some(&1);
         for (interface, _) in self.goals.iter().filter(|(interface, _)| routes(interface) && !conf.forwards && !conf.default.is_empty()) {
@@ -337,6 +358,8 @@ impl<'a> Work<'a> {
                 .flat_map(|(interface, _)| rules::ours(self.observed, interface.name, &interface.rules, self.own_rules()))
                 .collect(),
             tuned: self.tunings.iter().filter(|(_, change)| !change.before.is_empty()).map(|(name, change)| (*name, change.before.clone())).collect(),
+            zones: self.zones.iter().filter_map(|(name, change)| Some((*name, change.before.clone()?))).collect(),
+            let_go: target.interfaces().filter_map(|interface| self.let_go(interface.name)).collect(),
             resolver_before: self.old.and_then(|old| old.resolver_before.clone()),
             leases: self.leases.clone(),
             applied: self.leases.iter().map(|(name, lease)| (*name, lease.obtained)).collect(),

@@ -11,7 +11,7 @@ use crate::plan::diff::{give_back, strip, strip_nowhere};
 use crate::plan::memory::Before;
 use crate::plan::observed::{Address, Observed};
 use crate::plan::step::Step;
-use crate::plan::{ipv6, rules, tuning};
+use crate::plan::{ipv6, rules, tuning, zones};
 
 impl Work<'_> {
     /// The devices that get something back, with what they had.
@@ -60,6 +60,8 @@ impl Work<'_> {
         }
         steps.extend(self.release_leases6());
         for (port, before) in self.released.iter().filter(|(port, _)| self.is_present(*port)) {
+            // Before packets to this host come in by it again.
+            steps.extend(self.zone_back(*port));
             steps.extend(detach(self.observed, self.name, *port));
             let Some(link) = self.observed.links.get(port) else { continue };
             // Down first: taken back, it comes up with the MAC its link-local address was made from.
@@ -86,6 +88,7 @@ impl Work<'_> {
             let tuned = self.old.and_then(|old| old.tuned.get(name));
             steps.extend(tuned.into_iter().flat_map(|had| tuning::give_back(self.observed, *name, self.pinned(*name).map(|old| &old.tuning), had)));
             steps.extend(detach(self.observed, self.name, *name));
+            steps.extend(self.zone_back(*name));
         }
         for (_, before) in &self.released {
             let stopped =
@@ -93,6 +96,11 @@ impl Work<'_> {
             steps.extend(stopped.map(|client| Step::ResumeDhcpClient { client: client.clone() }));
         }
         steps
+    }
+
+    fn zone_back(&self, name: IfName) -> Option<Step> {
+        let had = self.old?.zones.get(&name)?;
+        zones::give_back(self.observed, name, self.pinned(name).and_then(|old| old.zone.as_ref()), had)
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct World {
     pub(super) stubborn_mtu: bool,
     /// Addresses somebody else on the link has.
     pub(super) taken: Vec<IpAddr>,
+    /// What NetworkManager's profiles have for devices, by their UUIDs.
+    pub(super) profiles: BTreeMap<String, (IfName, Vec<Address>, Vec<Route>)>,
 }
 
 pub(super) fn name(text: &str) -> IfName {
@@ -83,6 +85,7 @@ impl World {
             made: 0,
             stubborn_mtu: false,
             taken: Vec::new(),
+            profiles: BTreeMap::new(),
         }
     }
 
@@ -318,6 +321,44 @@ impl World {
         Ok(())
     }
 
+    /// NetworkManager configures a device by a profile that has what is there.
+    pub(super) fn add_profile(&mut self, ifname: &str, uuid: &str) {
+        let name = name(ifname);
+        let addresses = self.state.addresses_on(name).filter(|address| !address.is_link_local_v6()).cloned().collect();
+        let routes = self.state.routes_on(name).cloned().collect();
+        self.profiles.insert(uuid.to_owned(), (name, addresses, routes));
+        self.state.manager.manages.get_or_insert_default().insert(name, Some(uuid.to_owned()));
+    }
+
+    /// It lets go of what it configured with all of that, and what it is to have back it makes as its profile says; without one it would take
+    /// away what it finds, and is held off.
+    fn leave_alone(&mut self, from: &BTreeSet<IfName>, to: &BTreeSet<IfName>, managed: &BTreeMap<IfName, Option<String>>) {
+        self.state.manager.told.clone_from(to);
+        for name in to.difference(from) {
+            let Some(known) = self.state.manager.manages.as_mut().and_then(|all| all.remove(name)) else { continue };
+            if known.is_some() {
+                self.state.addresses.retain(|address| address.ifname != *name);
+                self.set_down(*name);
+            }
+        }
+        for name in from.difference(to) {
+            let Some(Some(uuid)) = managed.get(name) else { continue };
+            let all = self.state.manager.manages.get_or_insert_default();
+            if all.insert(*name, Some(uuid.clone())).is_some() {
+                continue;
+            }
+            let (_, addresses, routes) = self.profiles[uuid].clone();
+            self.set_down(*name);
+            self.state.addresses.retain(|address| address.ifname != *name);
+            self.set_up(*name);
+            addresses.into_iter().for_each(|address| self.insert_address(address).unwrap());
+            // Those of the link are there already.
+            for route in routes {
+                let _ = self.insert_route(route);
+            }
+        }
+    }
+
     fn act(&mut self, step: &Step, lenient: Lenient) -> Result<(), &'static str> {
         match step {
             Step::CreateDatapath => {
@@ -444,6 +485,16 @@ impl World {
                 }
                 hardware.settings.extend(to.settings.iter().map(|(setting, value)| (*setting, *value)));
             }
+            Step::SetZone { name, to, .. } => {
+                let firewall = self.state.firewall.as_mut().ok_or("nobody is called so")?;
+                let zone = to.as_ref().map(|zone| zone.name(&firewall.default).to_owned());
+                if zone.as_ref().is_some_and(|zone| !firewall.zones.contains(zone)) {
+                    return Err("INVALID_ZONE");
+                }
+                firewall.interfaces.remove(name);
+                firewall.interfaces.extend(zone.map(|zone| (*name, zone)));
+            }
+            Step::LeaveAlone { from, to, managed } => self.leave_alone(from, to, managed),
             Step::ProbeAddresses { claims } => {
                 for claim in claims {
                     assert!(self.is_up(claim.ifname), "asked on a link that is down");
@@ -519,11 +570,22 @@ impl World {
 impl Executor for World {
     fn observe(&mut self) -> Result<Observed, StepError> {
         self.looks += 1;
-        Ok(Observed { hardware: BTreeMap::new(), ..self.state.clone() })
+        let manager = NetworkManager::default();
+        Ok(Observed { hardware: BTreeMap::new(), firewall: None, manager, ..self.state.clone() })
     }
 
     fn hardware(&mut self, names: &BTreeSet<IfName>) -> Result<BTreeMap<IfName, Hardware>, StepError> {
         Ok(self.state.hardware.iter().filter(|(name, _)| names.contains(*name)).map(|(name, one)| (*name, one.clone())).collect())
+    }
+
+    fn firewall(&mut self) -> Result<Option<Firewall>, StepError> {
+        Ok(self.state.firewall.clone())
+    }
+
+    fn manager(&mut self, names: &BTreeSet<IfName>) -> Result<NetworkManager, StepError> {
+        let mut manager = self.state.manager.clone();
+        manager.manages.iter_mut().for_each(|all| all.retain(|name, _| names.contains(name) && !manager.told.contains(name)));
+        Ok(manager)
     }
 
     fn execute(&mut self, step: &Step) -> Result<(), StepError> {

@@ -6,6 +6,7 @@ mod fake;
 mod ipv6;
 mod leases;
 mod leases6;
+mod manager;
 mod many;
 mod plain;
 mod random;
@@ -17,6 +18,7 @@ mod shapes;
 mod tuning;
 mod tunnels;
 mod waits;
+mod zones;
 
 use std::net::IpAddr;
 

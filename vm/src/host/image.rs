@@ -4,6 +4,7 @@
 //! and the part of this boot. Neither is compressed: QEMU hands over 60 MB faster than the guest could unpack less.
 
 mod archive;
+mod companions;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -14,9 +15,10 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use ovsdp_vm::protocol::{Action, GUEST_PATH, LIBRARY_PATH, PLAN_PATH, Plan};
-use ovsdp_vm::registry;
+use ovsdp_vm::registry::{self, Test};
 
 use archive::Archive;
+pub(crate) use companions::compile;
 
 use super::build;
 use super::engine::{Accelerator, Engine};
@@ -156,8 +158,11 @@ impl Workshop {
         part.file("usr/bin/ovsdp", 0o755, &self.ovsdp);
         part.file(GUEST_PATH.trim_start_matches('/'), 0o755, &self.guest);
         part.link("init", GUEST_PATH);
-        if wants_library(&plan.action) {
+        if wants(&plan.action, |test| test.library) {
             self.library(&mut part)?;
+        }
+        if wants(&plan.action, |test| test.companions) {
+            companions::add(&self.sysroot, &mut part)?;
         }
         part.text(PLAN_PATH.trim_start_matches('/'), 0o644, &serde_json::to_string(plan).context("cannot write the plan")?);
         write(&part, File::options().append(true).open(target))
@@ -217,9 +222,9 @@ fn folder(paths: &Paths) -> PathBuf {
     paths.cache.join("images")
 }
 
-fn wants_library(action: &Action) -> bool {
+fn wants(action: &Action, what: fn(&Test) -> bool) -> bool {
     let Action::Tests(names) = action else { return false };
-    registry::tests().iter().any(|test| test.library && names.iter().any(|name| name == test.name))
+    registry::tests().iter().any(|test| what(test) && names.iter().any(|name| name == test.name))
 }
 
 fn name(file: &Path) -> anyhow::Result<String> {

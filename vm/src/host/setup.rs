@@ -18,15 +18,18 @@ const GUEST_PACKAGES: &[&str] = &[
     "bash",
     "busybox-static",
     "dash",
+    "dbus-bin",
     "dbus-daemon",
     "dnsmasq-base",
     "ethtool",
+    "firewalld",
     "iproute2",
     "iputils-arping",
     "iputils-ping",
     "isc-dhcp-client",
     "kmod",
     "netcat-openbsd",
+    "network-manager",
     "openvswitch-switch",
     "systemd-resolved",
     "tcpdump",
@@ -101,6 +104,7 @@ fn fetch(paths: &Paths) -> anyhow::Result<String> {
         names += &format!("{}\n", deb.file_name().unwrap_or_default().display());
     }
     let sysroot = Sysroot::new(cache.join("sysroot"));
+    image::compile(&sysroot)?;
     for version in KernelVersion::ALL {
         let package = apt::dependency(version.metapackage(), "linux-image-", "-amd64")?;
         println!("fetching {package}");

@@ -35,6 +35,12 @@ impl Sysroot {
         found.with_context(|| format!("no package in {} has a program {name}", self.root.display()))
     }
 
+    /// A library's file.
+    pub(crate) fn library(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let found = LIB.iter().map(|folder| self.root.join(folder).join(name)).find(|path| path.is_file());
+        found.with_context(|| format!("no package in {} has a library {name}", self.root.display()))
+    }
+
     /// A command that runs a program from here, with the libraries from here, under a name of its choice.
     pub(crate) fn command_as(&self, name: &str, program: &str) -> anyhow::Result<Command> {
         let mut command = self.loader();

@@ -1,15 +1,9 @@
-//! systemd-resolved of Debian, on a system bus of its own: neither needs the rest of systemd.
+//! systemd-resolved of Debian, on a system bus of its own.
 
 use std::time::Duration;
 
+use super::bus;
 use crate::guest::{Host, Process, eventually};
-
-/// A bus on which everybody may call everybody.
-const CONFIG: &str = "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
-    \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
-    <busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>\n\
-    <policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/><allow send_destination=\"*\"/><allow receive_type=\"method_call\"/>\n\
-    <allow receive_type=\"method_return\"/><allow receive_type=\"error\"/><allow receive_type=\"signal\"/></policy></busconfig>\n";
 
 /// Both programs. Dropping it kills them.
 #[derive(Debug)]
@@ -26,10 +20,8 @@ impl Resolved {
     /// # Errors
     /// When either does not come up.
     pub fn start(host: &Host) -> anyhow::Result<Resolved> {
-        host.run("mkdir -p /run/dbus /run/systemd/resolve && chown systemd-resolve:systemd-resolve /run/systemd/resolve && ip link set lo up")?;
-        host.write("/run/dbus/bus.conf", CONFIG)?;
-        let bus = host.spawn("dbus-daemon --config-file=/run/dbus/bus.conf --nofork")?;
-        eventually(Duration::from_secs(20), || host.run("test -S /run/dbus/system_bus_socket"))?;
+        host.run("mkdir -p /run/systemd/resolve && chown systemd-resolve:systemd-resolve /run/systemd/resolve && ip link set lo up")?;
+        let bus = bus::start(host)?;
         // What it finds in a file of somebody else's it would take for its own.
         host.run("rm -f /etc/resolv.conf && ln -s ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf")?;
         let resolved = host.spawn("systemd-resolved")?;

@@ -1,13 +1,15 @@
-//! Devices themselves: features, speed, and what one of them refuses. The witness is ethtool.
+//! Devices themselves: features, speed, and what one of them refuses; and the firewall's zones they are in. The witnesses are ethtool and
+//! firewalld.
 
 use anyhow::ensure;
 
 use super::stage::{ADDRESS, SERVER, Stage, changed_nothing, file, is_as_before, snapshot};
 use crate::guest::{Host, World};
+use crate::peers::Firewalld;
 use crate::registry::Test;
 
 /// The tests of this suite.
-pub const TESTS: &[Test] = &[Test::new("devices::tuned", tuned)];
+pub const TESTS: &[Test] = &[Test::new("devices::tuned", tuned), Test::new("devices::zones", zones).with_companions().seconds(240)];
 
 /// The lines of `ethtool -k` that are about these features.
 fn features(host: &Host, device: &str, names: &[&str]) -> anyhow::Result<Vec<String>> {
@@ -67,5 +69,68 @@ fn tuned(world: &mut World) -> anyhow::Result<()> {
     host.run("ovsdp down ovsbr0")?;
     is_as_before(host, &before, "down did not give back what was")?;
     ensure!(offloads("eth0")? == own, "{:?}", offloads("eth0")?);
+    Ok(())
+}
+
+/// firewalld has each interface in the zone its file names while it is up; an unknown zone, and a firewalld that is silent, change nothing.
+fn zones(world: &mut World) -> anyhow::Result<()> {
+    let stage = Stage::with_static_address(world)?;
+    let host = &stage.host;
+    let before = snapshot(host)?;
+    let address = format!("TYPE=OVSBridge\nBOOTPROTO=static\nIPADDR={ADDRESS}\nPREFIX=24\nGATEWAY={SERVER}\n");
+    let files = |bridge: &str, port: &str| {
+        file(host, "eth0", &format!("TYPE=OVSPort\nOVS_BRIDGE=ovsbr0\n{port}"))?;
+        file(host, "ovsbr0", &format!("{address}{bridge}"))
+    };
+    files("ZONE=external\n", "ZONE=dmz\n")?;
+    // Nobody is there to be told: that is said, here and by the linter, and all else is done.
+    ensure!(host.run("ovsdp check")?.stdout.contains("firewalld does not run on this host"), "the linter is silent");
+    let up = host.run("ovsdp up")?;
+    ensure!(up.stdout.contains("firewalld does not run: nobody is told that ovsbr0 is to be in the zone external"), "{up}");
+    host.run("ovsdp down ovsbr0")?;
+    is_as_before(host, &before, "down did not give back what was")?;
+
+    let firewall = Firewalld::start(host)?;
+    firewall.put("eth0", "trusted")?;
+    let are = |bridge: &str, port: &str| {
+        let zones = (firewall.zone_of("ovsbr0")?, firewall.zone_of("eth0")?);
+        ensure!(zones == (bridge.to_owned(), port.to_owned()), "{zones:?}");
+        Ok(())
+    };
+    files("ZONE=nowhere\n", "")?;
+    let up = host.try_run("ovsdp up")?.fails_with(3)?;
+    ensure!(up.stderr.contains("ovsbr0: firewalld has no zone nowhere"), "{up}");
+    ensure!(host.try_run("ovsdp check")?.stdout.contains("firewalld has no zone nowhere"), "the linter does not know it");
+    are("", "trusted")?;
+    is_as_before(host, &before, "it was refused")?;
+
+    files("ZONE=external\n", "ZONE=dmz\n")?;
+    let planned = host.run("ovsdp plan")?.stdout;
+    ensure!(planned.contains("zone of ovsbr0: none -> external") && planned.contains("zone of eth0: trusted -> dmz"), "{planned}");
+    host.run("ovsdp up")?;
+    are("external", "dmz")?;
+    changed_nothing(&host.run("ovsdp up")?)?;
+    stage.pings_both_ways()?;
+    // Changed in place, an unconfirmed change goes back, and so does a line that goes.
+    files("ZONE=\n", "")?;
+    host.run("ovsdp up --confirm 60")?;
+    are("public", "trusted")?;
+    host.run("ovsdp rollback")?;
+    are("external", "dmz")?;
+    host.run("ovsdp up")?;
+    are("public", "trusted")?;
+    // What a person has put elsewhere is put back while the file asks.
+    firewall.put("ovsbr0", "drop")?;
+    host.run("ovsdp up")?;
+    are("public", "trusted")?;
+    host.run("ovsdp down ovsbr0")?;
+    are("", "trusted")?;
+    is_as_before(host, &before, "down did not give back what was")?;
+
+    // It holds its name, and answers nobody.
+    host.run("kill -STOP $(pidof firewalld)")?;
+    let up = host.try_run("ovsdp up")?.fails_with(8)?;
+    ensure!(up.stderr.contains("cannot ask firewalld for its zones: no answer on the system bus within 10 s"), "{up}");
+    is_as_before(host, &before, "it was refused")?;
     Ok(())
 }

@@ -20,6 +20,7 @@ pub mod lease6;
 pub mod library;
 pub mod load;
 pub mod many;
+pub mod network_manager;
 pub mod refusals;
 pub mod routes;
 pub mod scene;
