@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::keeper;
-use crate::ctl::READY;
+use crate::ctl::{READY, WAITING};
 use crate::error::{Error, Kind};
 use crate::host::paths::Run;
 
@@ -69,6 +69,12 @@ pub(super) fn ready(background: bool) {
     if background {
         say(READY);
     }
+}
+
+/// Tells the command that started it what it is doing meanwhile.
+pub(super) fn waiting(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{WAITING}{text}").and_then(|()| out.flush());
 }
 
 /// Tells the command that started it why it does not run.

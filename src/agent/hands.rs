@@ -19,6 +19,7 @@ use super::inbox::{Order, Orders};
 use super::leases::Leases;
 use super::limit::Limit;
 use super::log;
+use super::seen::Seen;
 use super::shared::Shared;
 use super::topology::{Attached, Places};
 use super::{claims, hardware};
@@ -72,6 +73,8 @@ pub(super) struct Hands {
     /// Whether what is remembered has changed since it was last kept. Only while a change is under way: its journal brings back what
     /// was before, whichever of the two is kept.
     pub(super) unkept: bool,
+    /// What the host was last seen to be, while changes are made in a row.
+    pub(super) seen: Seen,
 }
 
 /// Whether a step is done as planned, or taken back as far as it was ever done.
@@ -468,7 +471,14 @@ fn file_error(what: &str, path: &Path, error: &std::io::Error) -> StepError {
 impl Executor for Hands {
     fn observe(&mut self) -> Result<Observed, StepError> {
         let memory = self.shared.memory().clone();
+        if let Some(seen) = self.seen.take() {
+            return Ok(Observed { memory, ..seen });
+        }
         observe(&mut self.rtnl, Some(&mut self.dp), memory).map_err(|error| reading_error("the host's network", error))
+    }
+
+    fn settled(&mut self, observed: Observed) {
+        self.seen.keep(observed);
     }
 
     fn hardware(&mut self, names: &BTreeSet<IfName>) -> Result<BTreeMap<IfName, Hardware>, StepError> {
@@ -479,10 +489,12 @@ impl Executor for Hands {
         if let Some(limit) = self.over() {
             return Err(step_error(step, limit.error().into()));
         }
+        self.seen.forget();
         self.perform(step, Way::Strict).map_err(|why| step_error(step, why))
     }
 
     fn undo(&mut self, step: &Step) -> Result<(), StepError> {
+        self.seen.forget();
         self.perform(step, Way::Lenient).map_err(|why| step_error(step, why))
     }
 

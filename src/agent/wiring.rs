@@ -20,6 +20,15 @@ impl Hands {
         self.refresh()
     }
 
+    /// The same after a change was made as planned: which ports the datapath has is known from its steps.
+    ///
+    /// # Errors
+    /// The kernel did not answer.
+    pub(super) fn place_applied(&mut self) -> Result<(), Error> {
+        self.places = topology::places(&self.shared.memory());
+        self.rewire()
+    }
+
     /// Reads which ports the datapath has, puts the topology that they and the places make in force, and says which datapath there is.
     /// To be called whenever either may have changed otherwise than by [`Self::note_attached`] and [`Self::note_detached`].
     ///
@@ -66,8 +75,12 @@ impl Hands {
 
     /// Puts the topology in force that ports, places and memory make.
     fn rewire(&mut self) -> Result<(), Error> {
-        let has_bundles = topology::has_bundles(&self.shared.memory());
-        let links = if has_bundles { self.rtnl.links()? } else { Vec::new() };
+        let bundled = topology::of_bundles(&self.shared.memory());
+        let mut links = Vec::new();
+        for name in bundled.iter().filter(|name| self.attached.contains_key(*name)) {
+            // An alternative name finds a device too.
+            links.extend(self.rtnl.link(name)?.filter(|link| link.name == *name));
+        }
         let topology = topology::topology(&self.places, &self.shared.memory(), &self.attached, &links, &mut self.bundled);
         let result = self.shared.core().switch.set_topology(now(), topology);
         match result {

@@ -17,6 +17,7 @@ use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
 use super::leases::{self, Leases};
 use super::limit::Limit;
+use super::seen::Seen;
 use super::shared::{REST, Shared};
 use super::{adopt, alarm, bundles, log, reach, restart, topology};
 use crate::ctl::api::{Progress, Stage, Who};
@@ -78,6 +79,7 @@ impl Worker {
             outdated: false,
             bundled: BTreeSet::new(),
             unkept: false,
+            seen: Seen::default(),
         };
         Ok(Self { hands, links, datapaths, losses, waiting: None, alarm: Alarm::new()?, taken_back: None, mtus: BTreeMap::new() })
     }
@@ -271,8 +273,12 @@ impl Worker {
         if report.outcome == Outcome::Unchanged {
             return report;
         }
-        // What a plan placed and took back again is as the memory has it.
-        if let Err(error) = self.hands.place_remembered() {
+        let placed = match report.outcome {
+            Outcome::Applied => self.hands.place_applied(),
+            // What a plan placed and took back again is as the memory has it.
+            _ => self.hands.place_remembered(),
+        };
+        if let Err(error) = placed {
             log::say(format_args!("cannot see the datapath: {error}"));
         }
         self.hands.tend_clients();

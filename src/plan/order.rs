@@ -113,14 +113,14 @@ fn is_last(observed: &Observed, ending: &[IfName]) -> bool {
 fn reach(observed: &Observed, targets: &[(IfName, Option<Bridge>)]) -> Result<Plan, PlanError> {
     let mut ready = Vec::new();
     let mut waiting = Vec::new();
-    let places = observed.memory.bridges_of_ports();
+    let (places, others) = (observed.memory.bridges_of_ports(), tunnels::all(observed, targets));
     for (name, target) in targets {
         let Some(mut target) = target.clone() else {
             ready.push((*name, None));
             continue;
         };
         // A port that another bridge gives up in this very plan is attached in the next round.
-        let awaited = check::bridge(observed, &target, targets, &places)?;
+        let awaited = check::bridge(observed, &target, targets, &places, &others)?;
         if !awaited.is_empty() {
             waiting.push(*name);
             awaited.iter().for_each(|port| without(&mut target, *port));
