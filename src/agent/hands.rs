@@ -19,6 +19,7 @@ use super::inbox::{Order, Orders};
 use super::leases::Leases;
 use super::limit::Limit;
 use super::log;
+use super::numbers::Numbers;
 use super::seen::Seen;
 use super::shared::Shared;
 use super::topology::{Attached, Places};
@@ -66,6 +67,8 @@ pub(super) struct Hands {
     pub(super) places: Places,
     /// The datapath's ports as of the last [`Hands::refresh`], and what was attached and detached here since.
     pub(super) attached: Attached,
+    /// The numbers of those.
+    pub(super) numbers: Numbers,
     /// Whether more of the topology may be outdated than the next device adds.
     pub(super) outdated: bool,
     /// Devices that are, or lately were, members of bundles.
@@ -188,6 +191,7 @@ impl Hands {
     /// # Errors
     /// It could not be written down.
     pub(super) fn remember(&mut self, change: impl FnOnce(&mut Memory)) -> Result<(), Error> {
+        self.seen.forget();
         change(&mut self.shared.memory());
         self.unkept = true;
         let path = self.run.memory();
@@ -341,6 +345,7 @@ impl Hands {
             return Ok(self.refresh()?);
         }
         let pids: &[u32] = if datapath.dispatch() == Dispatch::PerVport { &self.upcalls.pids } else { &[] };
+        let port_no = port_no.or_else(|| self.numbers.free());
         let new = New { dp_ifindex: datapath.index, name: &name, kind, upcall_pids: pids, port_no, ifindex: None, tunnel: None };
         let mut made = self.dp.add_vport(&new);
         // Somebody else's port has the number meanwhile: any other does, flows are decided anew.
@@ -470,10 +475,10 @@ fn file_error(what: &str, path: &Path, error: &std::io::Error) -> StepError {
 
 impl Executor for Hands {
     fn observe(&mut self) -> Result<Observed, StepError> {
-        let memory = self.shared.memory().clone();
         if let Some(seen) = self.seen.take() {
-            return Ok(Observed { memory, ..seen });
+            return Ok(seen);
         }
+        let memory = self.shared.memory().clone();
         observe(&mut self.rtnl, Some(&mut self.dp), memory).map_err(|error| reading_error("the host's network", error))
     }
 

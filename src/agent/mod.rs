@@ -28,6 +28,7 @@ mod leasing;
 mod limit;
 mod line;
 mod log;
+mod numbers;
 mod reach;
 mod restart;
 mod revalidator;

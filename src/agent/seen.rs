@@ -1,11 +1,11 @@
 //! What the host was last seen to be, kept for the change that follows at once: of several in a row each reads the kernel once, and none
 //! where nothing is to be done.
 //!
-//! It holds while nothing happens: whatever is done, undone or waited for here lets go of it.
+//! It holds while nothing happens: whatever is done, undone, remembered or waited for here lets go of it.
 
 use crate::plan::Observed;
 
-/// What was seen, if that is kept at all.
+/// What was seen, and what was remembered then, if that is kept at all.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     keeps: bool,

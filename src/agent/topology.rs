@@ -214,6 +214,8 @@ mod tests {
         let mut bundled = BTreeSet::new();
         let both = memory(&["m1", "m2"]);
         let places = places(&both);
+        assert_eq!(of_bundles(&both), ["br0", "m1", "m2"].map(name).into());
+        assert_eq!(of_bundles(&memory(&[])), BTreeSet::new());
         let mut see = |memory: &Memory, attached: &Attached| topology(&places, memory, attached, &links, &mut bundled);
         let topology = see(&both, &attached);
         assert_eq!(ports(&topology), ["p1=2", "bond0(m1=3 m2=4 down)"]);

@@ -5,6 +5,7 @@ use ovsdp_proto::IfName;
 
 use super::hands::Hands;
 use super::log;
+use super::numbers::Numbers;
 use super::shared::now;
 use super::topology::{self, Added};
 use crate::error::Error;
@@ -42,6 +43,7 @@ impl Hands {
         self.shared.set_datapath(found.as_ref().map(|(index, dispatch, _)| (*index, *dispatch)));
         let vports = found.map(|(_, _, vports)| vports).unwrap_or_default();
         self.attached = vports.iter().map(|vport| (vport.name, vport.number)).collect();
+        self.numbers = Numbers::of(self.attached.values().copied());
         self.rewire()
     }
 
@@ -53,6 +55,7 @@ impl Hands {
         let added =
             if self.outdated { None } else { topology::added(&self.places, &self.shared.memory(), &self.attached, &self.bundled, (name, number)) };
         self.attached.insert(name, number);
+        self.numbers.take(number);
         let is_in_force = added.is_some_and(|added| {
             let switch = &mut self.shared.core().switch;
             match added {
@@ -69,6 +72,7 @@ impl Hands {
     /// The kernel did not answer.
     pub(super) fn note_detached(&mut self, name: IfName) -> Result<(), Error> {
         let number = self.attached.remove(&name);
+        number.into_iter().for_each(|number| self.numbers.give_back(number));
         let is_in_force = !self.outdated && number.is_some_and(|number| self.shared.core().switch.unplug(number));
         self.follow_up(is_in_force)
     }

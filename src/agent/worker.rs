@@ -17,6 +17,7 @@ use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
 use super::leases::{self, Leases};
 use super::limit::Limit;
+use super::numbers::Numbers;
 use super::seen::Seen;
 use super::shared::{REST, Shared};
 use super::{adopt, alarm, bundles, log, reach, restart, topology};
@@ -76,6 +77,7 @@ impl Worker {
             pending: Vec::new(),
             places: topology::Places::new(),
             attached: topology::Attached::new(),
+            numbers: Numbers::default(),
             outdated: false,
             bundled: BTreeSet::new(),
             unkept: false,
