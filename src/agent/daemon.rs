@@ -65,7 +65,8 @@ pub(super) fn detach(run: &Run) -> Result<(), Error> {
 /// Tells whoever started it that it answers: the service manager by sd_notify(3), the command by a line, after which
 /// standard output is the log.
 pub(super) fn ready(background: bool) {
-    keeper::notify("READY=1");
+    // What it was doing until then is no longer so.
+    keeper::notify("READY=1\nSTATUS=");
     if background {
         say(READY);
     }

@@ -76,9 +76,9 @@ mod tests {
     fn it_says_what_is_done_and_ends_with_what_it_is_of() {
         let (sender, said) = channel();
         let starting = Starting::with("at a", Duration::from_millis(1), LONGEST, move |text| drop(sender.send(text.to_owned()))).unwrap();
-        assert_eq!(said.recv().unwrap(), "the agent is at a, since 0 s");
+        assert!(said.recv().unwrap().starts_with("the agent is at a, since "));
         starting.now("at b");
-        while said.recv().unwrap() != "the agent is at b, since 0 s" {}
+        while !said.recv().unwrap().starts_with("the agent is at b, since ") {}
         drop(starting);
         // What came before the end; then whoever said it is gone.
         while said.recv().is_ok() {}
