@@ -106,12 +106,10 @@ fn answer(lines: &Receiver<io::Result<String>>, silence: Duration, timeout: Opti
                 let message = format!("the {secs} s are up that --timeout gives, and the agent is not ready: nothing was begun");
                 return Err(Error::new(Kind::TimedOut, message));
             }
-            (Err(_), _) if last.is_empty() => {
-                return Err(Error::new(Kind::TimedOut, format!("the agent said nothing for {} s", silence.as_secs())));
-            }
             (Err(_), _) => {
-                let error = Error::new(Kind::TimedOut, format!("the agent does not get ready: {last}"));
-                return Err(error.advise(
+                let silent = || format!("the agent said nothing for {} s", silence.as_secs());
+                let why = if last.is_empty() { silent() } else { format!("the agent does not get ready: {last}") };
+                return Err(Error::new(Kind::TimedOut, why).advise(
                     "the kernel keeps it waiting while another program makes or deletes many devices; it goes on by itself, so run the command again",
                 ));
             }
