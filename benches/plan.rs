@@ -19,15 +19,15 @@ use ovsdp_proto::{IfName, Mac};
 
 use cpu_time::CpuTime;
 
-/// The bridges, and the ports of each.
-const SHAPES: [(u32, u32); 5] = [(1, 100), (1, 1000), (1, 4094), (10, 100), (100, 10)];
+/// The bridges, the ports of each, and the fake bridges of the first, each in a VLAN of its own.
+const SHAPES: [(u32, u32, u32); 7] = [(1, 100, 0), (1, 1000, 0), (1, 4094, 0), (10, 100, 0), (100, 10, 0), (1, 10, 409), (1, 10, 4094)];
 
 fn name(text: &str) -> IfName {
     IfName::new(text).unwrap()
 }
 
-/// A file for each bridge and each port.
-fn write(dir: &Path, (bridges, ports): (u32, u32)) {
+/// A file for each bridge, each port and each fake bridge.
+fn write(dir: &Path, (bridges, ports, fakes): (u32, u32, u32)) {
     for bridge in 1..=bridges {
         let [_, _, high, low] = bridge.to_be_bytes();
         let address = format!("TYPE=OVSBridge\nBOOTPROTO=static\nIPADDR=10.{high}.{low}.1\nPREFIX=24\n");
@@ -40,6 +40,10 @@ fn write(dir: &Path, (bridges, ports): (u32, u32)) {
             );
             fs::write(dir.join(format!("ifcfg-{device}")), text).unwrap();
         }
+    }
+    for vlan in 1..=fakes {
+        let text = format!("DEVICE=vlan{vlan}\nDEVICETYPE=ovs\nONBOOT=yes\nBOOTPROTO=none\nTYPE=OVSBridge\nOVS_OPTIONS=\"br1 {vlan}\"\n");
+        fs::write(dir.join(format!("ifcfg-vlan{vlan}")), text).unwrap();
     }
 }
 
@@ -110,16 +114,16 @@ fn carry_out(host: &mut Observed, step: &Step) {
 }
 
 fn commands(c: &mut Criterion<CpuTime>) {
-    for (bridges, ports) in SHAPES {
+    for shape @ (bridges, ports, fakes) in SHAPES {
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), (bridges, ports));
+        write(dir.path(), shape);
         let intent = config::read(dir.path()).unwrap().intent;
         let (before, after) = (bare(&intent), settled(&intent));
         let host = Host::new("host");
-        let id = format!("{bridges} of {ports} ports");
+        let id = if fakes == 0 { format!("{bridges} of {ports} ports") } else { format!("{bridges} of {ports} ports and {fakes} fake bridges") };
 
         let mut group = c.benchmark_group("command");
-        group.throughput(Throughput::Elements(u64::from(bridges * ports))).warm_up_time(Duration::from_millis(500));
+        group.throughput(Throughput::Elements(u64::from(bridges * ports + fakes))).warm_up_time(Duration::from_millis(500));
         group.measurement_time(Duration::from_secs(2)).sample_size(10);
         group.bench_function(BenchmarkId::new("the folder", &id), |b| b.iter(|| config::read(black_box(dir.path())).unwrap().warnings()));
         group.bench_function(BenchmarkId::new("the linter", &id), |b| {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::keeper;
-use crate::ctl::READY;
+use crate::ctl::{READY, WAITING};
 use crate::error::{Error, Kind};
 use crate::host::paths::Run;
 
@@ -65,10 +65,17 @@ pub(super) fn detach(run: &Run) -> Result<(), Error> {
 /// Tells whoever started it that it answers: the service manager by sd_notify(3), the command by a line, after which
 /// standard output is the log.
 pub(super) fn ready(background: bool) {
-    keeper::notify("READY=1");
+    // What it was doing until then is no longer so.
+    keeper::notify("READY=1\nSTATUS=");
     if background {
         say(READY);
     }
+}
+
+/// Tells the command that started it what it is doing meanwhile.
+pub(super) fn waiting(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{WAITING}{text}").and_then(|()| out.flush());
 }
 
 /// Tells the command that started it why it does not run.

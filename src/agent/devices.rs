@@ -115,6 +115,7 @@ impl Hands {
 
     /// Waits for `events` and for orders, at most so long, and takes note of the orders.
     fn wait_beside(&mut self, events: &Events, at_most: Duration) -> Result<(), Error> {
+        self.seen.forget();
         let mut fds = [self.orders.as_fd(), events.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         // Rounded up, or the last millisecond would be spent turning in circles.
         match poll(&mut fds, PollTimeout::try_from(at_most + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)) {

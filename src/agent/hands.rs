@@ -20,6 +20,8 @@ use super::leases::Leases;
 use super::leases6::Leases6;
 use super::limit::Limit;
 use super::log;
+use super::numbers::Numbers;
+use super::seen::Seen;
 use super::shared::Shared;
 use super::topology::{Attached, Places};
 use super::{claims, hardware};
@@ -67,6 +69,8 @@ pub(super) struct Hands {
     pub(super) places: Places,
     /// The datapath's ports as of the last [`Hands::refresh`], and what was attached and detached here since.
     pub(super) attached: Attached,
+    /// The numbers of those.
+    pub(super) numbers: Numbers,
     /// Whether more of the topology may be outdated than the next device adds.
     pub(super) outdated: bool,
     /// Devices that are, or lately were, members of bundles.
@@ -74,6 +78,8 @@ pub(super) struct Hands {
     /// Whether what is remembered has changed since it was last kept. Only while a change is under way: its journal brings back what
     /// was before, whichever of the two is kept.
     pub(super) unkept: bool,
+    /// What the host was last seen to be, while changes are made in a row.
+    pub(super) seen: Seen,
 }
 
 /// Whether a step is done as planned, or taken back as far as it was ever done.
@@ -187,6 +193,7 @@ impl Hands {
     /// # Errors
     /// It could not be written down.
     pub(super) fn remember(&mut self, change: impl FnOnce(&mut Memory)) -> Result<(), Error> {
+        self.seen.forget();
         change(&mut self.shared.memory());
         self.unkept = true;
         let path = self.run.memory();
@@ -346,6 +353,7 @@ impl Hands {
             return Ok(self.refresh()?);
         }
         let pids: &[u32] = if datapath.dispatch() == Dispatch::PerVport { &self.upcalls.pids } else { &[] };
+        let port_no = port_no.or_else(|| self.numbers.free());
         let new = New { dp_ifindex: datapath.index, name: &name, kind, upcall_pids: pids, port_no, ifindex: None, tunnel: None };
         let mut made = self.dp.add_vport(&new);
         // Somebody else's port has the number meanwhile: any other does, flows are decided anew.
@@ -477,8 +485,15 @@ fn file_error(what: &str, path: &Path, error: &std::io::Error) -> StepError {
 
 impl Executor for Hands {
     fn observe(&mut self) -> Result<Observed, StepError> {
+        if let Some(seen) = self.seen.take() {
+            return Ok(seen);
+        }
         let memory = self.shared.memory().clone();
         observe(&mut self.rtnl, Some(&mut self.dp), memory).map_err(|error| reading_error("the host's network", error))
+    }
+
+    fn settled(&mut self, observed: Observed) {
+        self.seen.keep(observed);
     }
 
     fn hardware(&mut self, names: &BTreeSet<IfName>) -> Result<BTreeMap<IfName, Hardware>, StepError> {
@@ -497,10 +512,12 @@ impl Executor for Hands {
         if let Some(limit) = self.over() {
             return Err(step_error(step, limit.error().into()));
         }
+        self.seen.forget();
         self.perform(step, Way::Strict).map_err(|why| step_error(step, why))
     }
 
     fn undo(&mut self, step: &Step) -> Result<(), StepError> {
+        self.seen.forget();
         self.perform(step, Way::Lenient).map_err(|why| step_error(step, why))
     }
 

@@ -30,10 +30,13 @@ mod leasing6;
 mod limit;
 mod line;
 mod log;
+mod numbers;
 mod reach;
 mod restart;
 mod revalidator;
+mod seen;
 mod shared;
+mod starting;
 mod status;
 mod tables;
 mod timing;
@@ -52,6 +55,7 @@ use crate::host::paths::Run;
 use crate::nl;
 
 use shared::Shared;
+use starting::Starting;
 
 /// How many threads answer upcalls at most, whatever the number of CPUs and ports: a third gains nothing while flow
 /// installation is one lock in the kernel (`ovs_mutex`).
@@ -87,6 +91,7 @@ fn start(options: &Options) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|error| Error::new(Kind::Failed, format!("cannot start the runtime: {error}")))?;
+    let starting = Starting::begin("looking for the kernel's datapath", options.background)?;
     let families = dp::family::resolve()?;
     let mut kernel = Dp::new(families)?;
     let (_only, handed) = if options.replace { runtime.block_on(handover::take(&run))? } else { (daemon::only(&run)?, keeper::kept()) };
@@ -117,6 +122,7 @@ fn start(options: &Options) -> Result<(), Error> {
         handler::spawn(socket, Dp::new(families)?, Arc::clone(&shared))?;
     }
     // Before anybody may ask for a change: what the agent before this one left is taken over, or back.
+    starting.now("reading the kernel's devices and taking over, or back, what an agent before it left");
     runtime.block_on(async {
         // The worker blocks on leases that this runtime drives, so it gets its own thread for this too.
         let (done, adopted) = tokio::sync::oneshot::channel();
@@ -131,6 +137,7 @@ fn start(options: &Options) -> Result<(), Error> {
         adopted.await.map_err(|_| Error::new(Kind::Failed, "the worker ended before it began"))?
     })?;
     drop(gate);
+    drop(starting);
     bundles::spawn(run.clone(), Dp::new(families)?, Arc::clone(&shared))?;
     revalidator::spawn(run.clone(), Dp::new(families)?, Dp::new(families)?, Arc::clone(&shared))?;
     let served = runtime.block_on(serve(&run, queue, &shared, options.background));

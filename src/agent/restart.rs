@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use ovsdp_proto::IfName;
 
+use super::seen::Seen;
 use super::worker::{Worker, changed, outcome};
 use crate::ctl::api::{Progress, Stage};
 use crate::ctl::service::Lines;
@@ -22,6 +23,7 @@ impl Worker {
         let alone = Intent { plain: BTreeMap::new(), ..intent.clone() };
         let begun = Instant::now();
         let (mut steps, mut well, mut failed) = (0_u32, 0, Vec::new());
+        self.hands.seen = Seen::in_a_row();
         for names in groups {
             let intent = if names.iter().any(|name| intent.plain.contains_key(name)) { intent } else { &alone };
             if let Err(error) = self.hands.await_devices(intent, &names, begun, lines) {
@@ -44,6 +46,7 @@ impl Worker {
                 Err(error) => failed.push((names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), error)),
             }
         }
+        self.hands.seen = Seen::default();
         failure(failed, well).map_or(Ok(steps), Err)
     }
 }

@@ -23,9 +23,16 @@ pub(super) fn places(memory: &Memory) -> Places {
     places
 }
 
-/// Whether a port that is remembered is more than one device or speaks LACP.
-pub(super) fn has_bundles(memory: &Memory) -> bool {
-    ports(memory).any(|port| port.is_bundle())
+/// The devices of ports that are more than one or speak LACP, and their bridges': the links that [`topology`] looks at.
+pub(super) fn of_bundles(memory: &Memory) -> BTreeSet<IfName> {
+    let mut names = BTreeSet::new();
+    for (bridge, remembered) in &memory.bridges {
+        let bundles = remembered.intent.ports.values().filter(|port| port.is_bundle());
+        let devices: Vec<IfName> = bundles.flat_map(|port| &port.interfaces).map(|interface| interface.name).collect();
+        names.extend(Some(*bridge).filter(|_| !devices.is_empty()));
+        names.extend(devices);
+    }
+    names
 }
 
 fn ports(memory: &Memory) -> impl Iterator<Item = &model::Port> {
@@ -36,7 +43,7 @@ fn ports(memory: &Memory) -> impl Iterator<Item = &model::Port> {
 pub(super) type Attached = BTreeMap<IfName, u32>;
 
 /// The switch's view. A bridge without its local port is not there; a vport without a place is somebody else's. A tunnel port
-/// is there while its device is. `links` need hold only bundles' devices and their bridges.
+/// is there while its device is. `links` need hold only those of [`of_bundles`].
 ///
 /// A device that was a member of a bundle and is asked for no more is no port by itself while it waits to be taken off: with
 /// the cable it has in common with other members it would be a loop. `bundled` keeps which devices are members.
@@ -207,6 +214,8 @@ mod tests {
         let mut bundled = BTreeSet::new();
         let both = memory(&["m1", "m2"]);
         let places = places(&both);
+        assert_eq!(of_bundles(&both), ["br0", "m1", "m2"].map(name).into());
+        assert_eq!(of_bundles(&memory(&[])), BTreeSet::new());
         let mut see = |memory: &Memory, attached: &Attached| topology(&places, memory, attached, &links, &mut bundled);
         let topology = see(&both, &attached);
         assert_eq!(ports(&topology), ["p1=2", "bond0(m1=3 m2=4 down)"]);

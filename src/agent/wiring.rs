@@ -5,6 +5,7 @@ use ovsdp_proto::IfName;
 
 use super::hands::Hands;
 use super::log;
+use super::numbers::Numbers;
 use super::shared::now;
 use super::topology::{self, Added};
 use crate::error::Error;
@@ -20,6 +21,15 @@ impl Hands {
         self.refresh()
     }
 
+    /// The same after a change was made as planned: which ports the datapath has is known from its steps.
+    ///
+    /// # Errors
+    /// The kernel did not answer.
+    pub(super) fn place_applied(&mut self) -> Result<(), Error> {
+        self.places = topology::places(&self.shared.memory());
+        self.rewire()
+    }
+
     /// Reads which ports the datapath has, puts the topology that they and the places make in force, and says which datapath there is.
     /// To be called whenever either may have changed otherwise than by [`Self::note_attached`] and [`Self::note_detached`].
     ///
@@ -33,6 +43,7 @@ impl Hands {
         self.shared.set_datapath(found.as_ref().map(|(index, dispatch, _)| (*index, *dispatch)));
         let vports = found.map(|(_, _, vports)| vports).unwrap_or_default();
         self.attached = vports.iter().map(|vport| (vport.name, vport.number)).collect();
+        self.numbers = Numbers::of(self.attached.values().copied());
         self.rewire()
     }
 
@@ -44,6 +55,7 @@ impl Hands {
         let added =
             if self.outdated { None } else { topology::added(&self.places, &self.shared.memory(), &self.attached, &self.bundled, (name, number)) };
         self.attached.insert(name, number);
+        self.numbers.take(number);
         let is_in_force = added.is_some_and(|added| {
             let switch = &mut self.shared.core().switch;
             match added {
@@ -60,14 +72,19 @@ impl Hands {
     /// The kernel did not answer.
     pub(super) fn note_detached(&mut self, name: IfName) -> Result<(), Error> {
         let number = self.attached.remove(&name);
+        number.into_iter().for_each(|number| self.numbers.give_back(number));
         let is_in_force = !self.outdated && number.is_some_and(|number| self.shared.core().switch.unplug(number));
         self.follow_up(is_in_force)
     }
 
     /// Puts the topology in force that ports, places and memory make.
     fn rewire(&mut self) -> Result<(), Error> {
-        let has_bundles = topology::has_bundles(&self.shared.memory());
-        let links = if has_bundles { self.rtnl.links()? } else { Vec::new() };
+        let bundled = topology::of_bundles(&self.shared.memory());
+        let mut links = Vec::new();
+        for name in bundled.iter().filter(|name| self.attached.contains_key(*name)) {
+            // An alternative name finds a device too.
+            links.extend(self.rtnl.link(name)?.filter(|link| link.name == *name));
+        }
         let topology = topology::topology(&self.places, &self.shared.memory(), &self.attached, &links, &mut self.bundled);
         let result = self.shared.core().switch.set_topology(now(), topology);
         match result {

@@ -19,6 +19,8 @@ use super::inbox::{Order, Orders};
 use super::leases::{self, Leases};
 use super::leases6::Leases6;
 use super::limit::Limit;
+use super::numbers::Numbers;
+use super::seen::Seen;
 use super::shared::{REST, Shared};
 use super::{adopt, alarm, bundles, log, reach, restart, topology};
 use crate::ctl::api::{Progress, Stage, Who};
@@ -87,9 +89,11 @@ impl Worker {
             pending: Vec::new(),
             places: topology::Places::new(),
             attached: topology::Attached::new(),
+            numbers: Numbers::default(),
             outdated: false,
             bundled: BTreeSet::new(),
             unkept: false,
+            seen: Seen::default(),
         };
         Ok(Self {
             hands,
@@ -299,8 +303,12 @@ impl Worker {
         if report.outcome == Outcome::Unchanged {
             return report;
         }
-        // What a plan placed and took back again is as the memory has it.
-        if let Err(error) = self.hands.place_remembered() {
+        let placed = match report.outcome {
+            Outcome::Applied => self.hands.place_applied(),
+            // What a plan placed and took back again is as the memory has it.
+            _ => self.hands.place_remembered(),
+        };
+        if let Err(error) = placed {
             log::say(format_args!("cannot see the datapath: {error}"));
         }
         self.hands.tend_clients();

@@ -41,7 +41,7 @@ fn bring(run: &Run, change: &Change, asked: &Bring, common: Common) -> Result<()
                 return nothing(common.json, &format!("{}: nothing to do", config::names_no_bridge(&dir)));
             }
             drop(config);
-            launch::agent(run)?
+            launch::agent(run, asked.timeout)?
         }
     };
     let terms = Terms { confirm: asked.confirm, probe: asked.probe, timeout: asked.timeout, who: Some(who()), ..Terms::default() };
@@ -69,7 +69,7 @@ pub(super) fn down(run: &Run, names: Vec<String>, hooks: bool, with_foreign_port
     }
     let hooks = hooks.then(|| Hooks::down(&dir, &up, &memory));
     let change = Change::Down(up.iter().map(ToString::to_string).collect());
-    let mut client = launch::agent(run)?;
+    let mut client = launch::agent(run, None)?;
     let terms = Terms { with_foreign_ports, who: Some(who()), ..Terms::default() };
     between(hooks.as_ref(), || finish(&mut client, &change, &terms, &dir, common.json))
 }
@@ -97,7 +97,7 @@ pub(super) fn confirm(run: &Run, json: bool) -> Result<(), Error> {
     let mut client = match launch::running(run)? {
         Some(client) => client,
         // It was killed; the next one goes on waiting if there is time left.
-        None if run.journal().exists() => launch::agent(run)?,
+        None if run.journal().exists() => launch::agent(run, None)?,
         None => return Err(Error::new(Kind::NoSuch, "no change waits to be confirmed")),
     };
     let confirmed = client.confirm()?;
@@ -109,7 +109,7 @@ pub(super) fn rollback(run: &Run, json: bool) -> Result<(), Error> {
         Some(client) => client,
         None if run.journal().exists() => {
             // One that begins takes back what was left unfinished, or had no time left, before it answers.
-            let client = launch::agent(run)?;
+            let client = launch::agent(run, None)?;
             if !run.journal().exists() {
                 let text = "what was left unfinished is taken back\n";
                 return if json { output::line(&json!({ "changed": Value::Null })) } else { output::text(text) };

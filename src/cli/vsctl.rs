@@ -111,7 +111,7 @@ fn attempt(program: &str, run: &Run, args: &[String], line: &Line) -> Result<Str
             if outcome.writes.is_empty() && same {
                 return Ok(said(program, line, &outcome));
             }
-            launch::agent(run).map_err(Failure::Reach)?
+            launch::agent(run, None).map_err(Failure::Reach)?
         }
     };
     let terms = Terms { who: Some(change::who()), ..Terms::default() };

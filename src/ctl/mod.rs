@@ -8,6 +8,8 @@ pub mod handover;
 pub mod metrics;
 pub mod service;
 
-/// What a detached agent says on its standard output once it answers on the socket; a line that is something else is an
-/// [`Error`](crate::error::Error) as JSON.
+/// What a detached agent says on its standard output once it answers on the socket; a line that is neither this nor begins with [`WAITING`]
+/// is an [`Error`](crate::error::Error) as JSON.
 pub const READY: &str = "ready";
+/// What a line begins with that says what it does until then.
+pub const WAITING: &str = "waiting: ";

@@ -303,6 +303,7 @@ fn rounds<E: Executor + ?Sized>(
             }
         }
         if plan.is_empty() {
+            executor.settled(observed);
             return Ok(());
         }
         if round == ROUNDS {

@@ -10,5 +10,6 @@ use crate::model::Bridge;
 pub(super) fn is_away(observed: &Observed, bridge: &Bridge, name: IfName) -> bool {
     let by_command = || bridge.ports.values().any(|port| port.by_command && port.interfaces.iter().any(|one| one.name == name));
     let known = || observed.memory.bridges.get(&bridge.name()).is_some_and(|old| old.members.contains_key(&name));
-    !observed.links.contains_key(&name) && by_command() && known()
+    // Seldom known: only then all ports are looked at.
+    !observed.links.contains_key(&name) && known() && by_command()
 }

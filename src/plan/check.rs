@@ -13,8 +13,8 @@ use crate::model::{Bridge, Intent, Interface, Kind};
 /// What the devices that are there have against becoming what `intent` wants of them: one for each device that stands in the way.
 pub fn obstacles(intent: &Intent, observed: &Observed) -> Vec<(IfName, PlanError)> {
     let mut found = Vec::new();
+    let others: Vec<&Bridge> = intent.bridges.values().collect();
     for bridge in intent.bridges.values() {
-        let others: Vec<&Bridge> = intent.bridges.values().collect();
         for interface in bridge.interfaces() {
             found.extend(tunnels::check(observed, bridge, interface, &others).err().map(|error| (interface.name, error)));
             let alone = alone(observed, interface, bridge.name()).err();
@@ -37,12 +37,13 @@ fn alone(observed: &Observed, interface: &Interface, bridge: IfName) -> Result<(
 }
 
 /// Checks every interface of `bridge`, and names those that another one of `targets` has to give up first. `places`: the bridge that each
-/// port there is belongs to ([`Memory::bridges_of_ports`](super::memory::Memory::bridges_of_ports)).
+/// port there is belongs to ([`Memory::bridges_of_ports`](super::memory::Memory::bridges_of_ports)); `others`: every bridge there will be.
 pub(super) fn bridge(
     observed: &Observed,
     bridge: &Bridge,
     targets: &[(IfName, Option<Bridge>)],
     places: &BTreeMap<IfName, IfName>,
+    others: &[&Bridge],
 ) -> Result<Vec<IfName>, PlanError> {
     let mut awaited = Vec::new();
     if bridge.is_plain() {
@@ -50,14 +51,13 @@ pub(super) fn bridge(
         awaited.extend(plain::check(observed, &bridge.local, targets)?.then_some(bridge.name()));
         return Ok(awaited);
     }
-    let others = tunnels::all(observed, targets);
     for interface in bridge.interfaces() {
         zones::check(observed, interface)?;
         if is_away(observed, bridge, interface.name) {
             continue;
         }
         alone(observed, interface, bridge.name())?;
-        tunnels::check(observed, bridge, interface, &others)?;
+        tunnels::check(observed, bridge, interface, others)?;
         let (name, bridge) = (interface.name, bridge.name());
         if let Some(other) = places.get(&name).copied().filter(|other| *other != bridge) {
             let gives_up = |target: &Bridge| !target.interfaces().any(|interface| interface.name == name);

@@ -20,6 +20,11 @@ pub trait Executor {
     /// Whatever could not be read.
     fn observe(&mut self) -> Result<Observed, StepError>;
 
+    /// Is given back what [`Self::observe`] returned, when nothing is left to be done: nothing was changed here since.
+    fn settled(&mut self, observed: Observed) {
+        drop(observed);
+    }
+
     /// Reads what each of these devices says of itself; one that is not there, or says nothing, is left out.
     ///
     /// # Errors

@@ -285,9 +285,10 @@ impl Observed {
         self.routes.of(ifname).filter(|route| !self.made_by_kernel(route))
     }
 
-    /// The routes that lead nowhere and that somebody asked for.
+    /// The routes that lead nowhere and that somebody asked for: all of them are on [`NOWHERE`].
     pub fn routes_nowhere(&self) -> impl Iterator<Item = &Route> {
-        self.routes.iter().filter(|route| route.leads_nowhere() && route.protocol > PROTOCOL_KERNEL)
+        let there = IfName::new(NOWHERE).into_iter().flat_map(|nowhere| self.routes.of(nowhere));
+        there.filter(|route| route.leads_nowhere() && route.protocol > PROTOCOL_KERNEL)
     }
 
     fn made_by_kernel(&self, route: &Route) -> bool {

@@ -1,5 +1,7 @@
 //! The plan for all bridges asked for: `up` and `down`.
 
+use std::borrow::Cow;
+
 use ovsdp_proto::IfName;
 use serde::{Deserialize, Serialize};
 
@@ -114,14 +116,14 @@ fn is_last(observed: &Observed, ending: &[IfName]) -> bool {
 fn reach(observed: &Observed, targets: &[(IfName, Option<Bridge>)]) -> Result<Plan, PlanError> {
     let mut ready = Vec::new();
     let mut waiting = Vec::new();
-    let places = observed.memory.bridges_of_ports();
+    let (places, others) = (observed.memory.bridges_of_ports(), tunnels::all(observed, targets));
     for (name, target) in targets {
         let Some(mut target) = target.clone() else {
             ready.push((*name, None));
             continue;
         };
         // A port that another bridge gives up in this very plan is attached in the next round.
-        let awaited = check::bridge(observed, &target, targets, &places)?;
+        let awaited = check::bridge(observed, &target, targets, &places, &others)?;
         if !awaited.is_empty() {
             waiting.push(*name);
             awaited.iter().for_each(|port| without(&mut target, *port));
@@ -268,12 +270,14 @@ fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: 
 }
 
 /// The memory as the plan leaves it, with each bridge's part of the resolver's past filled in.
-fn memory_after(observed: &Observed, plans: &mut [(IfName, BridgePlan)]) -> Memory {
-    let mut after = observed.memory.clone();
+fn memory_after<'a>(observed: &'a Observed, plans: &mut [(IfName, BridgePlan)]) -> Cow<'a, Memory> {
+    let mut after = Cow::Borrowed(&observed.memory);
     let known = || observed.memory.all().find_map(|(_, bridge)| bridge.resolver_before.clone());
     for (name, plan) in plans {
         let Some(bridge) = &mut plan.after else {
-            after.bridges.remove(name);
+            if observed.memory.bridges.contains_key(name) {
+                after.to_mut().bridges.remove(name);
+            }
             continue;
         };
         let may_have_servers = bridge.intent.interfaces().any(|interface| interface.addressing.dhcp().is_some() || interface.ipv6.dhcp.is_some());
@@ -283,11 +287,16 @@ fn memory_after(observed: &Observed, plans: &mut [(IfName, BridgePlan)]) -> Memo
         } else if !may_have_servers {
             bridge.resolver_before = None;
         }
-        for member in bridge.members.keys() {
-            after.plain.remove(member);
+        for member in bridge.members.keys().filter(|member| observed.memory.plain.contains_key(*member)) {
+            after.to_mut().plain.remove(member);
         }
-        let place = if bridge.intent.is_plain() { &mut after.plain } else { &mut after.bridges };
-        place.insert(*name, bridge.clone());
+        // What stays as it is need not be copied, with all others.
+        let known = if bridge.intent.is_plain() { &observed.memory.plain } else { &observed.memory.bridges };
+        if known.get(name) != Some(bridge) {
+            let after = after.to_mut();
+            let place = if bridge.intent.is_plain() { &mut after.plain } else { &mut after.bridges };
+            place.insert(*name, bridge.clone());
+        }
     }
     after
 }

@@ -17,9 +17,10 @@ const FALLING: [&str; 6] = ["vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "v
 /// # Errors
 /// [`PlanError::StoodOn`] for the first.
 pub(super) fn check(observed: &Observed, steps: &[Step]) -> Result<(), PlanError> {
+    let falling: Vec<(IfName, IfName)> = falling(observed).collect();
     for step in steps {
         let Step::DetachVport { name, kind: Kind::Internal, .. } = step else { continue };
-        let on = on(observed, *name);
+        let on: Vec<IfName> = falling.iter().filter(|(_, below)| below == name).map(|(name, _)| *name).collect();
         if !on.is_empty() {
             return Err(PlanError::StoodOn { name: *name, on });
         }
@@ -27,7 +28,8 @@ pub(super) fn check(observed: &Observed, steps: &[Step]) -> Result<(), PlanError
     Ok(())
 }
 
-fn on(observed: &Observed, below: IfName) -> Vec<IfName> {
+/// The devices that go with another one, and which.
+fn falling(observed: &Observed) -> impl Iterator<Item = (IfName, IfName)> {
     let falls = |kind: &Option<String>| kind.as_deref().is_some_and(|kind| FALLING.contains(&kind));
-    observed.links.iter().filter(|(_, link)| link.lower == Some(below) && falls(&link.kind)).map(|(name, _)| *name).collect()
+    observed.links.iter().filter(move |(_, link)| falls(&link.kind)).filter_map(|(name, link)| Some((*name, link.lower?)))
 }

@@ -122,7 +122,8 @@ fn words(kind: Kind) -> String {
 
 /// Every bridge there will be: those of `targets` as they will be, the others as they are.
 pub(super) fn all<'a>(observed: &'a Observed, targets: &'a [(IfName, Option<Bridge>)]) -> Vec<&'a Bridge> {
-    let others = observed.memory.bridges.iter().filter(|(name, _)| !targets.iter().any(|(target, _)| target == *name));
+    let named: BTreeSet<IfName> = targets.iter().map(|(name, _)| *name).collect();
+    let others = observed.memory.bridges.iter().filter(|(name, _)| !named.contains(*name));
     targets.iter().filter_map(|(_, target)| target.as_ref()).chain(others.map(|(_, bridge)| &bridge.intent)).collect()
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ovsdp_proto::IfName;
 
 use super::tunnels;
-use crate::model::{Addressing, Bond, Bridge, BridgeRules, Lacp, LacpMember, Port, PortRules, VlanSet};
+use crate::model::{Bond, Bridge, BridgeRules, Interface, Lacp, LacpMember, Port, PortRules, VlanSet};
 
 /// How a bridge that is remembered as `from` and is to be `to` differs so, in words; `None` when it does not. A new one's rules come with it.
 pub(super) fn difference(from: Option<&Bridge>, to: &Bridge) -> Option<String> {
@@ -54,14 +54,15 @@ fn bonding(bridge: &Bridge) -> Vec<Asked<'_>> {
 
 /// Whether an interface that has a lease asked for, before and after, has it asked for differently.
 fn asking_differs(from: &Bridge, to: &Bridge) -> bool {
-    let asking = |bridge: &Bridge, name| {
-        let interface = bridge.interfaces().find(|interface| interface.name == name)?;
-        if let Addressing::Dhcp(dhcp) = &interface.addressing { Some(dhcp.asking.clone()) } else { None }
-    };
-    let asking6 = |bridge: &Bridge, name| bridge.interfaces().find(|interface| interface.name == name)?.ipv6.dhcp.clone();
+    let asking = |interface: &Interface| interface.addressing.dhcp().map(|dhcp| dhcp.asking.clone());
+    let mut before = BTreeMap::new();
+    for interface in from.interfaces() {
+        before.entry(interface.name).or_insert(interface);
+    }
     to.interfaces().any(|one| {
-        let differs = matches!((asking(from, one.name), asking(to, one.name)), (Some(from), Some(to)) if from != to);
-        differs || matches!((asking6(from, one.name), asking6(to, one.name)), (Some(from), Some(to)) if !from.asks_as(&to))
+        let Some(before) = before.get(&one.name) else { return false };
+        let differs = matches!((asking(before), asking(one)), (Some(from), Some(to)) if from != to);
+        differs || matches!((&before.ipv6.dhcp, &one.ipv6.dhcp), (Some(from), Some(to)) if !from.asks_as(to))
     })
 }
 
@@ -76,7 +77,7 @@ fn ids(bridge: &Bridge) -> BTreeMap<(&'static str, String), &BTreeMap<String, St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Interface, Kind, Vid, Vlans};
+    use crate::model::{Kind, Vid, Vlans};
 
     #[test]
     fn rules_and_ids_are_told() {

@@ -134,9 +134,8 @@ impl Work<'_> {
     }
 
     fn mtu(&self, interface: &Interface) -> u32 {
-        let least = self.members.iter().map(|member| self.member_mtu(member)).min().unwrap_or(DEFAULT_MTU);
         let leased = self.leases.get(&interface.name).and_then(|lease| lease.mtu).map(u32::from);
-        interface.mtu.unwrap_or_else(|| leased.map_or(least, |leased| leased.min(least)))
+        interface.mtu.unwrap_or_else(|| leased.map_or(self.least_mtu, |leased| leased.min(self.least_mtu)))
     }
 
     /// What the files asked of a member before this.
@@ -152,7 +151,7 @@ impl Work<'_> {
         member.mac.or(if pinned.is_some() && pinned == there { before } else { there })
     }
 
-    fn member_mtu(&self, member: &Interface) -> u32 {
+    pub(super) fn member_mtu(&self, member: &Interface) -> u32 {
         let there = self.observed.links.get(&member.name).map(|link| link.mtu);
         let pinned = self.pinned(member.name).and_then(|old| old.mtu);
         let before = self.befores.get(&member.name).map(|before| before.mtu);

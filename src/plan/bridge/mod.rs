@@ -105,6 +105,8 @@ struct Work<'a> {
     members: Vec<&'a Interface>,
     /// What each of them had before.
     befores: BTreeMap<IfName, Before>,
+    /// The smallest MTU of any of them.
+    least_mtu: u32,
     /// The DHCP clients to be stopped.
     pausing: Vec<&'a DhcpClient>,
     /// The leases that go on.
@@ -164,6 +166,7 @@ impl<'a> Work<'a> {
             asked_before,
             members,
             befores,
+            least_mtu: DEFAULT_MTU,
             pausing,
             leases: BTreeMap::new(),
             leases6: BTreeMap::new(),
@@ -172,6 +175,7 @@ impl<'a> Work<'a> {
             tunings: BTreeMap::new(),
             zones: BTreeMap::new(),
         };
+        work.least_mtu = work.members.iter().map(|member| work.member_mtu(member)).min().unwrap_or(DEFAULT_MTU);
         (work.leases, work.leases6) = (work.kept_leases(), work.kept_leases6());
         let plain = of_kind(Kind::System).filter(|interface| interface.name == name);
         work.goals = of_kind(Kind::Internal).chain(plain).map(|interface| (interface, work.goal(interface))).collect();

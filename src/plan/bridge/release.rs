@@ -1,6 +1,6 @@
 //! What a bridge no longer has: taken off the datapath, and given back what it had before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ovsdp_proto::IfName;
 
@@ -48,9 +48,9 @@ impl Work<'_> {
     /// Takes off what the bridge no longer has: internal ports with all they carry, then system devices.
     pub(super) fn retire(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        let keeps = |name: IfName| self.goals.iter().any(|(interface, _)| interface.name == name);
+        let kept: BTreeSet<IfName> = self.goals.iter().map(|(interface, _)| interface.name).collect();
         let internals = self.old.into_iter().flat_map(|old| old.intent.interfaces()).filter(|interface| interface.kind == Kind::Internal);
-        let mut internals: Vec<IfName> = internals.map(|interface| interface.name).filter(|name| !keeps(*name)).collect();
+        let mut internals: Vec<IfName> = internals.map(|interface| interface.name).filter(|name| !kept.contains(name)).collect();
         // The bridge's own goes last.
         internals.reverse();
         for name in &internals {

@@ -7,7 +7,8 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use super::database::Database;
 use super::error::{Error, Kind};
@@ -49,11 +50,21 @@ pub struct Rule {
     pub why: &'static str,
 }
 
+/// The rules by table and column: every file asks for that of every column of its rows.
+static BY_COLUMN: LazyLock<BTreeMap<(&str, &str), Vec<&Rule>>> = LazyLock::new(|| {
+    let mut rules: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for rule in RULES {
+        rules.entry((rule.table, rule.column)).or_default().push(rule);
+    }
+    rules
+});
+
 /// The rule for a column, or for a key of it.
 pub(super) fn rule(table: &Table, column: &Column, key: Option<&str>) -> Option<&'static Rule> {
-    let of = |rule: &&Rule| rule.table == table.name && (rule.column == column.name || rule.column == "*");
-    let exact = RULES.iter().filter(of).find(|rule| key.is_some() && rule.key == key);
-    exact.or_else(|| RULES.iter().filter(of).find(|rule| rule.key.is_none()))
+    let of = |column| BY_COLUMN.get(&(table.name, column));
+    let rules = of(column.name).or_else(|| of("*"))?;
+    let exact = rules.iter().find(|rule| key.is_some() && rule.key == key);
+    exact.or_else(|| rules.iter().find(|rule| rule.key.is_none())).copied()
 }
 
 /// The setting and its value, as it is written.
