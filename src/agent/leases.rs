@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::inbox::{Order, Queue};
 use crate::dhcp::{self, Ask, Client};
 use crate::host::machine;
-use crate::model::{Asking, ClientId, HostName};
+use crate::model::{Asking, ClientId, HostName, Iaid};
 use crate::plan;
 
 /// How long a first lease may take when the file does not say. dhclient's own patience is 60 s; a server that is there answers within two tries.
@@ -54,6 +54,15 @@ impl Asker {
             // The number stands for Ethernet, as in a frame of ARP.
             ClientId::Mac => std::iter::once(1).chain(self.mac.0).collect(),
             ClientId::Bytes(bytes) => bytes.clone(),
+            ClientId::Duid(iaid) => {
+                let [_, _, a, b, c, d] = self.mac.0;
+                let iaid = match iaid {
+                    Iaid::Name => dhcp::v6::iaid(&self.ifname),
+                    Iaid::Mac => u32::from_be_bytes([a, b, c, d]),
+                    Iaid::Number(number) => *number,
+                };
+                dhcp::of_duid(iaid, &dhcp::v6::duid(&machine::id()))
+            }
         });
         dhcp::Identity { hostname, fqdn, client_id, vendor_class: self.asking.vendor_class.clone() }
     }

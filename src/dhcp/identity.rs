@@ -14,6 +14,13 @@ pub struct Identity {
     pub vendor_class: Option<String>,
 }
 
+/// The client identifier of a host that DHCPv6 servers know by `duid` (2 to 130 bytes), for its interface `iaid` (RFC 4361 6.1).
+pub fn of_duid(iaid: u32, duid: &[u8]) -> Vec<u8> {
+    /// The type of such an identifier.
+    const DUID: u8 = 255;
+    [&[DUID][..], &iaid.to_be_bytes(), duid].concat()
+}
+
 /// The server is to enter the name and the address (S), and the name is as DNS packs it (E).
 const FQDN_FLAGS: u8 = 0b0101;
 
@@ -36,6 +43,11 @@ pub(super) fn fqdn(name: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_dhcpv6_servers_know_it() {
+        assert_eq!(of_duid(0x0a0b_0c0d, &[0, 4, 1, 2]), [255, 10, 11, 12, 13, 0, 4, 1, 2]);
+    }
 
     #[test]
     fn a_whole_name_ends_and_a_part_of_one_does_not() {

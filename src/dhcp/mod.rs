@@ -48,7 +48,7 @@ use ovsdp_proto::{IfName, Mac};
 
 pub use error::{Cause, Error};
 pub use hostname::host_name;
-pub use identity::Identity;
+pub use identity::{Identity, of_duid};
 pub use lease::Lease;
 pub use run::{Client, start};
 

@@ -72,7 +72,7 @@ const KEYS: &[(&str, Rule)] = &[
     ("DHCP_CLIENT_ID", Acted),
     ("DHCP_FQDN", Acted),
     ("DHCP_HOSTNAME", Acted),
-    ("DHCP_IAID", Inert(Set, NM)),
+    ("DHCP_IAID", Acted),
     ("DHCP_SEND_HOSTNAME", Acted),
     ("DHCP_VENDOR_CLASS_IDENTIFIER", Acted),
     ("DOMAIN", Acted),

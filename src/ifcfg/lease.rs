@@ -7,15 +7,16 @@ use super::code::Code;
 use super::diag::shown;
 use super::patience;
 use super::settings::Reader;
-use crate::model::{Asking, ClientId, HostName};
+use crate::model::{Asking, ClientId, HostName, Iaid};
 
 /// The keys read here.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "DHCLIENT_IGNORE_GATEWAY",
     "DHCPRELEASE",
     "DHCP_CLIENT_ID",
     "DHCP_FQDN",
     "DHCP_HOSTNAME",
+    "DHCP_IAID",
     "DHCP_SEND_HOSTNAME",
     "DHCP_VENDOR_CLASS_IDENTIFIER",
     "IPV4_DHCP_TIMEOUT",
@@ -90,13 +91,23 @@ fn domain(reader: &mut Reader<'_>, key: &str, text: &str, var: &Var) -> Option<S
 
 /// As NetworkManager reads it: bytes in hexadecimal with colons between, or text of type 0, or a word for what the identifier is made of.
 fn client_id(reader: &mut Reader<'_>) -> Option<ClientId> {
-    let (text, var) = reader.text("DHCP_CLIENT_ID")?;
+    let asked = reader.text("DHCP_CLIENT_ID");
+    if let Some((_, var)) = reader.text("DHCP_IAID").filter(|_| !asked.is_some_and(|(text, _)| matches!(text, "duid" | "ipv6-duid"))) {
+        reader.warning(Code::NoEffect, var, "`DHCP_IAID` has no effect without `DHCP_CLIENT_ID=duid`, which it is a part of", "remove it");
+    }
+    let (text, var) = asked?;
     match text {
         "mac" => return Some(ClientId::Mac),
         "none" => return None,
-        "perm-mac" | "duid" | "ipv6-duid" | "stable" | "node-specific" => {
+        "duid" | "ipv6-duid" => return Some(ClientId::Duid(iaid(reader).unwrap_or(Iaid::Name))),
+        "perm-mac" | "stable" | "node-specific" => {
             let message = format!("`{text}`: this version cannot make an identifier of that");
-            reader.error(Code::Unsupported, var, message, "write `mac`, the bytes in hexadecimal (`01:52:54:00:12:34:56`), or a text of your own");
+            reader.error(
+                Code::Unsupported,
+                var,
+                message,
+                "write `mac`, `duid`, the bytes in hexadecimal (`01:52:54:00:12:34:56`), or a text of your own",
+            );
             return None;
         }
         _ => {}
@@ -109,6 +120,35 @@ fn client_id(reader: &mut Reader<'_>) -> Option<ClientId> {
         return None;
     }
     Some(ClientId::Bytes(bytes))
+}
+
+/// As NetworkManager reads it: a number, decimal or hexadecimal, its four bytes with colons between, or a word for what it is made of.
+fn iaid(reader: &mut Reader<'_>) -> Option<Iaid> {
+    let (text, var) = reader.text("DHCP_IAID")?;
+    let hex = |text: &str| u32::from_str_radix(text, 16).ok().filter(|_| text.bytes().all(|b| b.is_ascii_hexdigit()));
+    let number = match (text.strip_prefix("0x"), text.split(':').collect::<Vec<_>>().as_slice()) {
+        (Some(rest), _) => hex(rest),
+        (_, parts @ [_, _, _, _]) => {
+            let bytes: Option<Vec<u32>> = parts.iter().map(|part| hex(part).filter(|_| part.len() <= 2)).collect();
+            bytes.map(|bytes| bytes.iter().fold(0, |number, byte| number << 8 | byte))
+        }
+        _ => text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit())),
+    };
+    match (text, number) {
+        ("ifname", _) => Some(Iaid::Name),
+        ("mac", _) => Some(Iaid::Mac),
+        (_, Some(number)) => Some(Iaid::Number(number)),
+        ("perm-mac" | "stable", _) => {
+            let message = format!("`{text}`: this version cannot make a number of that");
+            reader.error(Code::Unsupported, var, message, "write `ifname`, `mac`, or a number such as `DHCP_IAID=0x52540001`");
+            None
+        }
+        _ => {
+            let message = format!("`{}` is no number of 32 bits", shown(text.as_bytes()));
+            reader.error(Code::BadValue, var, message, "write `ifname`, `mac`, or a number such as `DHCP_IAID=0x52540001`");
+            None
+        }
+    }
 }
 
 fn vendor_class(reader: &mut Reader<'_>) -> Option<String> {

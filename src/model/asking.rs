@@ -51,4 +51,18 @@ pub enum ClientId {
     Mac,
     /// These bytes, 2 to 255; the first says of what type the others are.
     Bytes(Vec<u8>),
+    /// The host as DHCPv6 servers know it, and which of its interfaces (RFC 4361).
+    Duid(Iaid),
+}
+
+/// Which of a host's interfaces asks (`DHCP_IAID`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Iaid {
+    /// A number made of its name, as DHCPv6 servers are told.
+    Name,
+    /// The last four bytes of its Ethernet address.
+    Mac,
+    /// This one.
+    Number(u32),
 }

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 pub use address::{Addressing, Dhcp, Static};
 pub use alias::Alias;
 pub use arp::Arp;
-pub use asking::{Asking, ClientId, HostName};
+pub use asking::{Asking, ClientId, HostName, Iaid};
 pub use bond::{Bond, BondMode, Detect, Lacp, LacpMember, MIIMON, REBALANCE_MIN};
 pub use commanded::Commanded;
 pub use dhcp6::Dhcp6;

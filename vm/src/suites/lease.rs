@@ -50,7 +50,7 @@ fn who_the_client_says_to_be(world: &mut World) -> anyhow::Result<()> {
     let host = &stage.host;
     // Option 58 sets the time to renew.
     let dnsmasq = server(&stage, &["--dhcp-option=option:T1,5"])?;
-    let identity = "DHCP_CLIENT_ID=ff:00:11:22:33 DHCP_VENDOR_CLASS_IDENTIFIER=rack7";
+    let identity = "DHCP_CLIENT_ID=duid DHCP_IAID=0:11:22:33 DHCP_VENDOR_CLASS_IDENTIFIER=rack7";
     ifcfg(host, "ovsbr0", &format!("{BRIDGE} {identity} DHCP_FQDN=web9.example.org"))?;
     let capture = stage.server.capture("lan", "udp port 67")?;
     host.run("ovsdp up")?;
@@ -58,7 +58,7 @@ fn who_the_client_says_to_be(world: &mut World) -> anyhow::Result<()> {
     let seen = log(&dnsmasq);
     ensure!(seen.contains("vendor class: rack7") && seen.contains("client provides name: web9.example.org"), "{seen}");
     let leases = stage.server.read("/run/dnsmasq-lan.leases")?;
-    ensure!(leases.contains(ADDRESS) && leases.contains("web9") && leases.contains("ff:00:11:22:33"), "{leases}");
+    ensure!(leases.contains(ADDRESS) && leases.contains("web9") && leases.contains("ff:00:11:22:33:00:04"), "{leases}");
     let packets = capture.stop()?.join("\n");
     ensure!(packets.contains("BOOTP/DHCP, Request"), "{packets}");
 
