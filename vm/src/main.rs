@@ -31,7 +31,7 @@ enum Command {
         /// Prints the names instead
         #[arg(long)]
         list: bool,
-        /// Formatting, lints, unit and doc tests first, then every suite on both kernels
+        /// Formatting, lints, unit and doc tests first, then every suite, on both kernels where they may differ
         #[arg(long, conflicts_with_all = ["filter", "list", "kernel", "engine"])]
         all: bool,
     },

@@ -23,6 +23,8 @@ pub struct Test {
     pub library: bool,
     /// Whether it wants firewalld and NetworkManager in the image.
     pub companions: bool,
+    /// Whether one kernel is enough: it is about programs, and takes long. Of several the newest runs it.
+    pub once: bool,
     /// The guest kills the test after this long.
     pub timeout: Duration,
 }
@@ -46,7 +48,7 @@ impl Test {
     /// A test that takes at most two minutes in a shared boot.
     #[must_use]
     pub const fn new(name: &'static str, run: Run) -> Test {
-        Test { name, run, needs: Needs::SharedBoot, library: false, companions: false, timeout: Duration::from_secs(120) }
+        Test { name, run, needs: Needs::SharedBoot, library: false, companions: false, once: false, timeout: Duration::from_secs(120) }
     }
 
     /// The same test, allowed this many seconds.
@@ -65,6 +67,12 @@ impl Test {
     #[must_use]
     pub const fn with_companions(self) -> Test {
         Test { companions: true, ..self }
+    }
+
+    /// The same test, on one kernel.
+    #[must_use]
+    pub const fn once(self) -> Test {
+        Test { once: true, ..self }
     }
 
     /// The same test, in a boot of its own.

@@ -162,7 +162,8 @@ fn suites(filter: &[String], options: Options, tally: &mut Tally) -> anyhow::Res
     let labels: Vec<String> = kernels.iter().map(|kernel| kernel.label()).collect();
     println!("\n{} under {}", labels.join(" and "), workshop.engine_label(options.engine)?);
     // The kernels side by side, and guests of each: one computes on one thread, and waits more than it computes.
-    let queues: Vec<Mutex<VecDeque<Boot>>> = kernels.iter().map(|kernel| Mutex::new(boots(&tests, options.engine, *kernel).into())).collect();
+    let boots_of = |kernel: &KernelVersion| boots(&on(*kernel, &kernels, &tests), options.engine, *kernel);
+    let queues: Vec<Mutex<VecDeque<Boot>>> = kernels.iter().map(|kernel| Mutex::new(boots_of(kernel).into())).collect();
     let workshop = &workshop;
     let sums = thread::scope(|scope| {
         let lanes = queues.iter().flat_map(|queue| (0..LANES).map(move |lane| (queue, lane)));
@@ -183,6 +184,12 @@ fn in_turn(workshop: &image::Workshop, queue: &Mutex<VecDeque<Boot>>, lane: usiz
         boot(workshop, Boot { lane, ..next }, &mut tally)?;
     }
     Ok(tally)
+}
+
+/// The tests that run on one of `kernels`.
+fn on(kernel: KernelVersion, kernels: &[KernelVersion], tests: &[Test]) -> Vec<Test> {
+    let is_newest = kernels.last() == Some(&kernel);
+    tests.iter().filter(|test| is_newest || !test.once).copied().collect()
 }
 
 /// A boot for each lane with its share of the tests that can share one, then one for each test that cannot.
@@ -221,6 +228,14 @@ mod tests {
         let alone = |name: &String| tests.iter().any(|test| test.name == *name && test.needs != Needs::SharedBoot);
         assert!(shares.iter().all(|share| share.len() == 1 || !share.iter().any(alone)));
         assert_eq!(shares.iter().filter(|share| share.len() > 1).count(), LANES);
+    }
+
+    #[test]
+    fn each_test_runs_on_one_kernel_at_least() {
+        let tests = registry::tests();
+        let count = |kernel, kernels: &[KernelVersion]| on(kernel, kernels, &tests).len();
+        assert_eq!([count(V6_12, &[V6_1, V6_12]), count(V6_12, &[V6_12]), count(V6_1, &[V6_1])], [tests.len(); 3]);
+        assert!(count(V6_1, &[V6_1, V6_12]) < tests.len());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::peers::Firewalld;
 use crate::registry::Test;
 
 /// The tests of this suite.
-pub const TESTS: &[Test] = &[Test::new("devices::tuned", tuned), Test::new("devices::zones", zones).with_companions().seconds(240)];
+pub const TESTS: &[Test] = &[Test::new("devices::tuned", tuned), Test::new("devices::zones", zones).with_companions().once().seconds(240)];
 
 /// The lines of `ethtool -k` that are about these features.
 fn features(host: &Host, device: &str, names: &[&str]) -> anyhow::Result<Vec<String>> {

@@ -10,7 +10,7 @@ use crate::peers::NetworkManager;
 use crate::registry::Test;
 
 /// The tests of this suite.
-pub const TESTS: &[Test] = &[Test::new("network_manager::lets_go", lets_go).with_companions().seconds(240)];
+pub const TESTS: &[Test] = &[Test::new("network_manager::lets_go", lets_go).with_companions().once().seconds(240)];
 
 const FILE: &str = "/etc/NetworkManager/conf.d/zz-ovsdp.conf";
 
