@@ -151,7 +151,9 @@ fn measure(world: &World, way: &Way, samples: &mut Samples) -> anyhow::Result<()
     for (number, other) in [(1, &peer), (2, &station)] {
         other.run(&format!("ip addr add 10.0.0.{number}/24 dev eth0 && ip neigh replace {ADDRESS} lladdr {ETH0} dev eth0 nud permanent"))?;
     }
-    ifcfg(&host, "br0", &format!("DEVICE=br0 TYPE=OVSBridge ONBOOT=yes BOOTPROTO=static IPADDR={ADDRESS} PREFIX=24 GATEWAY=10.0.0.1"))?;
+    // The commands beside it do not ask the neighbours for two seconds whether somebody has the address.
+    let address = format!("BOOTPROTO=static IPADDR={ADDRESS} PREFIX=24 GATEWAY=10.0.0.1 ARPCHECK=no");
+    ifcfg(&host, "br0", &format!("DEVICE=br0 TYPE=OVSBridge ONBOOT=yes {address}"))?;
     for port in ["eth0", "p2"] {
         ifcfg(&host, port, &format!("DEVICE={port} TYPE=OVSPort OVS_BRIDGE=br0 ONBOOT=yes"))?;
     }
