@@ -4,6 +4,7 @@
 
 #![cfg(test)] // for clippy: here unwrapping is how facts are stated
 
+use std::fmt::Debug;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
@@ -13,10 +14,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ipnet::Ipv4Net;
-use ovsdp::dhcp::{Ask, Cause, Client, Event, Identity, Lease, Loss, start};
+use ovsdp::dhcp::{Ask, Became, Cause, Event, Identity, Lease, Loss, Order, Task, start};
 use ovsdp_proto::{IfName, Mac};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const MAC: &str = "52:54:00:12:34:56";
 pub(crate) const BRIDGE: &str = "ovsbr0";
@@ -145,26 +146,28 @@ fn ask(ifindex: u32) -> Ask {
     }
 }
 
-struct Running {
-    client: Client,
-    events: UnboundedReceiver<(IfName, Event)>,
+/// A client and what it says, of either family.
+pub(crate) struct Running<O, L, E> {
+    pub(crate) client: Task<O>,
+    pub(crate) events: UnboundedReceiver<(IfName, Became<L, E>)>,
 }
 
-impl Running {
-    fn start(ask: Ask) -> Self {
+impl<O: Order, L: Debug, E: Debug> Running<O, L, E> {
+    /// Has `start` begin a client on this runtime.
+    pub(crate) fn start<A>(start: impl FnOnce(A, &Handle, UnboundedSender<(IfName, Became<L, E>)>) -> Task<O>, ask: A) -> Self {
         let (sender, events) = unbounded_channel();
         Self { client: start(ask, &Handle::current(), sender), events }
     }
 
-    async fn event(&mut self) -> Event {
+    pub(crate) async fn event(&mut self) -> Became<L, E> {
         let (ifname, event) = tokio::time::timeout(PATIENCE, self.events.recv()).await.expect("an event in time").expect("a live client");
         assert_eq!(ifname.as_str(), BRIDGE);
         event
     }
 
-    async fn bound(&mut self) -> Lease {
+    pub(crate) async fn bound(&mut self) -> L {
         match self.event().await {
-            Event::Bound(lease) => lease,
+            Became::Bound(lease) => lease,
             other => panic!("{other:?}"),
         }
     }
@@ -194,7 +197,7 @@ fn a_lease_is_taken_over_renewed_and_released() {
         "--domain=example.com",
     ]);
     let (lease, renewed) = net.client(async |index| {
-        let mut running = Running::start(Ask { request: Some(TAKEN_OVER), ..ask(index) });
+        let mut running = Running::start(start, Ask { request: Some(TAKEN_OVER), ..ask(index) });
         let lease = running.bound().await;
         running.client.renew();
         let Event::Renewed(renewed) = running.event().await else { panic!("not renewed") };
@@ -230,7 +233,7 @@ fn a_lease_from_nothing_renews_itself() {
     // The other way to answer a client without an address, and a first renewal after three seconds.
     let mut server = net.dnsmasq(&[RANGE, "--dhcp-broadcast", "--dhcp-option-force=58,3"]);
     net.client(async |index| {
-        let mut running = Running::start(ask(index));
+        let mut running = Running::start(start, ask(index));
         let lease = running.bound().await;
         assert_eq!(lease.renew_secs, 3, "{lease:?}");
         assert_eq!(lease.routers, [Ipv4Addr::new(172, 16, 3, 1)]);
@@ -252,7 +255,7 @@ fn a_server_that_took_over_is_found_by_rebinding() {
     let Some(net) = Net::new() else { return };
     let server = net.dnsmasq(&[RANGE, "--dhcp-option-force=58,3", "--dhcp-option-force=59,5"]);
     net.client(async |index| {
-        let mut running = Running::start(ask(index));
+        let mut running = Running::start(start, ask(index));
         let lease = running.bound().await;
         assert_eq!((lease.renew_secs, lease.rebind_secs), (3, 5));
         net.address("add", &lease.address.to_string());
@@ -270,7 +273,7 @@ fn a_refused_address_is_replaced() {
     let Some(net) = Net::new() else { return };
     let mut server = net.dnsmasq(&[RANGE, "--dhcp-authoritative"]);
     let lease = net.client(async |index| {
-        let mut running = Running::start(Ask { request: Some(Ipv4Addr::new(192, 168, 7, 7)), ..ask(index) });
+        let mut running = Running::start(start, Ask { request: Some(Ipv4Addr::new(192, 168, 7, 7)), ..ask(index) });
         running.bound().await
     });
     server.wait_for("DHCPNAK(s0) 192.168.7.7");
@@ -282,7 +285,7 @@ fn a_refused_renewal_loses_the_lease_and_finds_another() {
     let Some(net) = Net::new() else { return };
     let server = net.dnsmasq(&[RANGE]);
     net.client(async |index| {
-        let mut running = Running::start(ask(index));
+        let mut running = Running::start(start, ask(index));
         let lease = running.bound().await;
         net.address("add", &lease.address.to_string());
         drop(server);
@@ -299,7 +302,7 @@ fn silence_ends_in_time_and_in_words() {
     let Some(net) = Net::new() else { return };
     net.client(async |index| {
         let begun = Instant::now();
-        let mut running = Running::start(Ask { timeout: Some(Duration::from_secs(2)), request: Some(TAKEN_OVER), ..ask(index) });
+        let mut running = Running::start(start, Ask { timeout: Some(Duration::from_secs(2)), request: Some(TAKEN_OVER), ..ask(index) });
         let Event::Failed(error) = running.event().await else { panic!("no failure") };
         assert!((2..4).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
         assert_eq!(error.to_string(), "no DHCP server answered on ovsbr0 within 2 s");
@@ -307,11 +310,11 @@ fn silence_ends_in_time_and_in_words() {
         running.client.stop().await;
 
         assert!(run("ip", &["link", "set", BRIDGE, "down"]));
-        let mut running = Running::start(Ask { timeout: Some(Duration::from_secs(1)), ..ask(index) });
+        let mut running = Running::start(start, Ask { timeout: Some(Duration::from_secs(1)), ..ask(index) });
         let Event::Failed(error) = running.event().await else { panic!("no failure") };
         assert!(matches!(&error.cause, Cause::Io(why) if why.contains("down")), "{error}");
 
-        let mut running = Running::start(Ask { timeout: Some(Duration::from_secs(1)), ..ask(index + 1000) });
+        let mut running = Running::start(start, Ask { timeout: Some(Duration::from_secs(1)), ..ask(index + 1000) });
         let Event::Failed(error) = running.event().await else { panic!("no failure") };
         assert!(matches!(&error.cause, Cause::Io(why) if why.contains("No such device")), "{error}");
     });
@@ -322,19 +325,19 @@ fn a_restarted_agent_goes_on_with_its_lease() {
     let Some(net) = Net::new() else { return };
     let mut server = net.dnsmasq(&[RANGE]);
     net.client(async |index| {
-        let mut running = Running::start(ask(index));
+        let mut running = Running::start(start, ask(index));
         let lease = running.bound().await;
         net.address("add", &lease.address.to_string());
         running.client.stop().await;
 
         let text = serde_json::to_string(&lease).unwrap();
-        let mut running = Running::start(Ask { resume: Some(serde_json::from_str(&text).unwrap()), ..ask(index) });
+        let mut running = Running::start(start, Ask { resume: Some(serde_json::from_str(&text).unwrap()), ..ask(index) });
         assert_eq!(running.bound().await, lease, "as it was");
         running.client.renew();
         assert!(matches!(running.event().await, Event::Renewed(again) if again.address == lease.address));
 
         // One whose time ran out while nobody was there is asked for again.
-        let mut running = Running::start(Ask { resume: Some(Lease { obtained: 1, ..lease.clone() }), ..ask(index) });
+        let mut running = Running::start(start, Ask { resume: Some(Lease { obtained: 1, ..lease.clone() }), ..ask(index) });
         let again = running.bound().await;
         assert_eq!(again.address, lease.address);
         assert!(again.obtained > 1);

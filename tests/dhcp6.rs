@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use ovsdp::dhcp::v6::{Ask, Cause, Client, Event, Identity, Lease, duid, iaid, start};
+use ovsdp::dhcp::v6::{Ask, Cause, Event, Identity, duid, iaid, start};
 use ovsdp_proto::IfName;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::dhcp::{BRIDGE, Dnsmasq, Net, PATIENCE, run};
+use crate::dhcp::{BRIDGE, Dnsmasq, Net, PATIENCE, Running, run};
 
 const RANGE: &str = "--dhcp-range=fd00::10,fd00::11,64,2m";
 
@@ -35,44 +34,19 @@ fn ask(ifindex: u32) -> Ask {
     }
 }
 
-struct Running {
-    client: Client,
-    events: UnboundedReceiver<(IfName, Event)>,
-}
-
-impl Running {
-    fn start(ask: Ask) -> Self {
-        let (sender, events) = unbounded_channel();
-        Self { client: start(ask, &Handle::current(), sender), events }
-    }
-
-    async fn event(&mut self) -> Event {
-        let (ifname, event) = tokio::time::timeout(PATIENCE, self.events.recv()).await.expect("an event in time").expect("a live client");
-        assert_eq!(ifname.as_str(), BRIDGE);
-        event
-    }
-
-    async fn bound(&mut self) -> Lease {
-        match self.event().await {
-            Event::Bound(lease) => lease,
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
 /// From the moment the link came up, when nothing can be sent yet.
 #[test]
 fn a_lease_is_had_renewed_confirmed_and_released() {
     let Some(net) = net() else { return };
     let mut server = server(&net);
     let lease = net.client(async |index| {
-        let mut running = Running::start(ask(index));
+        let mut running = Running::start(start, ask(index));
         let lease = running.bound().await;
         running.client.renew();
         let Event::Renewed(renewed) = running.event().await else { panic!("not renewed") };
         assert_eq!((renewed.address, &renewed.dns), (lease.address, &lease.dns));
         running.client.stop().await;
-        let mut running = Running::start(Ask { resume: Some(renewed.clone()), ..ask(index) });
+        let mut running = Running::start(start, Ask { resume: Some(renewed.clone()), ..ask(index) });
         assert_eq!(running.bound().await, renewed, "as it was");
         server.wait_for("DHCPCONFIRM(s0)");
         // From a thread that may block, as a plan's steps run on.
@@ -94,7 +68,7 @@ fn a_declined_address_is_replaced() {
     let Some(net) = net() else { return };
     let mut server = server(&net);
     net.client(async |index| {
-        let mut running = Running::start(ask(index));
+        let mut running = Running::start(start, ask(index));
         let first = running.bound().await;
         running.client.decline();
         assert_ne!(running.bound().await.address, first.address);
@@ -106,7 +80,7 @@ fn a_declined_address_is_replaced() {
 fn only_the_rest_is_asked_for() {
     let Some(net) = net() else { return };
     let mut server = server(&net);
-    let told = net.client(async |index| Running::start(Ask { address: false, ..ask(index) }).bound().await);
+    let told = net.client(async |index| Running::start(start, Ask { address: false, ..ask(index) }).bound().await);
     assert_eq!((told.address, told.dns[0].to_string()), (None, "fd00::53".to_owned()));
     server.wait_for("DHCPINFORMATION-REQUEST(s0)");
     assert!(!server.said("DHCPSOLICIT"));
@@ -117,13 +91,13 @@ fn silence_ends_in_words() {
     let Some(net) = net() else { return };
     net.client(async |index| {
         // Longer than the kernel takes to make sure of the link-local address.
-        let mut running = Running::start(Ask { timeout: Some(Duration::from_secs(5)), ..ask(index) });
+        let mut running = Running::start(start, Ask { timeout: Some(Duration::from_secs(5)), ..ask(index) });
         let Event::Failed(error) = running.event().await else { panic!("no failure") };
         assert_eq!(error.to_string(), "no DHCPv6 server answered on ovsbr0 within 5 s");
         assert!(running.events.recv().await.is_none(), "the client has ended");
 
         assert!(run("ip", &["link", "set", BRIDGE, "down"]));
-        let mut running = Running::start(Ask { timeout: Some(Duration::from_secs(1)), ..ask(index) });
+        let mut running = Running::start(start, Ask { timeout: Some(Duration::from_secs(1)), ..ask(index) });
         let Event::Failed(error) = running.event().await else { panic!("no failure") };
         assert_eq!(error.cause, Cause::NoLinkLocal);
     });

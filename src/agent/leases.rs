@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ovsdp_proto::{IfName, Mac};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+use super::clients::Clients;
 use super::inbox::{Order, Queue};
-use crate::dhcp::{self, Ask, Client};
+use crate::dhcp::{self, Ask};
 use crate::host::machine;
 use crate::model::{Asking, ClientId, HostName, Iaid};
 use crate::plan;
@@ -21,9 +21,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 /// Every lease client of the agent.
 #[derive(Debug)]
 pub(super) struct Leases {
-    runtime: Handle,
-    events: UnboundedSender<(IfName, dhcp::Event)>,
-    clients: BTreeMap<IfName, Client>,
+    pub(super) clients: Clients<dhcp::Command, dhcp::Lease, dhcp::Error>,
     /// When each lease that was ever held ends, in seconds since 1970: what `down` gives back is valid until then.
     ends: BTreeMap<Ipv4Addr, u64>,
 }
@@ -71,15 +69,7 @@ impl Asker {
 impl Leases {
     /// None yet. What becomes of leases is put into `queue`.
     pub(super) fn new(runtime: Handle, queue: Queue) -> Self {
-        let (events, mut receiver) = unbounded_channel();
-        runtime.spawn(async move {
-            while let Some((ifname, event)) = receiver.recv().await {
-                if !queue.put(Order::Lease(ifname, event)) {
-                    return;
-                }
-            }
-        });
-        Self { runtime, events, clients: BTreeMap::new(), ends: BTreeMap::new() }
+        Self { clients: Clients::new(runtime, queue, Order::Lease), ends: BTreeMap::new() }
     }
 
     /// Asks for a lease, of `request` if that can be had. The answer comes as an order.
@@ -98,9 +88,8 @@ impl Leases {
         let timeout = (!asker.asking.persistent && resume.is_none()).then(|| asker.patience());
         let identity = asker.identity();
         let Asker { ifname, ifindex, mac, .. } = asker;
-        self.stop(ifname);
         let ask = Ask { ifname, ifindex, mac, identity, request, resume, timeout };
-        self.clients.insert(ifname, dhcp::start(ask, &self.runtime, self.events.clone()));
+        self.clients.start(ifname, dhcp::start, ask);
     }
 
     /// Takes note of when a lease ends.
@@ -113,32 +102,6 @@ impl Leases {
         let end = *self.ends.get(&address)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         Some(u32::try_from(end.saturating_sub(now)).unwrap_or(u32::MAX))
-    }
-
-    /// The interfaces that have a client, whether it has a lease or looks for one.
-    pub(super) fn asking(&self) -> Vec<IfName> {
-        self.clients.keys().copied().collect()
-    }
-
-    /// Tells the server that somebody else has the address of the lease of `ifname`; another one is looked for.
-    pub(super) fn decline(&self, ifname: IfName) {
-        if let Some(client) = self.clients.get(&ifname) {
-            client.decline();
-        }
-    }
-
-    /// Stops keeping the lease of `ifname`, and keeps it.
-    pub(super) fn stop(&mut self, ifname: IfName) {
-        if let Some(client) = self.clients.remove(&ifname) {
-            self.runtime.block_on(client.stop());
-        }
-    }
-
-    /// Stops keeping the lease of `ifname` and gives it back to the server.
-    pub(super) fn release(&mut self, ifname: IfName) {
-        if let Some(client) = self.clients.remove(&ifname) {
-            self.runtime.block_on(client.release());
-        }
     }
 }
 

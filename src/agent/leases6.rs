@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ovsdp_proto::IfName;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+use super::clients::Clients;
 use super::inbox::{Order, Queue};
 use super::leases::TIMEOUT;
 use crate::dhcp::host_name;
-use crate::dhcp::v6::{self, Ask, Client};
+use crate::dhcp::v6::{self, Ask};
 use crate::host::machine;
 use crate::model::{Dhcp6, HostName};
 use crate::plan::Lease6;
@@ -20,9 +20,7 @@ use crate::plan::Lease6;
 /// Every DHCPv6 client of the agent.
 #[derive(Debug)]
 pub(super) struct Leases6 {
-    runtime: Handle,
-    events: UnboundedSender<(IfName, v6::Event)>,
-    clients: BTreeMap<IfName, Client>,
+    pub(super) clients: Clients<v6::Command, v6::Lease, v6::Error>,
     /// When each lease that was ever held ends to be valid and to be preferred, in seconds since 1970; `None` is never.
     ends: BTreeMap<Ipv6Addr, (Option<u64>, Option<u64>)>,
 }
@@ -54,15 +52,7 @@ impl Asker6 {
 impl Leases6 {
     /// None yet. What becomes of leases is put into `queue`.
     pub(super) fn new(runtime: Handle, queue: Queue) -> Self {
-        let (events, mut receiver) = unbounded_channel();
-        runtime.spawn(async move {
-            while let Some((ifname, event)) = receiver.recv().await {
-                if !queue.put(Order::Lease6(ifname, event)) {
-                    return;
-                }
-            }
-        });
-        Self { runtime, events, clients: BTreeMap::new(), ends: BTreeMap::new() }
+        Self { clients: Clients::new(runtime, queue, Order::Lease6), ends: BTreeMap::new() }
     }
 
     /// Asks for a lease, of `request` if that can be had. The answer comes as an order.
@@ -81,9 +71,8 @@ impl Leases6 {
         let timeout = (!asker.dhcp.persistent && resume.is_none()).then(|| asker.patience());
         let identity = asker.identity();
         let Asker6 { ifname, ifindex, dhcp } = asker;
-        self.stop(ifname);
         let ask = Ask { ifname, ifindex, identity, address: dhcp.address, request, resume, timeout };
-        self.clients.insert(ifname, v6::start(ask, &self.runtime, self.events.clone()));
+        self.clients.start(ifname, v6::start, ask);
     }
 
     /// Takes note of when a lease ends.
@@ -102,36 +91,10 @@ impl Leases6 {
         Some((valid.map(left), preferred.map(left)))
     }
 
-    /// The interfaces that have a client, whether it has a lease or looks for one.
-    pub(super) fn asking(&self) -> Vec<IfName> {
-        self.clients.keys().copied().collect()
-    }
-
-    /// Tells the server that somebody else has the address of the lease of `ifname`; another one is looked for.
-    pub(super) fn decline(&self, ifname: IfName) {
-        if let Some(client) = self.clients.get(&ifname) {
-            client.decline();
-        }
-    }
-
     /// Asks whether the lease of `ifname` fits the link still.
     pub(super) fn confirm(&self, ifname: IfName) {
-        if let Some(client) = self.clients.get(&ifname) {
+        if let Some(client) = self.clients.get(ifname) {
             client.confirm();
-        }
-    }
-
-    /// Stops keeping the lease of `ifname`, and keeps it.
-    pub(super) fn stop(&mut self, ifname: IfName) {
-        if let Some(client) = self.clients.remove(&ifname) {
-            self.runtime.block_on(client.stop());
-        }
-    }
-
-    /// Stops keeping the lease of `ifname` and gives it back to the server.
-    pub(super) fn release(&mut self, ifname: IfName) {
-        if let Some(client) = self.clients.remove(&ifname) {
-            self.runtime.block_on(client.release());
         }
     }
 }

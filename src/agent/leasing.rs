@@ -43,7 +43,7 @@ impl Hands {
             if order.is_none()
                 && let Some(limit) = self.over()
             {
-                self.leases.stop(ifname);
+                self.leases.clients.stop(ifname);
                 return Err(limit.error().into());
             }
             match order {
@@ -55,7 +55,7 @@ impl Hands {
                     declined = true;
                 }
                 Some(Order::Lease(of, dhcp::Event::Failed(error))) if of == ifname => {
-                    self.leases.stop(ifname);
+                    self.leases.clients.stop(ifname);
                     let kind = match error.cause {
                         dhcp::Cause::Silence | dhcp::Cause::Unfinished(_) => Kind::TimedOut,
                         dhcp::Cause::NotPermitted => Kind::NotPermitted,
@@ -70,12 +70,12 @@ impl Hands {
                     return Ok(());
                 }
                 None if declined => {
-                    self.leases.stop(ifname);
+                    self.leases.clients.stop(ifname);
                     let why = Why::new(Kind::TimedOut, "the DHCP server leases addresses that other hosts have");
                     return Err(why.advise("see the agent's log for who has them; `ARPCHECK=no` in the interface's file takes them all the same"));
                 }
                 None => {
-                    self.leases.stop(ifname);
+                    self.leases.clients.stop(ifname);
                     return Err(Why::new(Kind::TimedOut, "the DHCP client said nothing in its time"));
                 }
             }
@@ -125,7 +125,7 @@ impl Hands {
         let claim = Claim { ifname, address, tries: arp.tries, wait_secs: arp.wait_secs };
         let Some(holder) = self.holder(&[claim])? else { return Ok(false) };
         log::say(format_args!("{ifname} was leased {address} by {}, but {} has it: declined", lease.server, holder.holder));
-        self.leases.decline(ifname);
+        self.leases.clients.decline(ifname);
         Ok(true)
     }
 
@@ -138,8 +138,8 @@ impl Hands {
     pub(super) fn release(&mut self, bridge: IfName, ifname: IfName, lease: Option<&Lease>, unless: Option<Ipv4Addr>) -> Result<(), Why> {
         let held = self.shared.memory().get(bridge).and_then(|remembered| remembered.leases.get(&ifname).cloned());
         match lease.or(held.as_ref()) {
-            Some(lease) if unless != Some(lease.address.addr()) => self.leases.release(ifname),
-            _ => self.leases.stop(ifname),
+            Some(lease) if unless != Some(lease.address.addr()) => self.leases.clients.release(ifname),
+            _ => self.leases.clients.stop(ifname),
         }
         Ok(self.keep(bridge, ifname, None)?)
     }
@@ -197,10 +197,10 @@ impl Hands {
     /// back may have left either.
     pub(super) fn tend_clients(&mut self) {
         let memory = self.shared.memory().clone();
-        for ifname in self.leases.asking().into_iter().filter(|name| memory.dhcp_of(*name).is_none()) {
-            self.leases.stop(ifname);
+        for ifname in self.leases.clients.asking().into_iter().filter(|name| memory.dhcp_of(*name).is_none()) {
+            self.leases.clients.stop(ifname);
         }
-        let asked = self.leases.asking();
+        let asked = self.leases.clients.asking();
         let wanting = memory.all().flat_map(|(_, bridge)| bridge.intent.interfaces().map(move |interface| (bridge, interface)));
         for (bridge, interface) in wanting {
             let (ifname, persistent) = (interface.name, interface.addressing.dhcp().is_some_and(|dhcp| dhcp.asking.persistent));

@@ -80,7 +80,7 @@ impl Hands {
                     None => Why::new(Kind::TimedOut, "the DHCPv6 client said nothing in its time"),
                 },
             };
-            self.leases6.stop(ifname);
+            self.leases6.clients.stop(ifname);
             return Err(why);
         }
     }
@@ -103,7 +103,7 @@ impl Hands {
         let removed = self.rtnl.delete_address(&trial).map_err(Why::from);
         let Some((.., how)) = taken? else { return removed.map(|()| false) };
         log::say(format_args!("{ifname} was leased {address} by {}, but {how}: declined", lease.server));
-        self.leases6.decline(ifname);
+        self.leases6.clients.decline(ifname);
         Ok(true)
     }
 
@@ -129,8 +129,8 @@ impl Hands {
     pub(super) fn release6(&mut self, bridge: IfName, ifname: IfName, lease: Option<&Lease6>, unless: Option<Ipv6Addr>) -> Result<(), Why> {
         let held = self.shared.memory().get(bridge).and_then(|remembered| remembered.leases6.get(&ifname).cloned());
         match lease.or(held.as_ref()) {
-            Some(lease) if unless.is_none() || unless != lease.address => self.leases6.release(ifname),
-            _ => self.leases6.stop(ifname),
+            Some(lease) if unless.is_none() || unless != lease.address => self.leases6.clients.release(ifname),
+            _ => self.leases6.clients.stop(ifname),
         }
         Ok(self.keep6(bridge, ifname, None)?)
     }
@@ -188,10 +188,10 @@ impl Hands {
     /// may have left either.
     pub(super) fn tend_clients6(&mut self) {
         let memory = self.shared.memory().clone();
-        for ifname in self.leases6.asking().into_iter().filter(|name| memory.dhcp6_of(*name).is_none()) {
-            self.leases6.stop(ifname);
+        for ifname in self.leases6.clients.asking().into_iter().filter(|name| memory.dhcp6_of(*name).is_none()) {
+            self.leases6.clients.stop(ifname);
         }
-        let asked = self.leases6.asking();
+        let asked = self.leases6.clients.asking();
         let wanting = memory.all().flat_map(|(_, bridge)| bridge.intent.interfaces().map(move |interface| (bridge, interface)));
         for (bridge, interface) in wanting {
             let (ifname, persistent) = (interface.name, interface.ipv6.dhcp.as_ref().is_some_and(|dhcp| dhcp.persistent));

@@ -13,6 +13,7 @@ mod backlog;
 mod bell;
 mod bundles;
 mod claims;
+mod clients;
 mod confirm;
 mod counters;
 mod daemon;

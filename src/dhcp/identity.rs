@@ -24,9 +24,14 @@ pub fn of_duid(iaid: u32, duid: &[u8]) -> Vec<u8> {
 /// The server is to enter the name and the address (S), and the name is as DNS packs it (E).
 const FQDN_FLAGS: u8 = 0b0101;
 
-/// The value of option 81 for `name`. A name without a dot is only the beginning of one and has no end mark.
+/// The value of option 81 for `name`.
 pub(super) fn fqdn(name: &str) -> Vec<u8> {
-    let mut value = vec![FQDN_FLAGS, 0, 0];
+    [&[FQDN_FLAGS, 0, 0][..], &labels(name)].concat()
+}
+
+/// A domain's name as DNS packs it. One without a dot is only the beginning of one and has no end mark (RFC 4702 2.3.1, RFC 4704 4.2).
+pub(super) fn labels(name: &str) -> Vec<u8> {
+    let mut value = Vec::new();
     let name = name.trim_end_matches('.');
     for label in name.split('.') {
         if let Ok(len) = u8::try_from(label.len()) {

@@ -3,7 +3,7 @@
 //! [`start`] gives a [`Client`]; what becomes of the lease comes as [`Event`]s. It only speaks with the server: addresses,
 //! routes and the resolver are the caller's, who is told what was granted. It must not know bridges, plans or files.
 //!
-//! From the outside in: `run` (the task), `socket` (the two sockets), `machine` (RFC 2131 as bytes and time in, bytes and
+//! From the outside in: `run` (the task, with what both families have of it in `task`), `socket` (the two sockets), `machine` (RFC 2131 as bytes and time in, bytes and
 //! events out), `grant` (a reply's options made a [`Lease`]), `wire` and `frame` (the bytes).
 //!
 //! # Why not mozim
@@ -36,6 +36,7 @@ mod lease;
 mod machine;
 mod run;
 mod socket;
+mod task;
 #[cfg(test)]
 mod tests;
 pub mod v6;
@@ -50,7 +51,8 @@ pub use error::{Cause, Error};
 pub use hostname::host_name;
 pub use identity::{Identity, of_duid};
 pub use lease::Lease;
-pub use run::{Client, start};
+pub use run::{Client, Command, start};
+pub use task::{Order, Task};
 
 /// What to ask for, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,20 +75,23 @@ pub struct Ask {
     pub timeout: Option<Duration>,
 }
 
-/// What became of the lease.
+/// What became of a lease of IPv4.
+pub type Event = Became<Lease, Error>;
+
+/// What became of a lease `L`, `E` being why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// There is a lease: the first, one resumed, or a new one after [`Event::Lost`].
-    Bound(Lease),
+pub enum Became<L, E> {
+    /// There is a lease: the first, one resumed, one of another address, or a new one after [`Became::Lost`].
+    Bound(L),
     /// The lease holds for longer, its address the same; anything else in it may have changed.
-    Renewed(Lease),
+    Renewed(L),
     /// The address must not be used any longer. The client looks for another lease.
     Lost {
         /// Why.
         reason: Loss,
     },
     /// No first lease in time; the client has ended.
-    Failed(Error),
+    Failed(E),
 }
 
 /// Why a lease was lost.

@@ -33,11 +33,11 @@ use std::time::Duration;
 
 use ovsdp_proto::IfName;
 
-pub use super::Loss;
+pub use super::{Became, Loss};
 pub use error::{Cause, Error};
 pub use identity::{Identity, duid, iaid};
 pub use lease::Lease;
-pub use run::{Client, start};
+pub use run::{Client, Command, start};
 
 /// What to ask for, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,18 +60,5 @@ pub struct Ask {
     pub timeout: Option<Duration>,
 }
 
-/// What became of the lease.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// There is a lease: the first, one resumed, one of another address, or a new one after [`Event::Lost`].
-    Bound(Lease),
-    /// The lease holds for longer, its address the same; anything else in it may have changed.
-    Renewed(Lease),
-    /// The address must not be used any longer. The client looks for another lease.
-    Lost {
-        /// Why.
-        reason: Loss,
-    },
-    /// No first lease in time; the client has ended.
-    Failed(Error),
-}
+/// What became of a lease of IPv6.
+pub type Event = Became<Lease, Error>;

@@ -3,6 +3,8 @@
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
+use super::super::identity::labels;
+
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -93,7 +95,7 @@ impl Question<'_> {
             let value: Vec<u8> = wanted.iter().flat_map(|code| code.to_be_bytes()).collect();
             put(&mut message, code::WANTED, &value);
             if let Some(name) = self.name.filter(|_| self.kind != Kind::InformationRequest) {
-                put(&mut message, code::FQDN, &fqdn(name));
+                put(&mut message, code::FQDN, &[&[FQDN_FLAGS][..], &labels(name)].concat());
             }
         }
         message
@@ -106,22 +108,6 @@ fn put(message: &mut Vec<u8>, code: u16, value: &[u8]) {
     message.extend_from_slice(&code.to_be_bytes());
     message.extend_from_slice(&len.to_be_bytes());
     message.extend_from_slice(value);
-}
-
-/// The value of option 39: a name without a dot is the beginning of one and has no end mark (RFC 4704, 4.2).
-fn fqdn(name: &str) -> Vec<u8> {
-    let mut value = vec![FQDN_FLAGS];
-    let name = name.trim_end_matches('.');
-    for label in name.split('.') {
-        if let Ok(len) = u8::try_from(label.len()) {
-            value.push(len);
-            value.extend_from_slice(label.as_bytes());
-        }
-    }
-    if name.contains('.') {
-        value.push(0);
-    }
-    value
 }
 
 /// A message from a server, in which every option is whole.
