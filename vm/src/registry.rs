@@ -23,7 +23,7 @@ pub struct Test {
     pub library: bool,
     /// Whether it wants firewalld and NetworkManager in the image.
     pub companions: bool,
-    /// Whether one kernel is enough: it is about programs, and takes long. Of several the newest runs it.
+    /// Whether one kernel is enough: it is about programs, and takes long. Such tests are dealt to the kernels in turn.
     pub once: bool,
     /// The guest kills the test after this long.
     pub timeout: Duration,

@@ -12,12 +12,12 @@ use crate::registry::Test;
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
     Test::new("chaos::up_killed_at_each_step_then_up", |world| up(world, Repair::Up)).seconds(900),
-    Test::new("chaos::up_killed_at_each_step_then_rollback", |world| up(world, Repair::Rollback)).seconds(900),
-    Test::new("chaos::down_killed_at_each_step", down).seconds(900),
-    Test::new("chaos::rollback_killed_at_each_step", rollback).seconds(900),
-    Test::new("chaos::each_step_fails", each_step_fails).seconds(900),
-    Test::new("chaos::the_command_is_killed", command).seconds(600),
-    Test::new("chaos::a_bond_with_vlans_killed_at_each_step", bond_with_vlans).seconds(900),
+    Test::new("chaos::up_killed_at_each_step_then_rollback", |world| up(world, Repair::Rollback)).once().seconds(900),
+    Test::new("chaos::down_killed_at_each_step", down).once().seconds(900),
+    Test::new("chaos::rollback_killed_at_each_step", rollback).once().seconds(900),
+    Test::new("chaos::each_step_fails", each_step_fails).once().seconds(900),
+    Test::new("chaos::the_command_is_killed", command).once().seconds(600),
+    Test::new("chaos::a_bond_with_vlans_killed_at_each_step", bond_with_vlans).once().seconds(900),
 ];
 
 /// More steps than the scene has.

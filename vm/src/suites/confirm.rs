@@ -14,9 +14,9 @@ pub const TESTS: &[Test] = &[
     Test::new("confirm::a_confirmed_change_stays", confirmed).seconds(180),
     Test::new("confirm::taken_back_at_once", taken_back_at_once).seconds(180),
     Test::new("confirm::a_gateway_that_does_not_answer", a_gateway_that_does_not_answer).seconds(180),
-    Test::new("confirm::who_is_to_answer_does_or_does_not", probes),
-    Test::new("confirm::a_killed_agents_successor_keeps_the_deadline", successor_keeps_the_deadline).seconds(180),
-    Test::new("confirm::what_cannot_be_taken_back_is_tried_again", tried_again),
+    Test::new("confirm::who_is_to_answer_does_or_does_not", probes).once(),
+    Test::new("confirm::a_killed_agents_successor_keeps_the_deadline", successor_keeps_the_deadline).once().seconds(180),
+    Test::new("confirm::what_cannot_be_taken_back_is_tried_again", tried_again).once(),
     Test::new("confirm::the_second_command_waits_for_the_first", second_waits),
     Test::new("confirm::down_refuses_while_others_have_ports", down_refuses),
 ];

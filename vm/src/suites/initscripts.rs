@@ -10,7 +10,7 @@ use crate::registry::Test;
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
     Test::new("initscripts::one_interface", one_interface),
-    Test::new("initscripts::network_restart", network_restart).seconds(180),
+    Test::new("initscripts::network_restart", network_restart).once().seconds(180),
     Test::new("initscripts::hooks", hooks),
 ];
 

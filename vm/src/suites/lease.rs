@@ -12,11 +12,11 @@ use crate::registry::Test;
 
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
-    Test::new("lease::who_the_client_says_to_be", who_the_client_says_to_be),
+    Test::new("lease::who_the_client_says_to_be", who_the_client_says_to_be).once(),
     Test::new("lease::until_a_server_answers", until_a_server_answers),
-    Test::new("lease::given_back_or_kept", given_back_or_kept),
-    Test::new("lease::declined_when_somebody_has_the_address", declined_when_somebody_has_the_address),
-    Test::new("lease::of_its_routes_what_is_wanted", of_its_routes_what_is_wanted),
+    Test::new("lease::given_back_or_kept", given_back_or_kept).once(),
+    Test::new("lease::declined_when_somebody_has_the_address", declined_when_somebody_has_the_address).once(),
+    Test::new("lease::of_its_routes_what_is_wanted", of_its_routes_what_is_wanted).once(),
 ];
 
 const BRIDGE: &str = "DEVICE=ovsbr0 TYPE=OVSBridge OVSBOOTPROTO=dhcp OVSDHCPINTERFACES=eth0";

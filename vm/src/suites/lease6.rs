@@ -13,8 +13,8 @@ use crate::registry::Test;
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
     Test::new("lease6::held_over_a_restart_and_given_back", held_over_a_restart_and_given_back),
-    Test::new("lease6::until_a_server_answers", until_a_server_answers),
-    Test::new("lease6::declined_when_somebody_has_the_address", declined_when_somebody_has_the_address),
+    Test::new("lease6::until_a_server_answers", until_a_server_answers).once(),
+    Test::new("lease6::declined_when_somebody_has_the_address", declined_when_somebody_has_the_address).once(),
 ];
 
 const BRIDGE: &str = "DEVICE=ovsbr0 TYPE=OVSBridge BOOTPROTO=none IPV6INIT=yes IPV6_AUTOCONF=no IPV6_FORCE_ACCEPT_RA=yes DHCPV6C=yes";

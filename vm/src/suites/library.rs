@@ -12,7 +12,7 @@ use crate::registry::Test;
 pub const TESTS: &[Test] = &[
     Test::new("library::nl", |world| room(world, "nl::", "--skip rtnl::")).with_library(),
     Test::new("library::rtnl", |world| room(world, "rtnl::", "")).with_library(),
-    Test::new("library::bus", |world| room(world, "bus::", "")).with_library(),
+    Test::new("library::bus", |world| room(world, "bus::", "")).once().with_library(),
     Test::new("library::ethtool", |world| room(world, "ethtool::", "")).with_library(),
     Test::new("library::dp", |world| room(world, "dp::", "")).with_library().seconds(240),
 ];

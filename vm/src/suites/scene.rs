@@ -17,7 +17,7 @@ pub const TESTS: &[Test] = &[
     Test::new("scene::static_addresses", static_addresses),
     Test::new("scene::every_route_moves", every_route_moves),
     Test::new("scene::connection_survives", connection_survives),
-    Test::new("scene::silent_dhcp_server", silent_dhcp_server).seconds(120),
+    Test::new("scene::silent_dhcp_server", silent_dhcp_server).once().seconds(120),
     Test::new("scene::lease_is_released_when_nobody_gets_it_back", lease_is_released),
     Test::new("scene::lease_is_renewed", lease_is_renewed).seconds(150),
 ];

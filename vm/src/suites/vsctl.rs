@@ -14,7 +14,7 @@ use crate::registry::Test;
 pub const TESTS: &[Test] = &[
     Test::new("vsctl::hypervisors", hypervisors).seconds(180),
     Test::new("vsctl::another_device_by_the_same_line", another_device),
-    Test::new("vsctl::whole_or_not_at_all", whole_or_not_at_all),
+    Test::new("vsctl::whole_or_not_at_all", whole_or_not_at_all).once(),
     Test::new("vsctl::bridges_without_files", bridges_without_files),
 ];
 

@@ -14,7 +14,7 @@ use crate::registry::Test;
 pub const TESTS: &[Test] = &[
     Test::new("waits::the_device_comes_later", the_device_comes_later),
     Test::new("waits::the_carrier_comes_later", the_carrier_comes_later),
-    Test::new("waits::the_time_is_up", the_time_is_up).seconds(180),
+    Test::new("waits::the_time_is_up", the_time_is_up).once().seconds(180),
     Test::new("waits::others_are_answered_meanwhile", others_are_answered_meanwhile),
     Test::new("waits::what_is_required_comes_first", what_is_required_comes_first),
 ];
