@@ -38,3 +38,10 @@ fn help_by_its_own_command_is_the_same() {
     let output = Command::new(env!("CARGO_BIN_EXE_ovsdp")).args(["help", "up"]).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), help(&["up".to_owned()]));
 }
+
+#[test]
+fn the_program_says_what_it_is_and_knows_the_other_word_for_restart() {
+    let text = help(&[]);
+    assert!(text.starts_with("Brings Open vSwitch bridges up from ifcfg files"), "{text}");
+    assert_eq!(help(&["reload".to_owned()]), help(&["restart".to_owned()]));
+}

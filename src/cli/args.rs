@@ -14,7 +14,9 @@ use super::top::TopArgs;
 use super::trace::{self, TraceArgs};
 use crate::ctl::service::Probe;
 
-/// Open vSwitch bridges from ifcfg files, without Open vSwitch's userspace.
+const ABOUT: &str = "Brings Open vSwitch bridges up from ifcfg files, without Open vSwitch's userspace, and is the switch.";
+
+/// The program, without its commands.
 #[derive(Debug, Parser)]
 #[command(
     name = "ovsdp",
@@ -45,6 +47,8 @@ fn read<T>(
     words: Vec<OsString>,
     understand: impl FnOnce(&clap::ArgMatches) -> Result<T, clap::Error>,
 ) -> Result<T, clap::Error> {
+    // What derives the commands describes the program by the type that lists them.
+    known = known.about(ABOUT);
     let matches = known.try_get_matches_from_mut(words)?;
     understand(&matches).map_err(|error| error.format(&mut known))
 }
@@ -282,7 +286,7 @@ pub(super) enum Change {
         common: Common,
     },
     /// Bring everything with ONBOOT to what its files say, as a difference
-    #[command(long_about = "Bring everything with ONBOOT to what its files say, as a difference.\n\n\
+    #[command(visible_alias = "reload", long_about = "Bring everything with ONBOOT to what its files say, as a difference.\n\n\
         Unlike `service network restart` nothing is taken down first: what is right stays as it is. Each bridge, and each other device \
         that bridges need, is a change of its own and has a line with its result: one that fails is as it was before and does not keep \
         the others down; the exit code is then that of its failure, or 1 when several failed in different ways. With --confirm or --probe it is one change, all or nothing.")]
