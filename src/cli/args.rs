@@ -286,10 +286,13 @@ pub(super) enum Change {
         common: Common,
     },
     /// Bring everything with ONBOOT to what its files say, as a difference
-    #[command(visible_alias = "reload", long_about = "Bring everything with ONBOOT to what its files say, as a difference.\n\n\
+    #[command(
+        visible_alias = "reload",
+        long_about = "Bring everything with ONBOOT to what its files say, as a difference.\n\n\
         Unlike `service network restart` nothing is taken down first: what is right stays as it is. Each bridge, and each other device \
         that bridges need, is a change of its own and has a line with its result: one that fails is as it was before and does not keep \
-        the others down; the exit code is then that of its failure, or 1 when several failed in different ways. With --confirm or --probe it is one change, all or nothing.")]
+        the others down; the exit code is then that of its failure, or 1 when several failed in different ways. With --confirm or --probe it is one change, all or nothing."
+    )]
     Restart {
         /// On what terms
         #[command(flatten)]
