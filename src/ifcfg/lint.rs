@@ -60,7 +60,7 @@ fn mtu(list: &[Settings], devices: &[Device], found: &mut Vec<Diagnostic>) {
         let bridge = match &settings.role {
             Role::Bridge => settings.device.name,
             Role::Internal(bridge) | Role::Fake(bridge, _) => bridge.name,
-            Role::Port(_) | Role::Tunnel(..) | Role::Patch(..) | Role::Bond(..) | Role::Plain => continue,
+            Role::Port(_) | Role::Tunnel(..) | Role::Patch(..) | Role::Bond(..) | Role::Plain | Role::Member => continue,
         };
         let Some(Placed { value: mtu, span }) = settings.mtu else { continue };
         for port in list.iter().filter(|port| matches!(&port.role, Role::Port(of) if of.name == bridge)) {

@@ -67,6 +67,7 @@ pub(super) fn belongs(settings: &Settings, file: &str) -> bool {
 pub(super) fn read(list: &mut [Settings], sources: &Sources, base: &Vars, host: &Host, found: &mut Vec<Diagnostic>) {
     let mut of_the_host = legacy::read(list, sources, host, found);
     for (at, settings) in list.iter_mut().enumerate() {
+        of_members(settings, sources, found);
         let folder = Folder { settings, sources, base, host };
         let mut routes = folder.routes(found);
         routes.extend(of_the_host.extract_if(.., |(of, _)| *of == at).map(|(_, route)| route));
@@ -75,6 +76,25 @@ pub(super) fn read(list: &mut [Settings], sources: &Sources, base: &Vars, host: 
         settings.routes = judge::routes(settings, routes, &mut sink);
         settings.rules = judge::rules(rules, &mut sink);
         found.extend(sink.into_list());
+    }
+}
+
+/// Reports the routes, rules and aliases of a bond's devices, which carry none.
+fn of_members(settings: &Settings, sources: &Sources, found: &mut Vec<Diagnostic>) {
+    let Role::Bond(bridge, members) = &settings.role else { return };
+    for member in members {
+        let name = member.name;
+        let alias = |file: &str| parent(file) == Some(name.as_str());
+        let aliases = sources.interfaces().filter(|(file, _)| alias(file));
+        let beside = sources.companions().filter(|(file, _)| {
+            let stem = ["route-", "route6-", "rule-", "rule6-"].iter().find_map(|kind| file.strip_prefix(kind));
+            stem.or_else(|| file.strip_suffix(".route")) == Some(name.as_str())
+        });
+        for (file, _) in aliases.chain(beside).filter(|(_, src)| says_something(src)) {
+            let message = format!("`{name}` is a device of the bond `{}` and carries nothing of what this file says", settings.device.name);
+            let to = file.replacen(name.as_str(), bridge.name.as_str(), 1);
+            found.push(Diagnostic::error(Code::Companion, file, message).help(format!("rename the file to `{to}`, and `{name}` in it with it")));
+        }
     }
 }
 
@@ -155,7 +175,7 @@ fn has_no_place(settings: &Settings, file: &str, what: &str, found: &mut Vec<Dia
         Role::Tunnel(..) | Role::Patch(..) => {
             Diagnostic::warning(Code::NoEffect, file, format!("this file has no effect: there is no network device `{name}`")).help("remove it")
         }
-        Role::Bridge | Role::Fake(..) | Role::Internal(_) | Role::Plain => return false,
+        Role::Bridge | Role::Fake(..) | Role::Internal(_) | Role::Plain | Role::Member => return false,
     };
     found.push(diagnostic);
     true
