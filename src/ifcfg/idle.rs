@@ -70,11 +70,12 @@ pub(super) fn read(reader: &mut Reader<'_>, role: &Role, ask: &Ask) -> Vec<Diagn
             Role::Patch(..) => ("a patch port is no device of the host's", "remove it"),
             _ => ("a port carries no address", "write it in the bridge's file, or remove it"),
         };
-        // The address that a port does not carry has been told of, and what belongs to it with it.
-        let with_address = matches!(ask, Ask::OnPort { .. });
+        // The address that a port does not carry is told of elsewhere, and what belongs to it with it.
+        let address = if let Ask::OnPort { at } = ask { Some(*at) } else { None };
         for (name, var, (stem, _)) in own {
             let known = OF_ADDRESSED.contains(&name) || NUMBERED.contains(&stem);
-            let told = with_address && (["BOOTPROTO", "IPADDR", "BROADCAST"].contains(&stem) || OF_ONE.contains(&stem));
+            let belongs = ["BOOTPROTO", "IPADDR", "BROADCAST"].contains(&stem) || OF_ONE.contains(&stem);
+            let told = address.is_some_and(|at| belongs || at == value_span(var));
             if known && !told && asks(name, var) {
                 tell(reader, var, format!("`{name}` has no effect: {why}"), help);
             }

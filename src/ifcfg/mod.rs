@@ -3,8 +3,8 @@
 //!
 //! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
 //! assignment), `assign` evaluates, `keys`, `settings`, `address`, `resolver`, `lease`, `reach`, `ethtool`, `arp`, `ipv6`, `patience`, `zone`, `requires`, `tunnel` and `extra` give it
-//! types, `companion` adds the routes and rules beside it, `folder` puts the files together, `plain` adds the devices that bridges need and
-//! that are no port, `diag` says what was found. `check` adds what only a linter says (`lint`, `surroundings`, `manager`) and `explain` what each code means. Files are evaluated, never executed: no process is started
+//! types, `idle` says what means nothing where it stands and `network` what of the host's own file does, `companion` adds the routes and rules beside it, `folder` puts the files together, `plain` adds the devices that bridges need and
+//! that are no port, `diag` says what was found. `check` adds what only a linter says (`lint`, `overhead`, `surroundings`, `manager`) and `explain` what each code means. Files are evaluated, never executed: no process is started
 //! and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of `OVS_EXTRA`.
 
 mod address;
@@ -36,6 +36,7 @@ mod manager;
 mod names;
 mod network;
 mod numbers;
+mod overhead;
 mod patience;
 mod plain;
 mod quote;
@@ -73,6 +74,7 @@ pub use value::Value;
 use crate::model::Intent;
 use diag::Sink;
 use folder::Other;
+use ipnet::IpNet;
 use names::{Entry, State};
 use ovsdp_proto::IfName;
 use settings::{Member, Settings};
@@ -251,12 +253,30 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
     for one in &mut plain {
         one.found.extend(one.settings.as_mut().map(spare).unwrap_or_default());
     }
-    plain.retain(|one| list.iter().all(|settings| settings.device.name != one.name));
+    plain.retain(|one| list.iter().all(|settings| !settings.is_about(one.name)));
     beside(&mut list, &mut plain, |list, found| companion::read(list, sources, &base, host, found), &mut diagnostics);
+    diagnostics.extend(companion::orphans(sources, &described(&entries)));
+    diagnostics.extend(network::default_route(&base, &described(&entries), networks(&list, &plain, &others).as_deref()));
     let names: Vec<IfName> = plain.iter().map(|one| one.name).collect();
     let mut intent = folder::build(&list, &others, &names, &mut diagnostics);
     let left = plain::take(&list, plain, &mut intent, &mut diagnostics);
     Understood { list, others, entries, intent, left, diagnostics }
+}
+
+/// The devices that files describe.
+fn described(entries: &[Entry]) -> Vec<&str> {
+    entries.iter().flat_map(|entry| entry.device.as_deref().into_iter().chain(entry.file.strip_prefix("ifcfg-"))).collect()
+}
+
+/// The networks of all addresses that files name; `None` when there is a file of which that is not known.
+fn networks(list: &[Settings], plain: &[plain::Plain], others: &[Other]) -> Option<Vec<IpNet>> {
+    let is_known = |other: &Other| plain.iter().any(|one| other.device.as_deref().is_some_and(|device| *one.name == *device));
+    if !others.iter().all(is_known) || plain.iter().any(|one| one.settings.is_none()) {
+        return None;
+    }
+    let settings = list.iter().chain(plain.iter().filter_map(|one| one.settings.as_ref()));
+    let nets = settings.flat_map(|one| one.ask.addresses().iter().copied().chain(one.aliases.iter().map(|alias| IpNet::V4(alias.value.address))));
+    Some(nets.collect())
 }
 
 /// What there is to say of an interface's keys that no alias takes over.

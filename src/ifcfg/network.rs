@@ -3,6 +3,9 @@
 //! It must not read values for interfaces: their readers see them as if they stood in their own files.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 use super::assign::Vars;
 use super::code::Code;
@@ -109,7 +112,8 @@ pub(super) fn judge(vars: &Vars, used: &BTreeSet<String>, host: &Host) -> Vec<Di
         }
         if name == "HOSTNAME" {
             if text != host.name() {
-                let message = format!("`HOSTNAME={}`: this host is called `{}`, and its name is not set from here", shown(text.as_bytes()), host.name());
+                let message =
+                    format!("`HOSTNAME={}`: this host is called `{}`, and its name is not set from here", shown(text.as_bytes()), host.name());
                 let found_here = Diagnostic::warning(Code::NoEffect, NETWORK, message).at(value_span(var));
                 found.push(found_here.help("`hostnamectl set-hostname` sets it; files here see this line's as `$HOSTNAME`"));
             }
@@ -118,10 +122,36 @@ pub(super) fn judge(vars: &Vars, used: &BTreeSet<String>, host: &Host) -> Vec<Di
         let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
         if OF_ONE.contains(&stem) {
             let message = format!("`{name}` becomes that of every interface whose own file does not set it");
-            found.push(Diagnostic::warning(Code::BadValue, NETWORK, message).at(var.name_span).help("write it into the file of the interface it is meant for"));
+            found.push(
+                Diagnostic::warning(Code::BadValue, NETWORK, message)
+                    .at(var.name_span)
+                    .help("write it into the file of the interface it is meant for"),
+            );
         } else if let Some(judged) = keys::judge(NETWORK, name, &var.value, used.contains(name)) {
             found.push(judged.at(var.name_span));
         }
+    }
+    found
+}
+
+/// What the file says of the default route and no interface takes over. `described`: the devices that files describe; `nets`: all the networks
+/// of their addresses, `None` when they are not all known.
+pub(super) fn default_route(vars: &Vars, described: &[&str], nets: Option<&[IpNet]>) -> Vec<Diagnostic> {
+    let own = |key: &str| {
+        let var = vars.get(key).filter(|var| &*var.file == NETWORK)?;
+        Some((var.value.text()?.trim(), value_span(var))).filter(|(text, _)| !text.is_empty())
+    };
+    let warning = |message: String, span| Diagnostic::warning(Code::GatewayOffSubnet, NETWORK, message).at(span);
+    let mut found = Vec::new();
+    if let Some((device, span)) = own("GATEWAYDEV").filter(|(device, _)| !described.contains(device)) {
+        let message = format!("no file describes `{}`, and no other interface gets a default route beside this line", shown(device.as_bytes()));
+        found.push(warning(message, span).help("name the interface that has the default route, or remove it"));
+    } else if let (Some((text, span)), Some(nets)) = (own("GATEWAY"), nets)
+        && let Ok(gateway) = text.parse::<IpAddr>()
+        && !nets.iter().any(|net| net.contains(&gateway))
+    {
+        let message = format!("`{gateway}` is in no network of any file, so it makes no default route");
+        found.push(warning(message, span).help("write it into the file of the interface it is reached by, or correct it"));
     }
     found
 }
@@ -140,7 +170,10 @@ mod tests {
     fn found(text: &str) -> Vec<(Severity, Code, String)> {
         let mut sources = Sources::new("network-scripts");
         sources.insert_named(NETWORK, text);
-        sources.insert("ifcfg-ovsbr0", "DEVICE=ovsbr0\nTYPE=OVSBridge\nIPADDR=192.0.2.5\nPREFIX=24\nOVS_EXTRA=\"br-set-external-id ovsbr0 site $SITE\"\n");
+        sources.insert(
+            "ifcfg-ovsbr0",
+            "DEVICE=ovsbr0\nTYPE=OVSBridge\nIPADDR=192.0.2.5\nPREFIX=24\nOVS_EXTRA=\"br-set-external-id ovsbr0 site $SITE\"\n",
+        );
         sources.insert("ifcfg-eth0", "DEVICE=eth0\nTYPE=OVSPort\nOVS_BRIDGE=ovsbr0\n");
         let list = intent(&sources, &Host::new("host1")).diagnostics;
         list.into_iter().filter(|found| found.file == NETWORK).map(|found| (found.severity, found.code, found.message)).collect()
@@ -175,6 +208,14 @@ mod tests {
         }
         assert!(matches!(found("NETWORKNG=yes\n").as_slice(), [(Severity::Warning, Code::UnknownKey, _)]));
         assert!(matches!(found("ARP=no\n").as_slice(), [(Severity::Error, Code::Unsupported, _)]));
+    }
+
+    #[test]
+    fn a_default_route_that_nobody_makes_is_told() {
+        for text in ["GATEWAY=203.0.113.1\n", "GATEWAYDEV=ovsbr1\n", "GATEWAYDEV=ovsbr1\nGATEWAY=192.0.2.1\n"] {
+            assert!(matches!(found(text).as_slice(), [(Severity::Warning, Code::GatewayOffSubnet, _)]), "{text}: {:?}", found(text));
+        }
+        assert_eq!(found("GATEWAY=192.0.2.1\nGATEWAYDEV=eth0\n"), [], "the port has a file, and the interface's own finding says the rest");
     }
 
     /// `VLAN=yes` there had the kernel's module loaded; it makes no interface one of a VLAN.

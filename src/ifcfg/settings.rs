@@ -113,6 +113,11 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// Whether it is about the device `name`: its own, or one of a bond.
+    pub(super) fn is_about(&self, name: IfName) -> bool {
+        self.device.name == name || matches!(&self.role, Role::Bond(_, members) if members.iter().any(|member| member.name == name))
+    }
+
     /// The Ethernet address the interface is to have. What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts
     /// before the device's own address.
     pub(super) fn asked_mac(&self) -> Option<Mac> {

@@ -122,17 +122,24 @@ fn scenes() -> Vec<Scene> {
     vec![
         scene("a bridge", "ifcfg-ovsbr0", format!("{BRIDGE}{FIXED}{FIXED6}"), &all),
         scene("a bridge with several addresses", "ifcfg-ovsbr0", format!("{BRIDGE}{FIXED}IPADDR1=192.0.2.6\nPREFIX1=24\n"), &all),
-        scene("a bridge with a lease", "ifcfg-ovsbr0", format!("{BRIDGE}OVSBOOTPROTO=dhcp\nOVSDHCPINTERFACES=\"eth0 eth3\"\n"), &[
-            eth0.clone(),
-            ("ifcfg-eth3", port("eth3")),
-        ]),
+        scene(
+            "a bridge with a lease",
+            "ifcfg-ovsbr0",
+            format!("{BRIDGE}OVSBOOTPROTO=dhcp\nOVSDHCPINTERFACES=\"eth0 eth3\"\n"),
+            &[eth0.clone(), ("ifcfg-eth3", port("eth3"))],
+        ),
         scene("a bridge without an address", "ifcfg-ovsbr0", BRIDGE.to_owned(), &all),
         scene("a bridge with leases of both families", "ifcfg-ovsbr0", format!("{BRIDGE}OVSBOOTPROTO=dhcp\nDHCPV6C=yes\n"), &all),
         scene("a port", "ifcfg-eth0", port("eth0"), &all),
         scene("an internal port", "ifcfg-int0", format!("DEVICE=int0\nTYPE=OVSIntPort\nOVS_BRIDGE=ovsbr0\n{FIXED}{FIXED6}"), &all),
         scene("an internal port with a lease", "ifcfg-int0", "DEVICE=int0\nTYPE=OVSIntPort\nOVS_BRIDGE=ovsbr0\nOVSBOOTPROTO=dhcp\n".to_owned(), &all),
         scene("a fake bridge", "ifcfg-fake0", format!("DEVICE=fake0\nTYPE=OVSBridge\nOVS_OPTIONS=\"ovsbr0 9\"\n{FIXED}{FIXED6}"), &all),
-        scene("a fake bridge with a lease", "ifcfg-fake0", "DEVICE=fake0\nTYPE=OVSBridge\nOVS_OPTIONS=\"ovsbr0 9\"\nOVSBOOTPROTO=dhcp\n".to_owned(), &all),
+        scene(
+            "a fake bridge with a lease",
+            "ifcfg-fake0",
+            "DEVICE=fake0\nTYPE=OVSBridge\nOVS_OPTIONS=\"ovsbr0 9\"\nOVSBOOTPROTO=dhcp\n".to_owned(),
+            &all,
+        ),
         scene("a bond", bond.0, bond.1.clone(), &all),
         scene("a bond's member", "ifcfg-eth1", "DEVICE=eth1\n".to_owned(), &[eth0.clone(), bridge.clone(), bond]),
         scene(
@@ -141,20 +148,26 @@ fn scenes() -> Vec<Scene> {
             "DEVICE=vx0\nTYPE=OVSTunnel\nOVS_BRIDGE=ovsbr0\nOVS_TUNNEL_TYPE=vxlan\nOVS_TUNNEL_OPTIONS=options:remote_ip=203.0.113.1\n".to_owned(),
             &all,
         ),
-        scene("a patch port", "ifcfg-pa0", "DEVICE=pa0\nTYPE=OVSPatchPort\nOVS_BRIDGE=ovsbr0\nOVS_PATCH_PEER=pa9\n".to_owned(), &[
-            eth0.clone(),
-            bridge.clone(),
-            other,
-            ("ifcfg-pa9", "DEVICE=pa9\nTYPE=OVSPatchPort\nOVS_BRIDGE=ovsbr9\nOVS_PATCH_PEER=pa0\n".to_owned()),
-        ]),
+        scene(
+            "a patch port",
+            "ifcfg-pa0",
+            "DEVICE=pa0\nTYPE=OVSPatchPort\nOVS_BRIDGE=ovsbr0\nOVS_PATCH_PEER=pa9\n".to_owned(),
+            &[
+                eth0.clone(),
+                bridge.clone(),
+                other,
+                ("ifcfg-pa9", "DEVICE=pa9\nTYPE=OVSPatchPort\nOVS_BRIDGE=ovsbr9\nOVS_PATCH_PEER=pa0\n".to_owned()),
+            ],
+        ),
         scene("a plain device", "ifcfg-eth6", format!("DEVICE=eth6\n{FIXED}{FIXED6}"), &[eth0.clone(), requires.clone()]),
         scene("a plain device with a lease", "ifcfg-eth6", "DEVICE=eth6\nBOOTPROTO=dhcp\n".to_owned(), &[eth0.clone(), requires]),
         scene("an alias", "ifcfg-ovsbr0:1", "DEVICE=ovsbr0:1\nIPADDR=192.0.2.100\nPREFIX=24\n".to_owned(), &all),
-        scene("an alias of a plain device", "ifcfg-eth6:1", "DEVICE=eth6:1\nIPADDR=192.0.2.100\nPREFIX=24\n".to_owned(), &[
-            eth0,
-            ("ifcfg-ovsbr0", format!("{BRIDGE}{FIXED}OVSREQUIRES=eth6\n")),
-            ("ifcfg-eth6", format!("DEVICE=eth6\n{FIXED}")),
-        ]),
+        scene(
+            "an alias of a plain device",
+            "ifcfg-eth6:1",
+            "DEVICE=eth6:1\nIPADDR=192.0.2.100\nPREFIX=24\n".to_owned(),
+            &[eth0, ("ifcfg-ovsbr0", format!("{BRIDGE}{FIXED}OVSREQUIRES=eth6\n")), ("ifcfg-eth6", format!("DEVICE=eth6\n{FIXED}"))],
+        ),
     ]
 }
 

@@ -22,6 +22,7 @@ use super::file::Sources;
 use super::host::Host;
 use super::settings::{Role, Settings};
 use super::span::Span;
+use super::suggest;
 use crate::model::{PolicyRule, Route};
 use line::Word;
 use words::{Context, Read};
@@ -56,11 +57,7 @@ fn names(settings: &Settings) -> Vec<String> {
 
 /// Whether `file` holds routes or rules of the interface.
 pub(super) fn belongs(settings: &Settings, file: &str) -> bool {
-    let of = |name: &String| {
-        let stem = ["route-", "route6-", "rule-", "rule6-"].iter().find_map(|kind| file.strip_prefix(kind)).or_else(|| file.strip_suffix(".route"));
-        stem == Some(name.as_str())
-    };
-    names(settings).iter().any(of)
+    names(settings).iter().any(|name| stem(file) == Some(name))
 }
 
 /// Reads what belongs to each of `list` into it, and reports into `found` what is wrong.
@@ -86,10 +83,7 @@ fn of_members(settings: &Settings, sources: &Sources, found: &mut Vec<Diagnostic
         let name = member.name;
         let alias = |file: &str| parent(file) == Some(name.as_str());
         let aliases = sources.interfaces().filter(|(file, _)| alias(file));
-        let beside = sources.companions().filter(|(file, _)| {
-            let stem = ["route-", "route6-", "rule-", "rule6-"].iter().find_map(|kind| file.strip_prefix(kind));
-            stem.or_else(|| file.strip_suffix(".route")) == Some(name.as_str())
-        });
+        let beside = sources.companions().filter(|(file, _)| stem(file) == Some(name.as_str()));
         for (file, _) in aliases.chain(beside).filter(|(_, src)| says_something(src)) {
             let message = format!("`{name}` is a device of the bond `{}` and carries nothing of what this file says", settings.device.name);
             let to = file.replacen(name.as_str(), bridge.name.as_str(), 1);
@@ -156,6 +150,27 @@ impl Folder<'_> {
         }
         rules
     }
+}
+
+/// Reports the files beside interfaces' own that belong to none of the `described`.
+pub(super) fn orphans(sources: &Sources, described: &[&str]) -> Vec<Diagnostic> {
+    let aliases = sources.interfaces().filter_map(|(file, src)| Some((file, parent(file)?, src)));
+    let beside = sources.companions().filter_map(|(file, src)| Some((file, stem(file)?, src)));
+    let lost = aliases.chain(beside).filter(|(_, name, src)| !(*name == "lo" || described.contains(name)) && says_something(src));
+    let report = |(file, name, _): (&str, &str, _)| {
+        let found = Diagnostic::warning(Code::Companion, file, format!("no file describes `{name}`, so nobody reads this one"));
+        let near = suggest::nearest(name, described.iter().copied().filter(|known| !known.contains(':')));
+        found.help(near.map_or_else(
+            || format!("add `ifcfg-{name}`, or move this file away"),
+            |near| format!("did you mean `{}`?", file.replacen(name, near, 1)),
+        ))
+    };
+    lost.map(report).collect()
+}
+
+/// The interface that a file of routes or rules is called after.
+fn stem(file: &str) -> Option<&str> {
+    ["route-", "route6-", "rule-", "rule6-"].iter().find_map(|kind| file.strip_prefix(kind)).or_else(|| file.strip_suffix(".route"))
 }
 
 /// Whether there is more than comments in a file.

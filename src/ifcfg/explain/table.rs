@@ -242,7 +242,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "a bridge with a larger MTU than its port",
         None,
         "The file of a bridge or internal port sets an `MTU` above that of one of the bridge's ports: the one its file sets, else the one \
-        the host's device has now.",
+        the host's device has now. Or one of its tunnels adds more to a packet than the interface has room for that the tunnel's packets go \
+        out by: 50 bytes for VXLAN, Geneve and ERSPAN, 38 to 46 for GRE, 4 more for the second version of ERSPAN, 20 more over IPv6.",
         "The host sends packets of that size, and the kernel drops them at the port: small packets pass, large transfers hang.",
         "The larger MTU on the port as well, where its network carries it; else the smaller one on the bridge, or none there.",
     ),
