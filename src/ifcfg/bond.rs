@@ -7,12 +7,32 @@ use std::collections::BTreeSet;
 use ovsdp_proto::IfName;
 
 use super::address::Ask;
+use super::assign::Vars;
 use super::code::Code;
-use super::diag::{Diagnostic, shown};
+use super::diag::{Diagnostic, Sink, shown};
 use super::folder::Other;
-use super::settings::{Named, Placed, Reader, Role, Settings};
+use super::settings::{self, Named, Placed, Reader, Role, Settings};
 use super::span::Span;
 use crate::model::{Interface, Kind, Patience};
+
+/// What a file that is not Open vSwitch's says of its device, should that be one of a bond's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Member {
+    /// What it is asked for; `None` when it cannot be carried out.
+    pub(super) settings: Option<Box<Settings>>,
+    /// What was found.
+    pub(super) findings: Vec<Diagnostic>,
+}
+
+/// Reads a file that is not Open vSwitch's as that of a bond's device.
+pub(super) fn read_member(file: &str, vars: &Vars, used: &BTreeSet<String>) -> Member {
+    let (mut sink, mut keys) = (Sink::default(), Sink::default());
+    let settings = settings::read_as(file, vars, &mut sink, Some(Role::Member));
+    settings::judge_keys(file, vars, used, &mut keys);
+    let mut findings = sink.into_list();
+    findings.extend(keys.into_list());
+    Member { settings: settings.map(Box::new), findings }
+}
 
 /// Reads `BOND_IFACES`; `None` when an error was reported.
 pub(super) fn members(reader: &mut Reader<'_>) -> Option<Vec<Named>> {

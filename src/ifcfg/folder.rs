@@ -11,7 +11,7 @@ use super::address::Ask;
 use super::code::Code;
 use super::diag::Diagnostic;
 use super::fake::Fakes;
-use super::settings::{Member, Named, Role, Settings};
+use super::settings::{Named, Role, Settings};
 use super::span::Span;
 use super::{bond, joined, requires, suggest};
 use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, PolicyRule, Port, RuleAction, Vlans};
@@ -25,7 +25,7 @@ pub(super) struct Other {
     /// Open vSwitch's, with errors; else somebody else's.
     pub(super) broken: bool,
     /// What it says of the device, should that be a bond's.
-    pub(super) says: Member,
+    pub(super) says: bond::Member,
 }
 
 impl Other {

@@ -1,11 +1,13 @@
 //! RHEL-style interface files to [`Intent`]: text → assignments → typed settings → what the folder asks for, with a place
 //! for everything that is wrong.
 //!
-//! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
-//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `resolver`, `lease`, `reach`, `ethtool`, `arp`, `ipv6`, `patience`, `zone`, `requires`, `tunnel` and `extra` give it
-//! types, `idle` says what means nothing where it stands and `network` what of the host's own file does, `companion` adds the routes and rules beside it, `folder` puts the files together, `plain` adds the devices that bridges need and
-//! that are no port, `diag` says what was found. `check` adds what only a linter says (`lint`, `overhead`, `surroundings`, `manager`) and `explain` what each code means. Files are evaluated, never executed: no process is started
-//! and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of `OVS_EXTRA`.
+//! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no assignment), `assign`
+//! evaluates, `keys`, `settings`, `address`, `resolver`, `lease`, `reach`, `ethtool`, `arp`, `ipv6`, `patience`, `zone`, `requires`, `tunnel` and
+//! `extra` give it types, `idle` says what means nothing where it stands and `network` what of the host's own file does, `companion` adds the
+//! routes and rules beside it, `folder` puts the files together, `plain` adds the devices that bridges need and that are no port, `diag` says
+//! what was found. `check` adds what only a linter says (`lint`, `overhead`, `surroundings`, `manager`) and `explain` what each code means. Files
+//! are evaluated, never executed: no process is started and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of
+//! `OVS_EXTRA`.
 
 mod address;
 mod ansi;
@@ -72,12 +74,13 @@ pub use surroundings::{Access, Device, NamingRule, Obstacle, Surroundings};
 pub use value::Value;
 
 use crate::model::Intent;
+use bond::Member;
 use diag::Sink;
 use folder::Other;
 use ipnet::IpNet;
 use names::{Entry, State};
 use ovsdp_proto::IfName;
-use settings::{Member, Settings};
+use settings::Settings;
 
 /// What a folder comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -238,7 +241,7 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
             if !broken {
                 plain.extend(plain::read(name, &evaluated.vars, &evaluated.used));
             }
-            let says = if broken { Member::default() } else { settings::read_member(name, &evaluated.vars, &evaluated.used) };
+            let says = if broken { Member::default() } else { bond::read_member(name, &evaluated.vars, &evaluated.used) };
             others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false, says });
             State::Foreign
         };

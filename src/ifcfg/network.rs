@@ -153,6 +153,11 @@ pub(super) fn default_route(vars: &Vars, described: &[&str], nets: Option<&[IpNe
         let message = format!("`{gateway}` is in no network of any file, so it makes no default route");
         found.push(warning(message, span).help("write it into the file of the interface it is reached by, or correct it"));
     }
+    let scope = own("IPV6_DEFAULTGW").and_then(|(text, span)| Some((text.split_once('%')?.1, span)));
+    if let Some((device, span)) = scope.or_else(|| own("IPV6_DEFAULTDEV")).filter(|(device, _)| !described.contains(device)) {
+        let message = format!("no file describes `{}`, so the default route of IPv6 is not made", shown(device.as_bytes()));
+        found.push(warning(message, span).help("name the interface that has the default route, or remove it"));
+    }
     found
 }
 
@@ -212,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_default_route_that_nobody_makes_is_told() {
-        for text in ["GATEWAY=203.0.113.1\n", "GATEWAYDEV=ovsbr1\n", "GATEWAYDEV=ovsbr1\nGATEWAY=192.0.2.1\n"] {
+        for text in ["GATEWAY=203.0.113.1\n", "GATEWAYDEV=ovsbr1\n", "GATEWAYDEV=ovsbr1\nGATEWAY=192.0.2.1\n", "IPV6_DEFAULTGW=fe80::1%ovsbr1\n"] {
             assert!(matches!(found(text).as_slice(), [(Severity::Warning, Code::GatewayOffSubnet, _)]), "{text}: {:?}", found(text));
         }
         assert_eq!(found("GATEWAY=192.0.2.1\nGATEWAYDEV=eth0\n"), [], "the port has a file, and the interface's own finding says the rest");

@@ -125,15 +125,6 @@ impl Settings {
     }
 }
 
-/// What a file that is not Open vSwitch's says of its device, should that be one of a bond's.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Member {
-    /// What it is asked for; `None` when it cannot be carried out.
-    pub(super) settings: Option<Box<Settings>>,
-    /// What was found.
-    pub(super) findings: Vec<Diagnostic>,
-}
-
 /// The types this version builds.
 const BUILT: [&str; 6] = ["OVSBridge", "OVSPort", "OVSIntPort", "OVSBond", "OVSTunnel", "OVSPatchPort"];
 /// The types only Open vSwitch's userspace datapath can carry.
@@ -291,16 +282,6 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
         rules: Vec::new(),
         unless_inherited,
     })
-}
-
-/// Reads a file that is not Open vSwitch's as that of a bond's device.
-pub(super) fn read_member(file: &str, vars: &Vars, used: &std::collections::BTreeSet<String>) -> Member {
-    let (mut sink, mut keys) = (Sink::default(), Sink::default());
-    let settings = read_as(file, vars, &mut sink, Some(Role::Member));
-    judge_keys(file, vars, used, &mut keys);
-    let mut findings = sink.into_list();
-    findings.extend(keys.into_list());
-    Member { settings: settings.map(Box::new), findings }
 }
 
 fn role(reader: &mut Reader<'_>) -> Option<Role> {
