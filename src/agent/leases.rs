@@ -32,6 +32,8 @@ pub(super) struct Asker {
     pub(super) ifname: IfName,
     pub(super) ifindex: u32,
     pub(super) mac: Mac,
+    /// The Ethernet address of the hardware, or `mac` where nobody needs to know.
+    pub(super) permanent: Mac,
     pub(super) asking: Asking,
 }
 
@@ -51,12 +53,14 @@ impl Asker {
         let client_id = self.asking.client_id.as_ref().map(|id| match id {
             // The number stands for Ethernet, as in a frame of ARP.
             ClientId::Mac => std::iter::once(1).chain(self.mac.0).collect(),
+            ClientId::PermanentMac => std::iter::once(1).chain(self.permanent.0).collect(),
             ClientId::Bytes(bytes) => bytes.clone(),
             ClientId::Duid(iaid) => {
-                let [_, _, a, b, c, d] = self.mac.0;
+                let number = |Mac([_, _, a, b, c, d])| u32::from_be_bytes([a, b, c, d]);
                 let iaid = match iaid {
                     Iaid::Name => dhcp::v6::iaid(&self.ifname),
-                    Iaid::Mac => u32::from_be_bytes([a, b, c, d]),
+                    Iaid::Mac => number(self.mac),
+                    Iaid::PermanentMac => number(self.permanent),
                     Iaid::Number(number) => *number,
                 };
                 dhcp::of_duid(iaid, &dhcp::v6::duid(&machine::id()))
@@ -140,5 +144,26 @@ fn to_dhcp(lease: &plan::Lease) -> dhcp::Lease {
         // RFC 2131 4.4.5: half and seven eighths of the lease where the server did not say.
         renew_secs: lease.renew_secs.unwrap_or(lease.lease_secs / 2),
         rebind_secs: lease.rebind_secs.unwrap_or(lease.lease_secs / 8 * 7),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The hardware's address tells the client, whatever address the interface has.
+    #[test]
+    fn the_hardwares_address_is_an_identifier() {
+        let asker = |client_id| Asker {
+            ifname: IfName::new("ovsbr0").unwrap(),
+            ifindex: 7,
+            mac: Mac([2, 0, 0, 0, 0, 1]),
+            permanent: Mac([2, 0, 0xa, 0xb, 0xc, 0xd]),
+            asking: Asking { client_id: Some(client_id), ..Asking::default() },
+        };
+        assert_eq!(asker(ClientId::Mac).identity().client_id.unwrap(), [1, 2, 0, 0, 0, 0, 1]);
+        assert_eq!(asker(ClientId::PermanentMac).identity().client_id.unwrap(), [1, 2, 0, 0xa, 0xb, 0xc, 0xd]);
+        let duid = asker(ClientId::Duid(Iaid::PermanentMac)).identity().client_id.unwrap();
+        assert_eq!(duid[..5], [255, 0xa, 0xb, 0xc, 0xd]);
     }
 }

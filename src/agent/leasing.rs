@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use ovsdp_proto::IfName;
+use ovsdp_proto::{IfName, Mac};
 
 use super::hands::{Hands, Why};
 use super::inbox::Order;
@@ -24,7 +24,20 @@ impl Hands {
         let link = self.rtnl.link(&ifname)?.ok_or_else(|| Why::new(Kind::Failed, "there is no such device"))?;
         let mac = link.mac.ok_or_else(|| Why::new(Kind::Failed, "it has no Ethernet address to ask with"))?;
         let asking = self.shared.memory().dhcp_of(ifname).map(|dhcp| dhcp.asking.clone()).unwrap_or_default();
-        Ok(Asker { ifname, ifindex: link.index, mac, asking })
+        let permanent = if asking.needs_permanent_mac() { self.permanent_mac(ifname)? } else { mac };
+        Ok(Asker { ifname, ifindex: link.index, mac, permanent, asking })
+    }
+
+    /// The Ethernet address that an interface's device was made with, or the first of those that its lease goes through.
+    fn permanent_mac(&mut self, ifname: IfName) -> Result<Mac, Why> {
+        let devices = self.shared.memory().devices_of_lease(ifname);
+        for name in std::iter::once(ifname).chain(devices) {
+            if let Some(mac) = self.rtnl.link(&name)?.and_then(|link| link.permanent_mac) {
+                return Ok(mac);
+            }
+        }
+        let why = Why::new(Kind::Failed, "`perm-mac`: no device here has an Ethernet address from its making");
+        Err(why.advise("write `mac` into `DHCP_CLIENT_ID` or `DHCP_IAID` of the interface's file"))
     }
 
     pub(super) fn obtain(&mut self, bridge: IfName, ifname: IfName, request: Option<Ipv4Addr>) -> Result<(), Why> {

@@ -7,9 +7,8 @@ use super::shared::{Core, Shared};
 use crate::ctl::api::{AgentStatus, BridgeStatus, LeaseStatus, UnconfirmedStatus};
 use crate::ctl::metrics::{AgentMetrics, Losses};
 use crate::dp::Dispatch;
-use crate::model::Addressing;
 use crate::nl;
-use crate::plan::Remembered;
+use crate::plan::{HeldLease, Remembered};
 
 /// How the agent and its bridges are.
 pub(super) fn agent(shared: &Shared) -> AgentStatus {
@@ -39,25 +38,7 @@ pub(super) fn agent(shared: &Shared) -> AgentStatus {
 
 fn bridge(core: &Core, name: &str, remembered: &Remembered) -> BridgeStatus {
     let stats = core.switch.fdb_stats(name).unwrap_or_default();
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    let leases = remembered.leases.iter().map(|(interface, lease)| LeaseStatus {
-        interface: interface.to_string(),
-        address: lease.address.to_string(),
-        server: lease.server.to_string(),
-        remaining: lease.obtained.saturating_add(lease.lease_secs.into()).saturating_sub(unix),
-    });
-    let wanting = remembered.intent.interfaces().filter(|interface| matches!(interface.addressing, Addressing::Dhcp(_)));
-    let leases6 = remembered.leases6.iter().filter_map(|(interface, lease)| {
-        Some(LeaseStatus {
-            interface: interface.to_string(),
-            address: format!("{}/128", lease.address?),
-            server: lease.server.to_string(),
-            remaining: lease.obtained.saturating_add(lease.valid_secs.into()).saturating_sub(unix),
-        })
-    });
-    let wanting6 = remembered.intent.interfaces().filter(|interface| interface.ipv6.dhcp.is_some()).map(|interface| interface.name);
-    let asking6 = wanting6.filter(|name| !remembered.leases6.contains_key(name));
-    let asking = wanting.map(|interface| interface.name).filter(|name| !remembered.leases.contains_key(name));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     BridgeStatus {
         name: name.to_owned(),
         macs: stats.current,
@@ -66,10 +47,14 @@ fn bridge(core: &Core, name: &str, remembered: &Remembered) -> BridgeStatus {
         expired: stats.expired,
         evicted: stats.evicted,
         moved: stats.moved,
-        leases: leases.chain(leases6).collect(),
-        asking: asking.map(|name| name.to_string()).collect(),
-        asking6: asking6.map(|name| name.to_string()).collect(),
+        leases: remembered.held(now).into_iter().map(lease).collect(),
+        asking: remembered.asking().iter().map(ToString::to_string).collect(),
+        asking6: remembered.asking6().iter().map(ToString::to_string).collect(),
     }
+}
+
+fn lease(HeldLease { interface, address, server, remaining }: HeldLease) -> LeaseStatus {
+    LeaseStatus { interface: interface.to_string(), address: address.to_string(), server: server.to_string(), remaining }
 }
 
 /// What the agent measures of itself.

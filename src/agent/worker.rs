@@ -385,7 +385,7 @@ impl Worker {
         let mut appeared = false;
         let mut ports = false;
         let mut redirect = false;
-        let mut resized = BTreeSet::new();
+        let (mut resized, mut fresh) = (BTreeSet::new(), BTreeSet::new());
         let mut lost = false;
         let mut returned = BTreeSet::new();
         let (mtus, carriers) = (&mut self.mtus, &mut self.carriers);
@@ -395,8 +395,10 @@ impl Worker {
                 if carriers.insert(link.name, link.carrier) == Some(false) && link.carrier {
                     returned.insert(link.name);
                 }
-                if mtus.insert(link.name, link.mtu).is_some_and(|before| before != link.mtu) {
-                    resized.insert(link.name);
+                match mtus.insert(link.name, link.mtu) {
+                    None => drop(fresh.insert(link.name)),
+                    Some(before) if before != link.mtu => drop(resized.insert(link.name)),
+                    Some(_) => {}
                 }
             }
             rtnl::Event::LinkGone { name, .. } => {
@@ -428,12 +430,14 @@ impl Worker {
             match self.hands.mtus() {
                 Ok(now) => {
                     resized.extend(now.iter().filter(|(name, mtu)| self.mtus.get(*name).is_some_and(|before| before != *mtu)).map(|(name, _)| *name));
+                    fresh.extend(now.keys().filter(|name| !self.mtus.contains_key(*name)).copied());
                     self.mtus = now;
                 }
                 Err(error) => log::say(format_args!("devices cannot be read: {error}")),
             }
         }
         self.resize(&resized);
+        self.revive(&fresh);
         self.hands.confirm_leases6(&returned);
     }
 
@@ -444,6 +448,15 @@ impl Worker {
             resized.iter().filter_map(|name| memory.place_of(*name)).filter(|name| memory.bridges.contains_key(name)).collect()
         };
         bridges.into_iter().for_each(|bridge| self.restore(bridge));
+    }
+
+    /// A device that is no port and is back by its name becomes again what it was.
+    fn revive(&mut self, fresh: &BTreeSet<IfName>) {
+        let back: Vec<IfName> = self.hands.shared.memory().plain.keys().filter(|name| fresh.contains(*name)).copied().collect();
+        for name in back {
+            log::say(format_args!("{name} is back"));
+            self.restore(name);
+        }
     }
 
     /// Other tools rewrite a datapath's features by looking at it; upcalls must go on coming here.

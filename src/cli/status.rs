@@ -1,6 +1,7 @@
 //! `ovsdp status`: how bridges are, from the kernel and, when it runs and lets this user ask, from the agent.
 
 use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ovsdp_proto::IfName;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use crate::ctl::api::{AgentStatus, BridgeStatus, UnconfirmedStatus};
 use crate::error::{Error, Kind};
 use crate::host::convert;
 use crate::host::paths::Run;
+use crate::plan::{HeldLease, Remembered};
 use crate::rtnl::Rtnl;
 
 #[derive(Debug, Serialize)]
@@ -18,19 +20,33 @@ struct Status {
     /// The agent; absent when it does not run or this user may not ask it.
     agent: Option<AgentStatus>,
     bridges: Vec<Bridge>,
+    /// The devices that are no port of any bridge and were brought up because bridges need them.
+    devices: Vec<Device>,
 }
 
 #[derive(Debug, Serialize)]
 struct Bridge {
+    #[serde(flatten)]
+    device: Device,
+    ports: Vec<Port>,
+    /// What only the agent knows.
+    switch: Option<BridgeStatus>,
+}
+
+/// A bridge's own device, or one that is no port.
+#[derive(Debug, Serialize)]
+struct Device {
     name: IfName,
     mac: Option<String>,
     mtu: Option<u32>,
     up: bool,
     addresses: Vec<String>,
     routes: Vec<String>,
-    ports: Vec<Port>,
-    /// What only the agent knows.
-    switch: Option<BridgeStatus>,
+    leases: Vec<HeldLease>,
+    /// The interfaces that are to have a lease and have none.
+    asking: Vec<IfName>,
+    /// The same, of a DHCPv6 server.
+    asking6: Vec<IfName>,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,9 +62,9 @@ struct Port {
 pub(super) fn run(run: &Run, name: Option<&str>, json: bool) -> Result<(), Error> {
     let memory = memory(run)?;
     if let Some(name) = name
-        && !memory.bridges.keys().any(|bridge| bridge.as_str() == name)
+        && !memory.all().any(|(known, _)| known.as_str() == name)
     {
-        let known: Vec<_> = memory.bridges.keys().map(IfName::as_str).collect();
+        let known: Vec<_> = memory.all().map(|(known, _)| known.as_str()).collect();
         let error = Error::new(Kind::NoSuch, format!("{name}: no bridge by that name is up"));
         return Err(if known.is_empty() { error } else { error.advise(format!("up are: {}", known.join(", "))) });
     }
@@ -66,10 +82,28 @@ pub(super) fn run(run: &Run, name: Option<&str>, json: bool) -> Result<(), Error
     let (addresses, routes) = (rtnl.addresses()?, rtnl.routes()?);
     let link = |name: &IfName| links.iter().find(|link| link.name == *name);
 
-    let wanted = memory.bridges.iter().filter(|(bridge, _)| name.is_none_or(|name| bridge.as_str() == name));
-    let bridges = wanted.map(|(bridge, remembered)| {
-        let own = link(bridge);
-        let on = |index: u32| own.is_some_and(|own| own.index == index);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let device = |name: IfName, remembered: &Remembered| {
+        let own = link(&name);
+        let kept = routes
+            .iter()
+            .flat_map(|route| convert::routes(route, &names))
+            .filter(|route| route.ifname == name && route.table == crate::rtnl::table::MAIN && !route.is_ipv6());
+        Device {
+            name,
+            mac: own.and_then(|own| own.mac).map(|mac| mac.to_string()),
+            mtu: own.map(|own| own.mtu),
+            up: own.is_some_and(|own| own.up),
+            addresses: addresses.iter().filter(|address| own.is_some_and(|own| own.index == address.index)).map(ToString::to_string).collect(),
+            routes: kept.map(|route| route.to_string()).collect(),
+            leases: remembered.held(now),
+            asking: remembered.asking(),
+            asking6: remembered.asking6(),
+        }
+    };
+
+    let is_wanted = |known: &IfName| name.is_none_or(|name| known.as_str() == name);
+    let bridges = memory.bridges.iter().filter(|(name, _)| is_wanted(name)).map(|(bridge, remembered)| {
         let port = |name: IfName| {
             let vport = vports.get(&name);
             let stats = vport.and_then(|vport| vport.stats);
@@ -83,38 +117,48 @@ pub(super) fn run(run: &Run, name: Option<&str>, json: bool) -> Result<(), Error
             }
         };
         let others = remembered.intent.ports.values().flat_map(|port| &port.interfaces).map(|interface| interface.name);
-        let kept = routes
-            .iter()
-            .flat_map(|route| convert::routes(route, &names))
-            .filter(|route| route.ifname == *bridge && route.table == crate::rtnl::table::MAIN && !route.is_ipv6());
         Bridge {
-            name: *bridge,
-            mac: own.and_then(|own| own.mac).map(|mac| mac.to_string()),
-            mtu: own.map(|own| own.mtu),
-            up: own.is_some_and(|own| own.up),
-            addresses: addresses.iter().filter(|address| on(address.index)).map(ToString::to_string).collect(),
-            routes: kept.map(|route| route.to_string()).collect(),
+            device: device(*bridge, remembered),
             ports: std::iter::once(*bridge).chain(others).map(port).collect(),
             switch: agent.as_ref().and_then(|agent| agent.bridges.iter().find(|status| status.name == bridge.as_str()).cloned()),
         }
     });
     let bridges = bridges.collect();
-    let status = Status { agent, bridges };
+    let devices = memory.plain.iter().filter(|(name, _)| is_wanted(name)).map(|(name, remembered)| device(*name, remembered)).collect();
+    let status = Status { agent, bridges, devices };
     if json { output::json(&status) } else { output::text(&text(&status)) }
 }
 
-fn text(Status { agent, bridges }: &Status) -> String {
+/// A device's own lines, and then those about its leases.
+fn lines(device: &Device) -> (String, String) {
+    let (mut own, mut leased) = (String::new(), String::new());
+    let state = if device.up { "up" } else { "down" };
+    // Writing to a String cannot fail.
+    let _ = writeln!(own, "{}: {state}, mac {}, mtu {}", device.name, device.mac.as_deref().unwrap_or("none"), device.mtu.unwrap_or(0));
+    for address in &device.addresses {
+        let _ = writeln!(own, "    address {address}");
+    }
+    for route in &device.routes {
+        let _ = writeln!(own, "    route {route}");
+    }
+    for lease in &device.leases {
+        let _ = writeln!(leased, "    lease {} on {} from {}, {} s left", lease.address, lease.interface, lease.server, lease.remaining);
+    }
+    for interface in &device.asking {
+        let _ = writeln!(leased, "    no lease on {interface}: asking for one");
+    }
+    for interface in &device.asking6 {
+        let _ = writeln!(leased, "    no DHCPv6 lease on {interface}: asking for one");
+    }
+    (own, leased)
+}
+
+fn text(Status { agent, bridges, devices }: &Status) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     for bridge in bridges {
-        let state = if bridge.up { "up" } else { "down" };
-        let _ = writeln!(out, "{}: {state}, mac {}, mtu {}", bridge.name, bridge.mac.as_deref().unwrap_or("none"), bridge.mtu.unwrap_or(0));
-        for address in &bridge.addresses {
-            let _ = writeln!(out, "    address {address}");
-        }
-        for route in &bridge.routes {
-            let _ = writeln!(out, "    route {route}");
-        }
+        let (own, leased) = lines(&bridge.device);
+        out.push_str(&own);
         for port in &bridge.ports {
             let number = port.number.map_or_else(|| "not attached".to_owned(), |number| format!("port {number}"));
             let state = match (port.up, port.carrier) {
@@ -124,19 +168,16 @@ fn text(Status { agent, bridges }: &Status) -> String {
             };
             let _ = writeln!(out, "    {}: {number}, {state}, {} received, {} sent", port.name, port.received, port.sent);
         }
-        if let Some(switch) = &bridge.switch {
-            let BridgeStatus { macs, macs_max, learned, moved, expired, evicted, leases, asking, asking6, .. } = switch;
-            for lease in leases {
-                let _ = writeln!(out, "    lease {} on {} from {}, {} s left", lease.address, lease.interface, lease.server, lease.remaining);
-            }
-            for interface in asking {
-                let _ = writeln!(out, "    no lease on {interface}: asking for one");
-            }
-            for interface in asking6 {
-                let _ = writeln!(out, "    no DHCPv6 lease on {interface}: asking for one");
-            }
+        out.push_str(&leased);
+        if let Some(BridgeStatus { macs, macs_max, learned, moved, expired, evicted, .. }) = &bridge.switch {
             let _ = writeln!(out, "    macs {macs} of {macs_max}: {learned} learned, {moved} moved, {expired} expired, {evicted} evicted");
         }
+    }
+    for device in devices {
+        let (own, leased) = lines(device);
+        out.push_str(&own);
+        out.push_str("    no port: here because bridges need it\n");
+        out.push_str(&leased);
     }
     match agent {
         Some(agent) => {

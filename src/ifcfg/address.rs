@@ -60,7 +60,7 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<
     }
     let ovs = proto(reader, "OVSBOOTPROTO");
     let boot = proto(reader, "BOOTPROTO");
-    let first_address = ["IPADDR", "IPADDR0", "IPADDR1"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var);
+    let first_address = first_address(reader);
     if role.is_some_and(Role::is_uplink) {
         let first_address = first_address.or_else(|| reader.text("IPV6ADDR").map(|(_, var)| var));
         let first_address = first_address.or_else(|| reader.text("DHCPV6C").filter(|(text, _)| is_true(text)).map(|(_, var)| var));
@@ -103,7 +103,7 @@ fn proto<'a>(reader: &mut Reader<'a>, key: &str) -> Option<(Proto, &'a Var)> {
             // Whoever has written an address meant it to be set; anyone else would be left without one.
             let message = format!("`{}` is no way to get an address", shown(text.as_bytes()));
             let help = format!("write `{key}=dhcp`, `{key}=static` or `{key}=none`");
-            if ["IPADDR", "IPADDR0", "IPADDR1"].iter().any(|key| reader.text(key).is_some()) && suggest_not_dhcp(&lower) {
+            if first_address(reader).is_some() && suggest_not_dhcp(&lower) {
                 reader.warning(Code::BadValue, var, format!("{message}; it is taken as `static`, as network-scripts does"), help);
                 return Some((Proto::Fixed, var));
             }
@@ -117,6 +117,11 @@ fn proto<'a>(reader: &mut Reader<'a>, key: &str) -> Option<(Proto, &'a Var)> {
         reader.warning(code, var, message, format!("write `{key}={lower}`"));
     }
     Some((known, var))
+}
+
+/// The line of the first address that is read: before a gap, numbers from 2 on begin with 2.
+fn first_address<'a>(reader: &mut Reader<'a>) -> Option<&'a Var> {
+    ["IPADDR", "IPADDR0", "IPADDR1", "IPADDR2"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var)
 }
 
 fn suggest_not_dhcp(lower: &str) -> bool {
@@ -140,7 +145,7 @@ fn on_port(reader: &mut Reader<'_>, boot: Option<(Proto, &Var)>, address: Option
 }
 
 fn leased(reader: &mut Reader<'_>, at: &Var, device: Option<IfName>) -> Ask {
-    for (key, what) in [("IPADDR", "address"), ("IPADDR0", "address"), ("IPADDR1", "address"), ("GATEWAY", "gateway")] {
+    for (key, what) in [("IPADDR", "address"), ("GATEWAY", "gateway")] {
         if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
             reader.warning(Code::NoEffect, var, format!("`{key}` has no effect beside DHCP: the lease brings the {what}"), "remove it");
         }
@@ -195,8 +200,8 @@ fn fixed(reader: &mut Reader<'_>, first: Option<&Var>, device: Option<IfName>, i
     let addresses = addresses(reader);
     if first.is_none() {
         // A resolver can be asked over IPv6 alone.
-        let others: &[&str] = if ipv6 { &[] } else { &["DNS1", "DOMAIN", "SEARCH"] };
-        for key in ["GATEWAY", "PREFIX", "NETMASK", "METRIC", "IPV4_ROUTE_METRIC", "IPV4_ROUTE_TABLE", "SRCADDR"].iter().chain(others) {
+        let others: &[&str] = if ipv6 { &[] } else { &["DNS1", "DNS2", "DNS3", "DOMAIN", "SEARCH"] };
+        for key in ["GATEWAY", "METRIC", "IPV4_ROUTE_METRIC", "IPV4_ROUTE_TABLE", "SRCADDR"].iter().chain(others) {
             if let Some((_, var)) = reader.text(key).filter(|(_, var)| &*var.file == reader.file) {
                 reader.warning(Code::NoEffect, var, format!("`{key}` has no effect without an address"), "add `IPADDR=`, or remove it");
             }

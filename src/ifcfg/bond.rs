@@ -6,12 +6,33 @@ use std::collections::BTreeSet;
 
 use ovsdp_proto::IfName;
 
+use super::address::Ask;
+use super::assign::Vars;
 use super::code::Code;
-use super::diag::{Diagnostic, shown};
+use super::diag::{Diagnostic, Sink, shown};
 use super::folder::Other;
-use super::settings::{Named, Placed, Reader, Role, Settings};
+use super::settings::{self, Named, Placed, Reader, Role, Settings};
 use super::span::Span;
-use crate::model::{Interface, Kind};
+use crate::model::{Interface, Kind, Patience};
+
+/// What a file that is not Open vSwitch's says of its device, should that be one of a bond's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Member {
+    /// What it is asked for; `None` when it cannot be carried out.
+    pub(super) settings: Option<Box<Settings>>,
+    /// What was found.
+    pub(super) findings: Vec<Diagnostic>,
+}
+
+/// Reads a file that is not Open vSwitch's as that of a bond's device.
+pub(super) fn read_member(file: &str, vars: &Vars, used: &BTreeSet<String>) -> Member {
+    let (mut sink, mut keys) = (Sink::default(), Sink::default());
+    let settings = settings::read_as(file, vars, &mut sink, Some(Role::Member));
+    settings::judge_keys(file, vars, used, &mut keys);
+    let mut findings = sink.into_list();
+    findings.extend(keys.into_list());
+    Member { settings: settings.map(Box::new), findings }
+}
 
 /// Reads `BOND_IFACES`; `None` when an error was reported.
 pub(super) fn members(reader: &mut Reader<'_>) -> Option<Vec<Named>> {
@@ -57,16 +78,23 @@ pub(super) fn of_no_device(reader: &mut Reader<'_>) {
 /// says.
 pub(super) fn interfaces(settings: &Settings, members: &[Named], others: &[Other]) -> Vec<Interface> {
     let interface = |member: &Named| {
-        let own = file_of(others, member.name);
+        let own = file_of(others, member.name).and_then(|other| other.says.settings.as_deref());
         let asked = settings.extra.member(member.name);
-        let mtu = settings.mtu.map(|mtu| mtu.value).or(own.and_then(|other| other.says.mtu).map(|Placed { value, .. }| value));
+        let mtu = settings.mtu.or(own.and_then(|own| own.mtu)).map(|Placed { value, .. }| value);
+        let patience = own.map(|own| own.patience).unwrap_or_default();
         Interface {
-            mac: asked.and_then(|asked| asked.mac),
+            mac: asked.and_then(|asked| asked.mac).or(own.and_then(|own| own.mac)),
+            hwaddr: own.and_then(|own| own.hwaddr).map(|hwaddr| hwaddr.value),
             mtu: asked.and_then(|asked| asked.mtu).or(mtu),
             lacp: asked.map(|asked| asked.lacp).unwrap_or_default(),
-            tuning: own.map(|other| other.says.tuning.clone()).unwrap_or_default(),
-            nm_controlled: settings.nm_controlled == Some(true),
-            patience: settings.patience,
+            tuning: own.map(|own| own.tuning.clone()).unwrap_or_default(),
+            down: own.is_some_and(|own| own.down),
+            zone: own.and_then(|own| own.zone.as_ref()).map(|zone| zone.value.clone()),
+            nm_controlled: own.and_then(|own| own.nm_controlled).or(settings.nm_controlled) == Some(true),
+            patience: Patience {
+                device_secs: settings.patience.device_secs.max(patience.device_secs),
+                carrier_secs: settings.patience.carrier_secs.max(patience.carrier_secs),
+            },
             external_ids: asked.map(|asked| asked.external_ids.clone()).unwrap_or_default(),
             ..Interface::new(member.name, Kind::System)
         }
@@ -110,6 +138,7 @@ pub(super) fn addressed<'a>(settings: &'a Settings, others: &'a [Other]) -> impl
     let members = if let Role::Bond(_, members) = &settings.role { members.as_slice() } else { &[] };
     members.iter().filter_map(|member| {
         let other = file_of(others, member.name)?;
-        Some((other.file.as_str(), other.says.address?, format!("`{}` is a member of the bond `{}`", member.name, settings.device.name)))
+        let Ask::OnPort { at } = other.says.settings.as_ref()?.ask else { return None };
+        Some((other.file.as_str(), at, format!("`{}` is a member of the bond `{}`", member.name, settings.device.name)))
     })
 }

@@ -6,7 +6,7 @@ use super::diag::Diagnostic;
 use super::file::Sources;
 use super::host::Host;
 use super::surroundings::{self, Surroundings};
-use super::{Understood, arrange, lint, understand};
+use super::{Understood, arrange, lint, overhead, understand};
 use crate::model::Intent;
 
 /// A folder being checked.
@@ -27,9 +27,10 @@ impl Check {
     /// Everything found, by file and place, with lines and columns filled in. `around`: the host the files are for, when that is
     /// known. The files its naming rules stand in are to be in `sources` too, by their absolute paths.
     pub fn finish(self, sources: &Sources, around: Option<&Surroundings>) -> Vec<Diagnostic> {
-        let Understood { list, others, mut diagnostics, .. } = self.0;
+        let Understood { list, others, intent, mut diagnostics, .. } = self.0;
         let devices = around.map_or(&[][..], |around| &around.devices);
         lint::folder(&list, &others, devices, sources, &mut diagnostics);
+        overhead::find(&list, &intent, devices, &mut diagnostics);
         if let Some(around) = around {
             surroundings::compare(&list, around, sources, &mut diagnostics);
         }

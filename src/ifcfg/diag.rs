@@ -288,6 +288,12 @@ impl Sink {
         self.list.iter().any(|found| found.code == code)
     }
 
+    /// Whether something was found in `file` between two places.
+    pub(super) fn speaks_of(&self, file: &str, place: Span) -> bool {
+        let within = |span: Span| span.start >= place.start && span.start < place.end;
+        self.list.iter().any(|found| found.file == file && found.span.is_some_and(within))
+    }
+
     pub(super) fn into_list(self) -> Vec<Diagnostic> {
         self.list
     }

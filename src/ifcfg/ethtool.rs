@@ -51,7 +51,9 @@ impl Wrong {
 /// Reads it for the device called `device`, where there is one of its own.
 pub(super) fn read(reader: &mut Reader<'_>, role: &Role, device: &str) -> Tuning {
     let why = match role {
-        Role::Port(_) | Role::Bridge | Role::Internal(_) | Role::Fake(..) | Role::Plain => return tuning(reader, device, role.is_uplink()),
+        Role::Port(_) | Role::Bridge | Role::Internal(_) | Role::Fake(..) | Role::Plain | Role::Member => {
+            return tuning(reader, device, role.is_uplink());
+        }
         Role::Bond(..) => "write it into the files of its members",
         Role::Tunnel(..) | Role::Patch(..) => "remove it",
     };

@@ -82,7 +82,7 @@ struct Fault {
 /// Reads both; what is wrong with them is reported. `None` when an error was.
 pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>) -> Option<Extra> {
     let (role, device) = (role?, device?);
-    if *role == Role::Plain {
+    if matches!(role, Role::Plain | Role::Member) {
         let port = Port::new(Interface::new(device, Kind::System));
         return Some(Extra { rules: BridgeRules::default(), external_ids: BTreeMap::new(), port, records: Vec::new() });
     }
@@ -127,8 +127,8 @@ fn place(var: &Var, words: &[(&str, Span)], at: Option<usize>) -> Span {
 fn made(role: &Role, device: IfName) -> String {
     let add_port = |bridge: IfName, kind: &str| format!("add-br {bridge} -- add-port {bridge} {device} -- set Interface {device} type={kind}");
     match role {
-        // Nothing is said of a plain device in this language.
-        Role::Bridge | Role::Plain => format!("add-br {device}"),
+        // Nothing is said of devices in others' files in this language.
+        Role::Bridge | Role::Plain | Role::Member => format!("add-br {device}"),
         Role::Fake(parent, vlan) => format!("add-br {0} -- add-br {device} {0} {1}", parent.name, u16::from(*vlan)),
         Role::Port(bridge) => format!("add-br {0} -- add-port {0} {device}", bridge.name),
         Role::Internal(bridge) => add_port(bridge.name, "internal"),

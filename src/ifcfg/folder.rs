@@ -11,7 +11,7 @@ use super::address::Ask;
 use super::code::Code;
 use super::diag::Diagnostic;
 use super::fake::Fakes;
-use super::settings::{Named, Plain, Role, Settings};
+use super::settings::{Named, Role, Settings};
 use super::span::Span;
 use super::{bond, joined, requires, suggest};
 use crate::model::{Addressing, Bridge, Dhcp, Intent, Interface, Kind, PolicyRule, Port, RuleAction, Vlans};
@@ -24,8 +24,8 @@ pub(super) struct Other {
     pub(super) device_span: Span,
     /// Open vSwitch's, with errors; else somebody else's.
     pub(super) broken: bool,
-    /// What it says of the device.
-    pub(super) says: Plain,
+    /// What it says of the device, should that be a bond's.
+    pub(super) says: bond::Member,
 }
 
 impl Other {
@@ -104,7 +104,7 @@ fn port(settings: &Settings, others: &[Other], vlan: Option<Vlans>) -> Port {
     let asked = &settings.extra.port;
     let kind = match &settings.role {
         Role::Bridge | Role::Internal(_) | Role::Fake(..) => Kind::Internal,
-        Role::Port(_) | Role::Bond(..) | Role::Plain => Kind::System,
+        Role::Port(_) | Role::Bond(..) | Role::Plain | Role::Member => Kind::System,
         Role::Tunnel(_, tunnel) => Kind::Tunnel(*tunnel),
         Role::Patch(_, peer) => Kind::Patch { peer: peer.name },
     };

@@ -245,6 +245,12 @@ fn unknown(file: &str, name: &str, helper: bool) -> Option<Diagnostic> {
     })
 }
 
+/// The keys that are read, those that may have a number at the end among them.
+#[cfg(test)]
+pub(super) fn acted() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().chain(NUMBERED).filter(|(_, rule)| *rule == Acted).map(|(key, _)| *key)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::diag::Severity;

@@ -100,13 +100,14 @@ fn client_id(reader: &mut Reader<'_>) -> Option<ClientId> {
         "mac" => return Some(ClientId::Mac),
         "none" => return None,
         "duid" | "ipv6-duid" => return Some(ClientId::Duid(iaid(reader).unwrap_or(Iaid::Name))),
-        "perm-mac" | "stable" | "node-specific" => {
+        "perm-mac" => return Some(ClientId::PermanentMac),
+        "stable" | "node-specific" => {
             let message = format!("`{text}`: this version cannot make an identifier of that");
             reader.error(
                 Code::Unsupported,
                 var,
                 message,
-                "write `mac`, `duid`, the bytes in hexadecimal (`01:52:54:00:12:34:56`), or a text of your own",
+                "write `mac`, `perm-mac`, `duid`, the bytes in hexadecimal (`01:52:54:00:12:34:56`), or a text of your own",
             );
             return None;
         }
@@ -137,10 +138,11 @@ fn iaid(reader: &mut Reader<'_>) -> Option<Iaid> {
     match (text, number) {
         ("ifname", _) => Some(Iaid::Name),
         ("mac", _) => Some(Iaid::Mac),
+        ("perm-mac", _) => Some(Iaid::PermanentMac),
         (_, Some(number)) => Some(Iaid::Number(number)),
-        ("perm-mac" | "stable", _) => {
+        ("stable", _) => {
             let message = format!("`{text}`: this version cannot make a number of that");
-            reader.error(Code::Unsupported, var, message, "write `ifname`, `mac`, or a number such as `DHCP_IAID=0x52540001`");
+            reader.error(Code::Unsupported, var, message, "write `ifname`, `mac`, `perm-mac`, or a number such as `DHCP_IAID=0x52540001`");
             None
         }
         _ => {

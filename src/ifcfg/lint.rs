@@ -60,10 +60,10 @@ fn mtu(list: &[Settings], devices: &[Device], found: &mut Vec<Diagnostic>) {
         let bridge = match &settings.role {
             Role::Bridge => settings.device.name,
             Role::Internal(bridge) | Role::Fake(bridge, _) => bridge.name,
-            Role::Port(_) | Role::Tunnel(..) | Role::Patch(..) | Role::Bond(..) | Role::Plain => continue,
+            Role::Port(_) | Role::Tunnel(..) | Role::Patch(..) | Role::Bond(..) | Role::Plain | Role::Member => continue,
         };
         let Some(Placed { value: mtu, span }) = settings.mtu else { continue };
-        for port in list.iter().filter(|port| matches!(&port.role, Role::Port(of) if of.name == bridge)) {
+        for port in list.iter().filter(|port| matches!(&port.role, Role::Port(of) | Role::Bond(of, _) if of.name == bridge)) {
             let name = port.device.name;
             let device = devices.iter().find(|device| device.name == name);
             let (carried, now) = match (port.mtu, device) {

@@ -1,11 +1,13 @@
 //! RHEL-style interface files to [`Intent`]: text → assignments → typed settings → what the folder asks for, with a place
 //! for everything that is wrong.
 //!
-//! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no
-//! assignment), `assign` evaluates, `keys`, `settings`, `address`, `resolver`, `lease`, `reach`, `ethtool`, `arp`, `ipv6`, `patience`, `zone`, `requires`, `tunnel` and `extra` give it
-//! types, `companion` adds the routes and rules beside it, `folder` puts the files together, `plain` adds the devices that bridges need and
-//! that are no port, `diag` says what was found. `check` adds what only a linter says (`lint`, `surroundings`, `manager`) and `explain` what each code means. Files are evaluated, never executed: no process is started
-//! and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of `OVS_EXTRA`.
+//! Read top to bottom: `dir` and `file` hold the text, `lex`, `word` and `ansi` take it apart (`refuse` says what is no assignment), `assign`
+//! evaluates, `keys`, `settings`, `address`, `resolver`, `lease`, `reach`, `ethtool`, `arp`, `ipv6`, `patience`, `zone`, `requires`, `tunnel` and
+//! `extra` give it types, `idle` says what means nothing where it stands and `network` what of the host's own file does, `companion` adds the
+//! routes and rules beside it, `folder` puts the files together, `plain` adds the devices that bridges need and that are no port, `diag` says
+//! what was found. `check` adds what only a linter says (`lint`, `overhead`, `surroundings`, `manager`) and `explain` what each code means. Files
+//! are evaluated, never executed: no process is started and, past `dir`, nothing is read. Depends on `model`, and on `vsctl` for the words of
+//! `OVS_EXTRA`.
 
 mod address;
 mod ansi;
@@ -25,6 +27,7 @@ mod fake;
 mod file;
 mod folder;
 mod host;
+mod idle;
 mod ipv6;
 mod joined;
 mod keys;
@@ -33,7 +36,9 @@ mod lex;
 mod lint;
 mod manager;
 mod names;
+mod network;
 mod numbers;
+mod overhead;
 mod patience;
 mod plain;
 mod quote;
@@ -42,6 +47,8 @@ mod refuse;
 mod requires;
 mod resolver;
 mod settings;
+#[cfg(test)]
+mod silence;
 mod span;
 mod suggest;
 mod surroundings;
@@ -67,11 +74,13 @@ pub use surroundings::{Access, Device, NamingRule, Obstacle, Surroundings};
 pub use value::Value;
 
 use crate::model::Intent;
+use bond::Member;
 use diag::Sink;
 use folder::Other;
+use ipnet::IpNet;
 use names::{Entry, State};
 use ovsdp_proto::IfName;
-use settings::{Plain, Settings};
+use settings::Settings;
 
 /// What a folder comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +121,8 @@ impl Evaluation {
 /// Evaluates one file of the folder as network-scripts would: the network file first, then `HOSTNAME`, `DEVNAME` and
 /// `CONFIG` set, then the file. A file that is not there sets nothing.
 pub fn evaluate(sources: &Sources, name: &str, host: &Host) -> Evaluation {
-    let (base, sink) = if name == NETWORK { (Vars::before(host), Sink::default()) } else { network(sources, host) };
+    let before = if name == NETWORK { None } else { Some(network(sources, host)) };
+    let (base, sink) = before.map_or_else(|| (Vars::before(host), Sink::default()), |before| (before.vars, before.sink));
     let mut diagnostics = sink.into_list();
     diagnostics.extend(sources.unreadable().filter(|(file, _)| *file == name || *file == NETWORK).map(unreadable));
     let evaluated = evaluate_on(sources, name, &base, host);
@@ -121,9 +131,8 @@ pub fn evaluate(sources: &Sources, name: &str, host: &Host) -> Evaluation {
     Evaluation { vars: evaluated.vars, diagnostics }
 }
 
-fn network(sources: &Sources, host: &Host) -> (Vars, Sink) {
-    let evaluated = assign::evaluate(NETWORK, sources.get(NETWORK).unwrap_or_default(), &Vars::before(host), host);
-    (evaluated.vars, evaluated.sink)
+fn network(sources: &Sources, host: &Host) -> assign::Evaluated {
+    assign::evaluate(NETWORK, sources.get(NETWORK).unwrap_or_default(), &Vars::before(host), host)
 }
 
 fn evaluate_on(sources: &Sources, name: &str, base: &Vars, host: &Host) -> assign::Evaluated {
@@ -173,7 +182,7 @@ pub fn intent(sources: &Sources, host: &Host) -> Outcome {
 }
 
 fn understand(sources: &Sources, host: &Host) -> Understood {
-    let (base, sink) = network(sources, host);
+    let assign::Evaluated { vars: base, sink, mut used } = network(sources, host);
     let mut diagnostics = sink.into_list();
     diagnostics.extend(sources.unreadable().map(unreadable));
     let mut list = Vec::new();
@@ -197,6 +206,7 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
             continue;
         }
         let mut evaluated = evaluate_on(sources, name, &base, host);
+        used.extend(evaluated.used.iter().cloned());
         let text = |key: &str| evaluated.vars.get(key).and_then(|var| var.value.text()).filter(|text| !text.is_empty()).map(str::to_owned);
         let (device, alias) = (text("DEVICE"), text("NAME"));
         let device_span = evaluated.vars.get("DEVICE").filter(|var| &*var.file == name).map_or_else(Span::default, |var| var.value.span());
@@ -215,7 +225,7 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
             let state = settings.as_ref().filter(|_| !refused).map_or(State::Broken, |settings| State::Ours(settings.device.name));
             match settings {
                 Some(settings) => list.push(settings),
-                None => others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: true, says: Plain::default() }),
+                None => others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: true, says: Member::default() }),
             }
             state
         } else {
@@ -224,15 +234,14 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
             } else if let Some((key, var)) = evaluated.vars.of(name).find(|(key, _)| keys::is_suse(key)) {
                 let found = Diagnostic::warning(Code::Dialect, name, format!("`{key}` belongs to SUSE's dialect: this file is passed over"));
                 diagnostics.push(found.at(var.name_span).help(keys::RHEL));
-            } else if let Some(var) = evaluated.vars.get("OVS_BRIDGE").filter(|var| &*var.file == name && !var.value.bytes().is_empty()) {
-                let found = Diagnostic::warning(Code::NoEffect, name, "`OVS_BRIDGE` has no effect in a file that is not Open vSwitch's");
+            } else if let Some((key, var)) = evaluated.vars.of(name).find(|(key, var)| key.starts_with("OVS") && !var.value.bytes().is_empty()) {
+                let found = Diagnostic::warning(Code::NoEffect, name, format!("`{key}` has no effect in a file that is not Open vSwitch's"));
                 diagnostics.push(found.at(var.name_span).help("add `DEVICETYPE=ovs` and `TYPE=OVSPort`, or remove it"));
             }
             if !broken {
                 plain.extend(plain::read(name, &evaluated.vars, &evaluated.used));
             }
-            let own = device.as_deref().or(name.strip_prefix("ifcfg-")).unwrap_or(name);
-            let says = settings::of_a_plain_device(name, own, &evaluated.vars);
+            let says = if broken { Member::default() } else { bond::read_member(name, &evaluated.vars, &evaluated.used) };
             others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false, says });
             State::Foreign
         };
@@ -242,12 +251,41 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
         };
         entries.push(Entry { file: name.to_owned(), device, alias, state });
     }
-    plain.retain(|one| list.iter().all(|settings| settings.device.name != one.name));
+    diagnostics.extend(network::judge(&base, &used, host));
+    list.iter_mut().for_each(|settings| diagnostics.append(&mut spare(settings)));
+    for one in &mut plain {
+        one.found.extend(one.settings.as_mut().map(spare).unwrap_or_default());
+    }
+    plain.retain(|one| list.iter().all(|settings| !settings.is_about(one.name)));
     beside(&mut list, &mut plain, |list, found| companion::read(list, sources, &base, host, found), &mut diagnostics);
+    diagnostics.extend(companion::orphans(sources, &described(&entries)));
+    diagnostics.extend(network::default_route(&base, &described(&entries), networks(&list, &plain, &others).as_deref()));
     let names: Vec<IfName> = plain.iter().map(|one| one.name).collect();
     let mut intent = folder::build(&list, &others, &names, &mut diagnostics);
     let left = plain::take(&list, plain, &mut intent, &mut diagnostics);
     Understood { list, others, entries, intent, left, diagnostics }
+}
+
+/// The devices that files describe.
+fn described(entries: &[Entry]) -> Vec<&str> {
+    entries.iter().flat_map(|entry| entry.device.as_deref().into_iter().chain(entry.file.strip_prefix("ifcfg-"))).collect()
+}
+
+/// The networks of all addresses that files name; `None` when there is a file of which that is not known.
+fn networks(list: &[Settings], plain: &[plain::Plain], others: &[Other]) -> Option<Vec<IpNet>> {
+    let is_known = |other: &Other| plain.iter().any(|one| other.device.as_deref().is_some_and(|device| *one.name == *device));
+    if !others.iter().all(is_known) || plain.iter().any(|one| one.settings.is_none()) {
+        return None;
+    }
+    let settings = list.iter().chain(plain.iter().filter_map(|one| one.settings.as_ref()));
+    let nets = settings.flat_map(|one| one.ask.addresses().iter().copied().chain(one.aliases.iter().map(|alias| IpNet::V4(alias.value.address))));
+    Some(nets.collect())
+}
+
+/// What there is to say of an interface's keys that no alias takes over.
+fn spare(settings: &mut Settings) -> Vec<Diagnostic> {
+    let found = std::mem::take(&mut settings.unless_inherited);
+    if settings.aliases.is_empty() { found } else { Vec::new() }
 }
 
 /// Reads the files beside those of Open vSwitch's interfaces and of plain devices, which `static-routes` has in common.

@@ -11,7 +11,7 @@ use crate::model::{LONGEST_WAIT, Patience};
 pub(super) fn read(reader: &mut Reader<'_>, role: &Role) -> Patience {
     let mut patience = Patience::default();
     match role {
-        Role::Port(_) | Role::Bond(..) | Role::Plain => {
+        Role::Port(_) | Role::Bond(..) | Role::Plain | Role::Member => {
             patience.device_secs = seconds(reader, "DEVTIMEOUT").unwrap_or(0);
             patience.carrier_secs = seconds(reader, "LINKDELAY").unwrap_or(0);
         }

@@ -41,7 +41,8 @@ fn device(file: &str, vars: &Vars) -> Option<IfName> {
     let text = |key: &str| vars.get(key).and_then(|var| var.value.text()).map(str::trim).filter(|text| !text.is_empty());
     let kind = text("TYPE").is_none_or(|kind| kind.eq_ignore_ascii_case("ethernet"));
     let own = |key: &&str| text(key).is_some();
-    let yes = |key: &&str| text(key).is_some_and(|text| !is_false(text));
+    // `VLAN=yes` in the network file has another meaning.
+    let yes = |key: &&str| vars.get(key).is_some_and(|var| &*var.file == file) && text(key).is_some_and(|text| !is_false(text));
     // Open vSwitch's words in such a file have a finding of their own.
     let ovs = vars.of(file).any(|(key, _)| key.starts_with("OVS"));
     if !kind || ovs || OTHERS.iter().any(own) || OTHERS_YES.iter().any(yes) {

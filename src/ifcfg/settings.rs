@@ -11,7 +11,7 @@ use super::companion::Written;
 use super::diag::{Diagnostic, Sink, shown};
 use super::keys::{self, is_false, is_true};
 use super::span::Span;
-use super::{arp, bond, ethtool, extra, fake, ipv6, patience, reach, requires, suggest, tunnel, zone};
+use super::{arp, bond, ethtool, extra, fake, idle, ipv6, patience, reach, requires, suggest, tunnel, zone};
 use crate::model::{Alias, Arp, Ipv6, Patience, PolicyRule, Reach, Route, Tuning, Tunnel, Vid, Zone};
 
 /// A device's name and where it is written.
@@ -47,13 +47,15 @@ pub(super) enum Role {
     Fake(Named, Vid),
     /// A network device that is no port, in a file that is not Open vSwitch's.
     Plain,
+    /// A device of a bond, in a file that is not Open vSwitch's.
+    Member,
 }
 
 impl Role {
-    /// The bridge a port is in; `None` for a bridge and a plain device.
+    /// The bridge a port is in; `None` for a bridge and what is not in a file of Open vSwitch's.
     pub(super) const fn bridge(&self) -> Option<&Named> {
         match self {
-            Self::Bridge | Self::Plain => None,
+            Self::Bridge | Self::Plain | Self::Member => None,
             Self::Port(bridge)
             | Self::Internal(bridge)
             | Self::Tunnel(bridge, _)
@@ -65,7 +67,12 @@ impl Role {
 
     /// Whether it is for other devices to carry its packets, and addresses on it have no effect.
     pub(super) const fn is_uplink(&self) -> bool {
-        matches!(self, Self::Port(_) | Self::Bond(..))
+        matches!(self, Self::Port(_) | Self::Bond(..) | Self::Member)
+    }
+
+    /// Whether an interface of this kind is a network device of its own name that can have addresses.
+    pub(super) const fn has_addresses(&self) -> bool {
+        matches!(self, Self::Bridge | Self::Internal(_) | Self::Fake(..) | Self::Plain)
     }
 }
 
@@ -101,27 +108,21 @@ pub(super) struct Settings {
     pub(super) aliases: Vec<Written<Alias>>,
     /// The rules of the files beside this one, likewise.
     pub(super) rules: Vec<Written<PolicyRule>>,
+    /// What there is to say of its keys unless an alias takes them over.
+    pub(super) unless_inherited: Vec<Diagnostic>,
 }
 
 impl Settings {
+    /// Whether it is about the device `name`: its own, or one of a bond.
+    pub(super) fn is_about(&self, name: IfName) -> bool {
+        self.device.name == name || matches!(&self.role, Role::Bond(_, members) if members.iter().any(|member| member.name == name))
+    }
+
     /// The Ethernet address the interface is to have. What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts
     /// before the device's own address.
     pub(super) fn asked_mac(&self) -> Option<Mac> {
         self.extra.member(self.device.name).and_then(|own| own.mac).or(self.mac)
     }
-}
-
-/// What a file that is not Open vSwitch's says of its device.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Plain {
-    /// Its MTU.
-    pub(super) mtu: Option<Placed<u32>>,
-    /// The line that gives it an address.
-    pub(super) address: Option<Span>,
-    /// What the device itself is asked for, should it be one of a bridge's.
-    pub(super) tuning: Tuning,
-    /// What is wrong with that: it counts only then.
-    pub(super) findings: Vec<Diagnostic>,
 }
 
 /// The types this version builds.
@@ -253,6 +254,7 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
     let ask = address::read(&mut reader, role.as_ref(), name, !ipv6.addresses.is_empty() || ipv6.dhcp.is_some());
     let reach = reach::read(&mut reader, role.as_ref(), &ask);
     let down = role.as_ref().is_some_and(|role| stays_down(&mut reader, role, ask != Ask::None || ipv6.is_asked_for()));
+    let unless_inherited = role.as_ref().map(|role| idle::read(&mut reader, role, &ask)).unwrap_or_default();
     if reader.sink.has_errors() {
         return None;
     }
@@ -278,21 +280,8 @@ pub(super) fn read_as(file: &str, vars: &Vars, sink: &mut Sink, role: Option<Rol
         aliases: Vec::new(),
         routes: Vec::new(),
         rules: Vec::new(),
+        unless_inherited,
     })
-}
-
-/// What a file that is not Open vSwitch's says of its device.
-pub(super) fn of_a_plain_device(file: &str, device: &str, vars: &Vars) -> Plain {
-    let mut unheard = Sink::default();
-    let mut reader = Reader { file, vars, sink: &mut unheard };
-    let lease = reader.text("BOOTPROTO").filter(|(text, _)| text.eq_ignore_ascii_case("dhcp")).map(|(_, var)| var);
-    let fixed = ["IPADDR", "IPADDR0", "IPADDR1", "IPV6ADDR"].into_iter().find_map(|key| reader.text(key)).map(|(_, var)| var);
-    let lease6 = reader.text("DHCPV6C").filter(|(text, _)| is_true(text)).map(|(_, var)| var);
-    let address = lease.or(fixed).or(lease6).map(|var| reader.span(var));
-    let mtu = mtu(&mut reader);
-    let mut sink = Sink::default();
-    let tuning = ethtool::tuning(&mut Reader { file, vars, sink: &mut sink }, device, true);
-    Plain { mtu, address, tuning, findings: sink.into_list() }
 }
 
 fn role(reader: &mut Reader<'_>) -> Option<Role> {
@@ -355,6 +344,7 @@ fn role(reader: &mut Reader<'_>) -> Option<Role> {
 /// Keys that say what another type of interface is.
 fn of_other_types(reader: &mut Reader<'_>, role: &Role) {
     for (key, own, of) in [
+        ("DATAPATH", matches!(role, Role::Bridge | Role::Fake(..)), "OVSBridge"),
         ("OVS_TUNNEL_TYPE", matches!(role, Role::Tunnel(..)), "OVSTunnel"),
         ("OVS_TUNNEL_OPTIONS", matches!(role, Role::Tunnel(..)), "OVSTunnel"),
         ("OVS_PATCH_PEER", matches!(role, Role::Patch(..)), "OVSPatchPort"),
@@ -363,6 +353,10 @@ fn of_other_types(reader: &mut Reader<'_>, role: &Role) {
         if let Some((_, var)) = reader.text(key).filter(|_| !own) {
             reader.warning(Code::NoEffect, var, format!("`{key}` has no effect here: it belongs to TYPE={of}"), "remove it");
         }
+    }
+    if let (Role::Bridge | Role::Fake(..), Some((_, var))) = (role, reader.text("OVS_BRIDGE")) {
+        let message = "`OVS_BRIDGE` has no effect here: a bridge is in no other one";
+        reader.warning(Code::NoEffect, var, message, "remove it, or write `TYPE=OVSIntPort` if this is to be a port");
     }
 }
 
@@ -437,7 +431,7 @@ fn network_manager(reader: &mut Reader<'_>) -> Option<bool> {
 /// `HWADDR`, where there is a device to be known by it.
 fn hardware(reader: &mut Reader<'_>, role: &Role) -> Option<Placed<Mac>> {
     let (text, var) = reader.text("HWADDR")?;
-    if !matches!(role, Role::Port(_) | Role::Plain) {
+    if !matches!(role, Role::Port(_) | Role::Plain | Role::Member) {
         let message = "`HWADDR` means nothing here: this device is made, not found";
         reader.warning(Code::Hwaddr, var, message, "write `MACADDR=` to give it an address");
         return None;

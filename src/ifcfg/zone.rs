@@ -15,7 +15,7 @@ pub(super) fn read(reader: &mut Reader<'_>, role: &Role) -> Option<Placed<Zone>>
     let why = match role {
         Role::Bond(..) => Some("a bond is no network device: write it into the bridge's file"),
         Role::Tunnel(..) | Role::Patch(..) => Some("there is no network device of this name: remove it"),
-        Role::Port(_) | Role::Bridge | Role::Internal(_) | Role::Fake(..) | Role::Plain => None,
+        Role::Port(_) | Role::Bridge | Role::Internal(_) | Role::Fake(..) | Role::Plain | Role::Member => None,
     };
     if let Some(why) = why {
         if &*var.file == reader.file {

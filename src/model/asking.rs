@@ -22,6 +22,13 @@ pub struct Asking {
     pub release: bool,
 }
 
+impl Asking {
+    /// Whether the server is told of an address that a device was made with.
+    pub fn needs_permanent_mac(&self) -> bool {
+        matches!(self.client_id, Some(ClientId::PermanentMac | ClientId::Duid(Iaid::PermanentMac)))
+    }
+}
+
 impl Default for Asking {
     fn default() -> Self {
         Self { name: HostName::System, client_id: None, vendor_class: None, timeout_secs: None, persistent: false, release: true }
@@ -49,6 +56,8 @@ pub enum HostName {
 pub enum ClientId {
     /// The interface's Ethernet address, as an identifier.
     Mac,
+    /// The Ethernet address that the interface's device was made with, as an identifier; see [`Iaid::PermanentMac`].
+    PermanentMac,
     /// These bytes, 2 to 255; the first says of what type the others are.
     Bytes(Vec<u8>),
     /// The host as DHCPv6 servers know it, and which of its interfaces (RFC 4361).
@@ -63,6 +72,9 @@ pub enum Iaid {
     Name,
     /// The last four bytes of its Ethernet address.
     Mac,
+    /// The last four bytes of the Ethernet address that its device was made with; of an interface that a datapath makes, the device of the
+    /// first port that the lease goes through and that has one.
+    PermanentMac,
     /// This one.
     Number(u32),
 }

@@ -87,6 +87,13 @@ impl Memory {
         self.interface(name)?.addressing.dhcp()
     }
 
+    /// The devices of the ports that the lease of the interface `name` goes through.
+    pub fn devices_of_lease(&self, name: IfName) -> Vec<IfName> {
+        let through = self.dhcp_of(name).map(|dhcp| dhcp.through.as_slice()).unwrap_or_default();
+        let ports = self.all().flat_map(|(_, bridge)| &bridge.intent.ports).filter(|(port, _)| through.contains(port));
+        ports.flat_map(|(_, port)| &port.interfaces).map(|interface| interface.name).collect()
+    }
+
     /// What lease of IPv6 the interface `name` is to have, if it is to have one.
     pub fn dhcp6_of(&self, name: IfName) -> Option<&Dhcp6> {
         self.interface(name)?.ipv6.dhcp.as_ref()

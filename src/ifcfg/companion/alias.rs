@@ -71,7 +71,7 @@ pub(in crate::ifcfg) fn read(file: &str, evaluated: Evaluated, inherited: &Vars,
 fn has_place(reader: &mut Reader<'_>, settings: &Settings) -> bool {
     let name = settings.device.name;
     let diagnostic = match &settings.role {
-        Role::Bridge | Role::Fake(..) | Role::Internal(_) | Role::Plain => return true,
+        Role::Bridge | Role::Fake(..) | Role::Internal(_) | Role::Plain | Role::Member => return true,
         Role::Port(bridge) | Role::Bond(bridge, _) => {
             let to = reader.file.replacen(name.as_str(), bridge.name.as_str(), 1);
             let message = format!("`{name}` is a port and carries no address: this host would be without this one");
@@ -249,10 +249,14 @@ impl Own<'_, '_> {
         }
     }
 
-    /// Says of every other key of the file that it has no effect.
+    /// Says of a lease, and of every other key of the file, that it has no effect.
     fn without_effect(&mut self, used: &BTreeSet<String>) {
         let file = self.reader.file;
         let name: IfName = self.settings.device.name;
+        if let Some((_, var)) = self.reader.text("BOOTPROTO").filter(|(text, var)| &*var.file == file && ["dhcp", "bootp"].contains(text)) {
+            let message = "`BOOTPROTO` has no effect in an alias's file: its address is a fixed one";
+            self.reader.warning(Code::NoEffect, var, message, "write `BOOTPROTO=none`, or remove it");
+        }
         for (key, var) in self.reader.vars.of(file).filter(|(key, var)| !KEYS.contains(key) && !used.contains(*key) && !var.value.bytes().is_empty())
         {
             let found = Diagnostic::warning(Code::NoEffect, file, format!("`{key}` has no effect in an alias's file"));

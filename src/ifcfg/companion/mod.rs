@@ -22,6 +22,7 @@ use super::file::Sources;
 use super::host::Host;
 use super::settings::{Role, Settings};
 use super::span::Span;
+use super::suggest;
 use crate::model::{PolicyRule, Route};
 use line::Word;
 use words::{Context, Read};
@@ -56,17 +57,14 @@ fn names(settings: &Settings) -> Vec<String> {
 
 /// Whether `file` holds routes or rules of the interface.
 pub(super) fn belongs(settings: &Settings, file: &str) -> bool {
-    let of = |name: &String| {
-        let stem = ["route-", "route6-", "rule-", "rule6-"].iter().find_map(|kind| file.strip_prefix(kind)).or_else(|| file.strip_suffix(".route"));
-        stem == Some(name.as_str())
-    };
-    names(settings).iter().any(of)
+    names(settings).iter().any(|name| stem(file) == Some(name))
 }
 
 /// Reads what belongs to each of `list` into it, and reports into `found` what is wrong.
 pub(super) fn read(list: &mut [Settings], sources: &Sources, base: &Vars, host: &Host, found: &mut Vec<Diagnostic>) {
     let mut of_the_host = legacy::read(list, sources, host, found);
     for (at, settings) in list.iter_mut().enumerate() {
+        of_members(settings, sources, found);
         let folder = Folder { settings, sources, base, host };
         let mut routes = folder.routes(found);
         routes.extend(of_the_host.extract_if(.., |(of, _)| *of == at).map(|(_, route)| route));
@@ -75,6 +73,22 @@ pub(super) fn read(list: &mut [Settings], sources: &Sources, base: &Vars, host: 
         settings.routes = judge::routes(settings, routes, &mut sink);
         settings.rules = judge::rules(rules, &mut sink);
         found.extend(sink.into_list());
+    }
+}
+
+/// Reports the routes, rules and aliases of a bond's devices, which carry none.
+fn of_members(settings: &Settings, sources: &Sources, found: &mut Vec<Diagnostic>) {
+    let Role::Bond(bridge, members) = &settings.role else { return };
+    for member in members {
+        let name = member.name;
+        let alias = |file: &str| parent(file) == Some(name.as_str());
+        let aliases = sources.interfaces().filter(|(file, _)| alias(file));
+        let beside = sources.companions().filter(|(file, _)| stem(file) == Some(name.as_str()));
+        for (file, _) in aliases.chain(beside).filter(|(_, src)| says_something(src)) {
+            let message = format!("`{name}` is a device of the bond `{}` and carries nothing of what this file says", settings.device.name);
+            let to = file.replacen(name.as_str(), bridge.name.as_str(), 1);
+            found.push(Diagnostic::error(Code::Companion, file, message).help(format!("rename the file to `{to}`, and `{name}` in it with it")));
+        }
     }
 }
 
@@ -138,6 +152,27 @@ impl Folder<'_> {
     }
 }
 
+/// Reports the files beside interfaces' own that belong to none of the `described`.
+pub(super) fn orphans(sources: &Sources, described: &[&str]) -> Vec<Diagnostic> {
+    let aliases = sources.interfaces().filter_map(|(file, src)| Some((file, parent(file)?, src)));
+    let beside = sources.companions().filter_map(|(file, src)| Some((file, stem(file)?, src)));
+    let lost = aliases.chain(beside).filter(|(_, name, src)| !(*name == "lo" || described.contains(name)) && says_something(src));
+    let report = |(file, name, _): (&str, &str, _)| {
+        let found = Diagnostic::warning(Code::Companion, file, format!("no file describes `{name}`, so nobody reads this one"));
+        let near = suggest::nearest(name, described.iter().copied().filter(|known| !known.contains(':')));
+        found.help(near.map_or_else(
+            || format!("add `ifcfg-{name}`, or move this file away"),
+            |near| format!("did you mean `{}`?", file.replacen(name, near, 1)),
+        ))
+    };
+    lost.map(report).collect()
+}
+
+/// The interface that a file of routes or rules is called after.
+fn stem(file: &str) -> Option<&str> {
+    ["route-", "route6-", "rule-", "rule6-"].iter().find_map(|kind| file.strip_prefix(kind)).or_else(|| file.strip_suffix(".route"))
+}
+
 /// Whether there is more than comments in a file.
 fn says_something(src: &[u8]) -> bool {
     src.split(|&b| b == b'\n').any(|line| !matches!(line.trim_ascii_start().first(), None | Some(b'#')))
@@ -155,7 +190,7 @@ fn has_no_place(settings: &Settings, file: &str, what: &str, found: &mut Vec<Dia
         Role::Tunnel(..) | Role::Patch(..) => {
             Diagnostic::warning(Code::NoEffect, file, format!("this file has no effect: there is no network device `{name}`")).help("remove it")
         }
-        Role::Bridge | Role::Fake(..) | Role::Internal(_) | Role::Plain => return false,
+        Role::Bridge | Role::Fake(..) | Role::Internal(_) | Role::Plain | Role::Member => return false,
     };
     found.push(diagnostic);
     true

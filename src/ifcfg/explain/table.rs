@@ -109,7 +109,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "L11",
         "a gateway outside the interface's network",
         None,
-        "`GATEWAY` is not in the network of the file's first address, or is one of its addresses itself.",
+        "`GATEWAY` is not in the network of the file's first address, or is one of its addresses itself. In `/etc/sysconfig/network`: it is in no \
+        network of any file, or no file describes what `GATEWAYDEV` names.",
         "network-scripts left the default route out, without a word. ovsdp leaves it out as well and says so, but for three gateways that \
         can be meant: one in the network of another address of the file, and, over the link without any network, one that is link-local \
         (169.254.0.0/16) or stands beside a first address of /32.",
@@ -242,7 +243,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "a bridge with a larger MTU than its port",
         None,
         "The file of a bridge or internal port sets an `MTU` above that of one of the bridge's ports: the one its file sets, else the one \
-        the host's device has now.",
+        the host's device has now. Or one of its tunnels adds more to a packet than the interface has room for that the tunnel's packets go \
+        out by: 50 bytes for VXLAN, Geneve and ERSPAN, 38 to 46 for GRE, 4 more for the second version of ERSPAN, 20 more over IPv6.",
         "The host sends packets of that size, and the kernel drops them at the port: small packets pass, large transfers hang.",
         "The larger MTU on the port as well, where its network carries it; else the smaller one on the bridge, or none there.",
     ),
@@ -436,9 +438,11 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "L48",
         "a file beside the interface's that cannot be carried out",
         None,
-        "A `route-` or `route6-` file of a port, or of an interface without an address; a port's `rule-` file.",
-        "A port carries neither addresses nor routes: this host would be without those of the file.",
-        "A port's routes and rules in the files of its bridge.",
+        "A `route-` or `route6-` file of a port, of a bond's device, or of an interface without an address; a port's `rule-` file. As a \
+        warning: such a file, or an alias's, of an interface that no file describes.",
+        "A port carries neither addresses nor routes: this host would be without those of the file. What belongs to nobody is read by \
+        nobody; often its name is misspelt.",
+        "A port's routes and rules in the files of its bridge; the right name; or the file put aside.",
     ),
     of(
         "L49",

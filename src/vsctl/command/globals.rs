@@ -84,8 +84,8 @@ enum Global {
 }
 
 const NO_SERVER: &str = "there is no database server to connect to";
-/// Where ovs-vsctl looks for the database when it is not told.
-const DEFAULT: [&str; 2] = ["unix:/var/run/openvswitch/db.sock", "unix:/run/openvswitch/db.sock"];
+/// Where ovs-vsctl looks for the database when it is not told, and where OpenStack has it look for that of the same host.
+const DEFAULT: [&str; 3] = ["unix:/var/run/openvswitch/db.sock", "unix:/run/openvswitch/db.sock", "tcp:127.0.0.1:6640"];
 const NO_LOG: &str = "nothing is logged; --verbose prints the steps of a change";
 const NO_SYSLOG: &str = "nothing is written to syslog";
 const IN_HELP: &str = "--help has them";

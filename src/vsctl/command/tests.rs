@@ -83,7 +83,7 @@ fn what_open_vswitch_has_and_this_has_not_is_refused_by_name() {
 
 #[test]
 fn options_of_the_program_are_read() {
-    let line = super::line(&split("--retry -t5 -v --no-syslog --verbose=off list-br")).unwrap();
+    let line = super::line(&split("--retry -t5 --db=tcp:127.0.0.1:6640 -v --no-syslog --verbose=off list-br")).unwrap();
     assert_eq!((line.globals.retry, line.globals.timeout, line.globals.verbosity), (true, Some(5), Verbosity::Quiet));
     // What is one word more is the first command's.
     let line = super::line(&split("-v wait-until port p1")).unwrap();

@@ -116,6 +116,14 @@ fn active_backup(world: &mut World) -> anyhow::Result<()> {
     scene.restart()?;
     scene.says("bond/show", &["member m1: enabled\n  may_enable: true\n", "member m2: enabled\n  active member\n"])?;
     pings.wait_replies(100, SOON)?;
+    // A member's own file says which device is meant, and what address it is to have.
+    file(&scene.switch, "m1", "HWADDR=00:16:3e:01:01:02\n")?;
+    let up = scene.switch.try_run("ovsdp up")?;
+    ensure!(up.stderr.contains("m1, a port of br0: its address is 00:16:3e:01:01:01, not 00:16:3e:01:01:02"), "{up}");
+    file(&scene.switch, "m1", "HWADDR=00:16:3e:01:01:01\nMACADDR=52:54:00:00:01:01\nLINKDELAY=1\n")?;
+    scene.switch.run("ovsdp up")?;
+    ensure!(scene.switch.run("ip link show dev m1")?.stdout.contains("52:54:00:00:01:01"), "its MACADDR is not in force");
+    changed_nothing(&scene.switch.run("ovsdp up")?)?;
     // A person says otherwise.
     let said = scene.switch.run("ovsdp appctl bond/set-active-member bond0 m1")?;
     ensure!(said.stdout == "done\n", "{said}");

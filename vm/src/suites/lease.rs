@@ -50,6 +50,10 @@ fn who_the_client_says_to_be(world: &mut World) -> anyhow::Result<()> {
     let host = &stage.host;
     // Option 58 sets the time to renew.
     let dnsmasq = server(&stage, &["--dhcp-option=option:T1,5"])?;
+    // No device here was made with an address of its own.
+    ifcfg(host, "ovsbr0", &format!("{BRIDGE} DHCP_CLIENT_ID=perm-mac"))?;
+    let up = host.try_run("ovsdp up")?.fails_with(1)?;
+    ensure!(up.stderr.contains("`perm-mac`") && up.stderr.contains("everything is as it was"), "{up}");
     let identity = "DHCP_CLIENT_ID=duid DHCP_IAID=0:11:22:33 DHCP_VENDOR_CLASS_IDENTIFIER=rack7";
     ifcfg(host, "ovsbr0", &format!("{BRIDGE} {identity} DHCP_FQDN=web9.example.org"))?;
     let capture = stage.server.capture("lan", "udp port 67")?;

@@ -1,10 +1,12 @@
 //! Network devices that are no port of any bridge and that bridges need: brought up before them, left alone otherwise.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 
 use super::stage::{DIR, addresses, changed_nothing, ifcfg, is_as_before, snapshot};
 use super::steady::kill_agent;
-use crate::guest::{Host, World};
+use crate::guest::{Host, World, eventually};
 use crate::peers::Dnsmasq;
 use crate::registry::Test;
 
@@ -12,10 +14,13 @@ use crate::registry::Test;
 pub const TESTS: &[Test] =
     &[Test::new("underlay::a_plain_device_carries_a_tunnel", carries_a_tunnel), Test::new("underlay::a_plain_device_has_a_lease", has_a_lease)];
 
+/// The ends of the cable between the hosts.
+const CABLE: ((&str, &str), (&str, &str)) = (("eth1", "00:16:3e:01:00:01"), ("eth1", "00:16:3e:02:00:01"));
+
 /// A host whose `eth1` leads to another one, as a reboot leaves it: down and without an address.
 fn hosts(world: &World) -> anyhow::Result<(Host, Host)> {
     let (host, far) = (world.host("host")?, world.host("far")?);
-    world.veth_with_macs(&host, ("eth1", "00:16:3e:01:00:01"), &far, ("eth1", "00:16:3e:02:00:01"))?;
+    world.veth_with_macs(&host, CABLE.0, &far, CABLE.1)?;
     host.run("ip link set eth1 down && ip link add eth2 type dummy && ip link set lo up")?;
     far.run("ip addr add 192.0.2.2/24 dev eth1")?;
     ifcfg(&host, "lo", "DEVICE=lo IPADDR=127.0.0.1 NETMASK=255.0.0.0 ONBOOT=yes")?;
@@ -29,7 +34,7 @@ fn carries_a_tunnel(world: &mut World) -> anyhow::Result<()> {
     ifcfg(&host, "aaa", "DEVICE=aaa TYPE=OVSBridge ONBOOT=yes BOOTPROTO=static IPADDR=10.0.0.1 PREFIX=24 ARPCHECK=no")?;
     let tunnel = "DEVICE=vx0\nTYPE=OVSTunnel\nOVS_BRIDGE=aaa\nONBOOT=yes\nOVS_TUNNEL_TYPE=vxlan\n";
     host.write(&format!("{DIR}/ifcfg-vx0"), &format!("{tunnel}OVS_TUNNEL_OPTIONS=\"options:remote_ip=192.0.2.2 options:key=42\"\n"))?;
-    ifcfg(&host, "eth1", "DEVICE=eth1 TYPE=Ethernet ONBOOT=yes BOOTPROTO=none IPADDR=192.0.2.1 PREFIX=24 MTU=1600")?;
+    ifcfg(&host, "eth1", "DEVICE=eth1 TYPE=Ethernet ONBOOT=yes BOOTPROTO=none IPADDR2=192.0.2.1 PREFIX2=24 MTU=1600")?;
     host.write(&format!("{DIR}/route-eth1"), "203.0.113.0/24 via 192.0.2.2\n")?;
     host.write(&format!("{DIR}/rule-eth1"), "from 192.0.2.1 table main priority 100\n")?;
     far.run("ip link set eth1 mtu 1600")?;
@@ -55,11 +60,22 @@ fn carries_a_tunnel(world: &mut World) -> anyhow::Result<()> {
     };
     is_up()?;
     changed_nothing(&host.run("ovsdp restart")?)?;
+    let status = host.run("ovsdp status")?.stdout;
+    let own = status.split("\neth1: up, mac").nth(1).with_context(|| format!("no eth1: {status}"))?;
+    ensure!(own.contains("address 192.0.2.1/24") && own.contains("no port: here because bridges need it") && !status.contains("eth2"), "{status}");
+    let status = host.json("ovsdp status eth1 --json")?;
+    ensure!(status["devices"][0]["name"] == "eth1" && status["bridges"] == serde_json::json!([]), "{status}");
     // As after a reboot, with the agent gone as well.
     host.run("ip addr flush dev eth1 && ip link set eth1 down")?;
     kill_agent(&host)?;
     host.run("ovsdp restart")?;
     is_up()?;
+    changed_nothing(&host.run("ovsdp up")?)?;
+    // Unplugged and plugged in again it becomes what it was, whoever asks.
+    host.run("ip link del eth1")?;
+    world.veth_with_macs(&host, CABLE.0, &far, CABLE.1)?;
+    far.run("ip addr add 192.0.2.2/24 dev eth1 && ip link set eth1 mtu 1600")?;
+    eventually(Duration::from_secs(30), is_up)?;
     changed_nothing(&host.run("ovsdp up")?)?;
     // What the file no longer says goes; the bridge may go without the device.
     host.write(&format!("{DIR}/rule-eth1"), "")?;
