@@ -39,6 +39,10 @@ pub(super) fn parse(words: Vec<OsString>) -> Result<Command, clap::Error> {
     if words.get(1).and_then(|word| word.to_str()).is_some_and(Change::has_subcommand) {
         return read(Change::augment_subcommands(Root::command()), words, Change::from_arg_matches).map(Command::Change);
     }
+    if words.get(1).is_some_and(|word| word == "--version" || word == "-V") {
+        // What clap prints of it needs none of them.
+        return read(Root::command().subcommand_required(false), words, Command::from_arg_matches);
+    }
     read(Command::augment_subcommands(Root::command()), words, Command::from_arg_matches)
 }
 

@@ -3,13 +3,19 @@
 //!
 //! They are paused (SIGSTOP) and resumed (SIGCONT), never killed, because that is the one thing that can be undone.
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 use ovsdp_proto::IfName;
 
 /// Programs that take an interface's name as an argument and lease an address for it.
 const PROGRAMS: [&str; 3] = ["dhclient", "udhcpc", "dhcpcd"];
+/// As much of a command line as is read, in bytes: those of DHCP clients are far shorter.
+const MAX_LINE: u64 = 1 << 16;
+/// The flag of the kernel's own threads (`PF_KTHREAD`), as `/proc/PID/stat` has it (proc(5), field 9).
+const KERNEL_THREAD: u32 = 0x0020_0000;
 
 /// A DHCP client of somebody else's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +37,17 @@ pub struct Client {
 pub fn find(ifnames: &[IfName]) -> Vec<Client> {
     let Ok(own) = fs::read_link("/proc/self/ns/net") else { return Vec::new() };
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let kernel = kernel_threads();
+    let mut line = Vec::with_capacity(4096);
     let mut clients: Vec<_> = entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| !kernel.contains(pid))
         .filter_map(|pid| {
             let root = format!("/proc/{pid}");
             let root = Path::new(&root);
-            let (program, ifname) = recognise(&fs::read(root.join("cmdline")).ok()?, ifnames)?;
+            read(&root.join("cmdline"), &mut line).ok()?;
+            let (program, ifname) = recognise(&line, ifnames)?;
             if fs::read_link(root.join("ns/net")).ok()? != own {
                 return None;
             }
@@ -47,6 +57,23 @@ pub fn find(ifnames: &[IfName]) -> Vec<Client> {
         .collect();
     clients.sort_by_key(|client| client.pid);
     clients
+}
+
+/// The kernel's own threads, which are most of what `/proc` lists and run no program: the children of its second process, with the helpers
+/// it starts (modprobe), which are no DHCP clients. None where that process is another's (in a container), or where the kernel does not list
+/// children (`CONFIG_PROC_CHILDREN`).
+fn kernel_threads() -> BTreeSet<u32> {
+    if !fs::read_to_string("/proc/2/stat").is_ok_and(|stat| is_kernels(&stat)) {
+        return BTreeSet::new();
+    }
+    let children = fs::read_to_string("/proc/2/task/2/children").unwrap_or_default();
+    children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// The start of a file of `/proc` into `buffer`: such a file has no size to be asked for before.
+fn read(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.clear();
+    File::open(path)?.take(MAX_LINE).read_to_end(buffer).map(|_| ())
 }
 
 /// Whether the process that `client` was found as is still there.
@@ -73,10 +100,21 @@ fn recognise(cmdline: &[u8], ifnames: &[IfName]) -> Option<(String, IfName)> {
     Some((program, *ifname))
 }
 
-/// Whether a process is stopped, and when it started, from the text of `/proc/PID/stat` (proc(5)).
-fn state(stat: &str) -> Option<(bool, u64)> {
+/// The fields of `/proc/PID/stat` (proc(5)) from the third on, the state.
+fn fields(stat: &str) -> impl Iterator<Item = &str> {
     // The second field is the program's name in brackets and may hold anything, brackets and blanks included.
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_ascii_whitespace()
+}
+
+/// Whether `/proc/PID/stat` is about one of the kernel's own threads.
+fn is_kernels(stat: &str) -> bool {
+    // Field 9 of all; the first of these is field 3.
+    fields(stat).nth(6).and_then(|flags| flags.parse::<u32>().ok()).is_some_and(|flags| flags & KERNEL_THREAD != 0)
+}
+
+/// Whether a process is stopped, and when it started, from the text of `/proc/PID/stat`.
+fn state(stat: &str) -> Option<(bool, u64)> {
+    let mut fields = fields(stat);
     let state = fields.next()?;
     // Field 22 of all; the state just taken was field 3.
     let start_time = fields.nth(18)?.parse().ok()?;
@@ -108,6 +146,19 @@ mod tests {
         let stat = "7 (a) T 1) T 1 7 7 0 -1 4194304 95 0 0 0 0 0 0 0 20 0 1 0 4242 2289664 170";
         assert_eq!(state(stat), Some((true, 4242)));
         assert_eq!(state("7 (x) S"), None);
+    }
+
+    #[test]
+    fn the_kernels_own_threads_are_known_and_run_no_program() {
+        assert!(is_kernels("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 3 0 0"));
+        assert!(!is_kernels("2 (kthreadd) S 1 2 2 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 3 0 0"));
+        assert!(!is_kernels("2 (x) S"));
+        let threads = kernel_threads();
+        assert!(!threads.contains(&std::process::id()));
+        let mut line = Vec::new();
+        let programs = threads.iter().filter(|pid| read(&Path::new("/proc").join(pid.to_string()).join("cmdline"), &mut line).is_ok() && !line.is_empty());
+        // A helper may run just now.
+        assert!(programs.count() <= threads.len() / 10, "{threads:?}");
     }
 
     #[test]

@@ -19,8 +19,10 @@ pub fn numbers() -> Numbers {
 /// The names in `dirs`, those of a later one before those of an earlier.
 fn of(dirs: &[&Path]) -> Numbers {
     let mut numbers = Numbers::default();
+    // Most hosts have one of them: the others are asked for once, not for each file.
+    let there: Vec<_> = dirs.iter().filter(|dir| dir.is_dir()).collect();
     for kind in Numbered::ALL {
-        for path in dirs.iter().flat_map(|dir| files(dir, kind)) {
+        for path in there.iter().flat_map(|dir| files(dir, kind)) {
             if let Ok(Some(bytes)) = ifcfg::read(&path) {
                 numbers.read(kind, &String::from_utf8_lossy(&bytes));
             }

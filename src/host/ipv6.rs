@@ -1,8 +1,8 @@
 //! The kernel's settings for IPv6 that no netlink message carries or takes: those of devices to come and of the whole host,
 //! and the files through which a device's are changed.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use ovsdp_proto::IfName;
@@ -36,7 +36,10 @@ fn of_link(inet6: rtnl::Inet6) -> Ipv6Settings {
 }
 
 fn value(folder: &Path, setting: Ipv6Setting) -> Option<i32> {
-    fs::read_to_string(folder.join(setting.name())).ok()?.trim().parse().ok()
+    // A number and a line's end, which the kernel gives at once.
+    let mut text = [0; 16];
+    let length = File::open(folder.join(setting.name())).and_then(|mut file| file.read(&mut text)).ok()?;
+    std::str::from_utf8(text.get(..length)?).ok()?.trim().parse().ok()
 }
 
 /// The file of one setting of one device.

@@ -79,13 +79,14 @@ fn add(sources: &mut Sources, name: &str) {
 /// The file is larger than [`MAX_FILE`] (`FileTooLarge`), or cannot be read.
 pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     // Asked before opening: opening a named pipe would wait for its writer.
-    match fs::metadata(path) {
-        Ok(meta) if meta.is_file() => {}
+    let length = match fs::metadata(path) {
+        Ok(meta) if meta.is_file() => meta.len(),
         Ok(_) => return Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
-    }
-    let mut bytes = Vec::new();
+    };
+    // Room for all of it and a little more: one call reads it, the next finds its end.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(MAX_FILE).min(MAX_FILE) + 64);
     File::open(path)?.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > MAX_FILE {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {MAX_FILE} bytes")));

@@ -29,6 +29,27 @@ pub(super) struct Extra {
 }
 
 impl Extra {
+    /// What goes with a port of which nothing is set.
+    fn plain(port: Port) -> Self {
+        Self { rules: BridgeRules::default(), external_ids: BTreeMap::new(), port, records: Vec::new() }
+    }
+
+    /// What most files come to, without their rows: a bridge, port or internal port of which nothing is set. `None` where the rows have to be
+    /// asked: what else they are, and names that the dialect may take for something else.
+    fn unsaid(role: &Role, device: IfName) -> Option<Self> {
+        let kind = match role {
+            Role::Bridge | Role::Internal(_) => Kind::Internal,
+            Role::Port(_) => Kind::System,
+            _ => return None,
+        };
+        let bridge = role.bridge().map(|bridge| bridge.name);
+        let plain = |name: IfName| {
+            name.as_str().starts_with(|c: char| c.is_ascii_alphanumeric())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        };
+        (bridge != Some(device) && plain(device) && bridge.is_none_or(plain)).then(|| Self::plain(Port::new(Interface::new(device, kind))))
+    }
+
     /// The interface of a port that has one.
     pub(super) fn interface(&self) -> Option<&Interface> {
         self.port.interfaces.first()
@@ -39,6 +60,9 @@ impl Extra {
         self.port.interfaces.iter().find(|interface| interface.name == name)
     }
 }
+
+/// The variables, in the order they count.
+const KEYS: [&str; 2] = ["OVS_OPTIONS", "OVS_EXTRA"];
 
 /// The commands a file may give, each about rows it describes.
 const OF_FILES: &[&str] =
@@ -83,11 +107,15 @@ struct Fault {
 pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<IfName>) -> Option<Extra> {
     let (role, device) = (role?, device?);
     if matches!(role, Role::Plain | Role::Member) {
-        let port = Port::new(Interface::new(device, Kind::System));
-        return Some(Extra { rules: BridgeRules::default(), external_ids: BTreeMap::new(), port, records: Vec::new() });
+        return Some(Extra::plain(Port::new(Interface::new(device, Kind::System))));
     }
     if reader.sink.has_errors() && role.bridge().is_some_and(|bridge| bridge.name == device) {
         return None;
+    }
+    if KEYS.iter().all(|key| reader.vars.get(key).is_none())
+        && let Some(extra) = Extra::unsaid(role, device)
+    {
+        return Some(extra);
     }
     let mut rows = match Rows::new(role, device) {
         Ok(rows) => rows,
@@ -97,7 +125,7 @@ pub(super) fn read(reader: &mut Reader<'_>, role: Option<&Role>, device: Option<
         }
     };
     let mut extra = None;
-    for key in ["OVS_OPTIONS", "OVS_EXTRA"] {
+    for key in KEYS {
         let Some(var) = reader.vars.get(key) else { continue };
         let words: Vec<(&str, Span)> = var.value.words().collect();
         let texts: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
@@ -240,5 +268,34 @@ impl<'a> Rows<'a> {
     fn extra(&self) -> Result<Extra, Error> {
         let nothing = Outcome { database: self.database.clone(), outputs: Vec::new(), notes: Vec::new(), writes: Vec::new() };
         self.extra_of(&nothing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings::Named;
+    use super::*;
+
+    #[test]
+    fn what_goes_without_rows_is_what_the_rows_say() {
+        let name = |text: &str| IfName::new(text).unwrap();
+        let named = |text: &str| Named { name: name(text), span: Span::default() };
+        for device in ["p0", "eth0.100", "veth-a_b", "0", "add-port", "br1", "ovs-system"] {
+            for role in [Role::Bridge, Role::Port(named("br0")), Role::Internal(named("br0"))] {
+                let rows = Rows::new(&role, name(device)).map(|rows| rows.extra().unwrap()).map_err(|error| error.text);
+                assert_eq!(Ok(Extra::unsaid(&role, name(device)).unwrap()), rows, "{device}: {role:?}");
+            }
+        }
+        for (role, device) in [
+            (Role::Port(named("br0")), "br0"),
+            (Role::Internal(named("br0")), "br0"),
+            (Role::Port(named("-b")), "p0"),
+            (Role::Bridge, "--"),
+            (Role::Bridge, "a\"b"),
+            (Role::Bond(named("br0"), vec![named("p0"), named("p1")]), "bond0"),
+            (Role::Patch(named("br0"), named("p1")), "p0"),
+        ] {
+            assert_eq!(Extra::unsaid(&role, name(device)), None, "{device}: {role:?}");
+        }
     }
 }

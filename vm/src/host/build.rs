@@ -8,14 +8,13 @@ use anyhow::{Context, ensure};
 use super::paths::Paths;
 use super::shell_out::{cargo, output};
 
-/// Builds ovsdp and the guest's init, static, and returns the folder they are in. Their own target folder keeps the
-/// flags from throwing away what the ordinary builds have cached.
+/// Builds ovsdp as it is released and the guest's init likewise (`cargo static`), and returns the folder they are in. Their own target folder
+/// keeps the flags from throwing away what the ordinary builds have cached.
 pub(crate) fn guest(paths: &Paths) -> anyhow::Result<PathBuf> {
     let target = "x86_64-unknown-linux-gnu";
     let folder = paths.cache.join("build");
     let mut cargo = cargo(paths);
-    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
-    cargo.args(["build", "--quiet", "--release", "--target", target, "--target-dir"]).arg(&folder);
+    cargo.args(["static", "--quiet", "--target-dir"]).arg(&folder);
     cargo.args(["--package", "ovsdp", "--bin", "ovsdp", "--package", "ovsdp-vm", "--bin", "ovsdp-vm-guest"]);
     let status = cargo.status().context("cannot run cargo")?;
     ensure!(status.success(), "the guest's binaries do not build");
