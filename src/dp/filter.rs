@@ -88,7 +88,9 @@ impl Filter {
             let bytes = value.map(|value| value.payload()).unwrap_or_default();
             path.push(kind);
             match (path.as_slice(), mask.payload()) {
-                ([.., key::ENCAP] | [.., key::TUNNEL, tunnel_key::VXLAN_OPTS], below) => self.nest(path, bytes, below)?,
+                // What has ENCAP's number in another nest is a field: the source address of a tunnel.
+                (place, below) if place.iter().all(|kind| *kind == key::ENCAP) => self.nest(path, bytes, below)?,
+                ([.., key::TUNNEL, tunnel_key::VXLAN_OPTS], below) => self.nest(path, bytes, below)?,
                 ([key::TUNNEL | key::NSH], below) => self.nest(path, bytes, below)?,
                 ([.., key::TUNNEL, tunnel_key::GENEVE_OPTS], _) => return Err(Unfit("Geneve options")),
                 ([.., key::TUNNEL, tunnel_key::ERSPAN_OPTS], _) => return Err(Unfit("ERSPAN options")),

@@ -100,14 +100,18 @@ fn key_of(text: &str, port: &dyn Fn(&str) -> Option<u32>) -> Result<Vec<u8>, Unt
     }
 }
 
-/// Appends what of a key is under a mask, as the kernel gives a flow's key back.
-fn put_masked(key: &[u8], mask: &[u8], out: &mut Vec<u8>) {
+/// What holds attributes of its own, beside a key's others; in the outer header nothing does.
+const NESTS: &[u16] = &[key::ENCAP, key::TUNNEL];
+
+/// Appends what of a key is under a mask, as the kernel gives a flow's key back. `nests` are the attributes that hold others here.
+fn put_masked(key: &[u8], mask: &[u8], nests: &[u16], out: &mut Vec<u8>) {
     for attr in Attrs::new(key) {
         let Some(bits) = Attrs::new(mask).find(attr.kind()) else { continue };
         // No attribute is longer than it was.
-        let _ = if attr.kind() == key::ENCAP {
-            nla::put_nested::<TooLong>(out, key::ENCAP, |out| {
-                put_masked(attr.payload(), bits.payload(), out);
+        let _ = if nests.contains(&attr.kind()) {
+            let below = if attr.kind() == key::ENCAP { nests } else { &[] };
+            nla::put_nested::<TooLong>(out, attr.kind(), |out| {
+                put_masked(attr.payload(), bits.payload(), below, out);
                 Ok(())
             })
         } else {
@@ -149,7 +153,7 @@ impl Switch {
             reason: decision.reason,
             megaflow: (decision.install != Install::No).then(|| {
                 let mut matched = Vec::new();
-                put_masked(&key, &decision.mask, &mut matched);
+                put_masked(&key, &decision.mask, NESTS, &mut matched);
                 text(&|out| append_key(out, &matched, Some(&decision.mask), &style))
             }),
             actions: text(&|out| append_actions(out, &decision.actions, &style)),

@@ -82,7 +82,8 @@ fn walk(mask: &[u8], path: u32, depth: u32, visit: &mut dyn FnMut(u32, &[u8])) {
     for attr in Attrs::new(mask) {
         let path = step(path, attr);
         if is_nest(attr) && depth < MAX_DEPTH - 1 {
-            walk(attr.payload(), path, depth + 1, visit);
+            // What is in TUNNEL has numbers of its own, and is no nest: the source address has ENCAP's.
+            walk(attr.payload(), path, if attr.kind() == key::TUNNEL { MAX_DEPTH } else { depth + 1 }, visit);
         } else if attr.payload().iter().any(|byte| *byte != 0) {
             visit(path, attr.payload());
         }
@@ -113,7 +114,7 @@ fn is_nest(attr: Attr<'_>) -> bool {
 mod tests {
     use ovsdp_proto::Mac;
     use ovsdp_proto::key::{KeyBuf, TunnelField};
-    use ovsdp_proto::nla::{TooLong, put_nested};
+    use ovsdp_proto::nla::{self, TooLong, put_nested};
 
     use super::*;
 
@@ -165,6 +166,20 @@ mod tests {
         let name = |id| SEED.ufid(&tunnelled(id), &tunnelled(u64::MAX));
         assert_eq!(name(1), name(1));
         assert_ne!(name(1), name(2));
+    }
+
+    #[test]
+    fn each_field_of_an_outer_header_is_in_the_name_and_the_fingerprint() {
+        let hasher = RandomState::default();
+        for kind in 0..=15 {
+            let tunnelled = |byte: u8| {
+                let mut nest = Vec::new();
+                put_nested::<TooLong>(&mut nest, key::TUNNEL, |out| nla::put(out, kind, &[byte; 4])).unwrap();
+                nest
+            };
+            assert_ne!(SEED.ufid(&tunnelled(1), &tunnelled(0xff)), SEED.ufid(&tunnelled(2), &tunnelled(0xff)), "{kind}");
+            assert_ne!(Digest::new(&hasher, &[], &tunnelled(0xff)), Digest::new(&hasher, &[], &tunnelled(0)), "{kind}");
+        }
     }
 
     /// The mask of an ARP flow as kernel 6.12 gave it back (FLOW GET dump), beside the one it was given.

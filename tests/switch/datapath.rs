@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use ovsdp::switch::{Counters, Decision, Insert, Install, Learned, Moment, Pass, Policy, Reason, Revalidator, Seed, Switch, Topology, Ufid, Verdict};
 use ovsdp_proto::Mac;
-use ovsdp_proto::key::{KeyBuf, L2, VLAN_PRESENT};
+use ovsdp_proto::key::{KeyBuf, L2, TunnelField, VLAN_PRESENT};
 use ovsdp_proto::nla::{self, Attrs};
 use ovsdp_proto::uapi::{action, key, tunnel_key};
 
@@ -31,14 +31,43 @@ pub(super) fn key_of(port: u32, frame: &[u8]) -> Vec<u8> {
     key_after(port, frame, 0, 0)
 }
 
+/// The number of a device that tunnels go by. A frame that comes in by this or a higher one was unwrapped there, out of one of [`OUTERS`].
+pub(super) const DEVICE: u32 = 60_000;
+
+/// What frames were wrapped in: key, where it came from (10.0.0.x), type of service. To 10.0.0.1, all of them.
+pub(super) const OUTERS: [(u64, u8, u8); 7] = [(1, 2, 0), (1, 3, 0), (2, 2, 0), (1, 2, 3), (0, 4, 0x2b), (7, 9, 0), (2, 9, 2)];
+
+/// How [`Agent::delivered`] names where a wrapped frame went: by the device, to 10.0.0.`to`, with this key.
+pub(super) fn wrapped(to: u8, id: u64) -> u32 {
+    DEVICE + u32::from(to) + (u32::try_from(id).unwrap() << 8)
+}
+
 /// The same of a frame that went round by `recirc_id` with a hash.
 fn key_after(port: u32, frame: &[u8], recirc_id: u32, dp_hash: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(outer) = port.checked_sub(DEVICE) {
+        put_outer(&mut bytes, OUTERS[outer as usize]);
+    }
     let mut buf = KeyBuf::new();
-    buf.recirc_id(recirc_id).dp_hash(dp_hash).priority(0).in_port(port).skb_mark(0);
+    buf.recirc_id(recirc_id).dp_hash(dp_hash).priority(0).in_port(port.min(DEVICE)).skb_mark(0);
     buf.ethernet(Mac(frame[6..12].try_into().unwrap()), Mac(frame[..6].try_into().unwrap()));
-    let mut bytes = buf.as_bytes().to_vec();
+    bytes.extend(buf.as_bytes());
     put_type(&mut bytes, frame, 12, 0);
     bytes
+}
+
+fn put_outer(out: &mut Vec<u8>, (id, from, tos): (u64, u8, u8)) {
+    let (src, dst) = ([10, 0, 0, from].into(), [10, 0, 0, 1].into());
+    let fields = [
+        TunnelField::Id(id),
+        TunnelField::Ipv4Src(src),
+        TunnelField::Ipv4Dst(dst),
+        TunnelField::Tos(tos),
+        TunnelField::Ttl(64),
+        TunnelField::TpSrc(40000),
+        TunnelField::TpDst(4789),
+    ];
+    nla::put_nested::<nla::TooLong>(out, key::TUNNEL, |out| fields.iter().try_for_each(|field| field.put(out))).unwrap();
 }
 
 fn put_type(out: &mut Vec<u8>, frame: &[u8], at: usize, depth: u32) {
@@ -63,11 +92,27 @@ fn put_type(out: &mut Vec<u8>, frame: &[u8], at: usize, depth: u32) {
     nla::put_be16(out, key::ETHERTYPE, eth_type);
     let payload = frame.get(at + 2..).unwrap_or(&[]);
     let byte = |at: usize| payload.get(at).copied().unwrap_or(0);
-    if eth_type == 0x0800 {
-        nla::put_array(out, key::IPV4, [10, 0, 0, byte(0), 10, 0, 0, byte(1), 17, byte(2), 64, 0]);
-        nla::put_array(out, key::UDP, [0, byte(3), 0, byte(4)]);
-    } else if eth_type == 0x0806 {
-        nla::put(out, key::ARP, &[byte(0); 24]).unwrap();
+    // The last byte: not a fragment, the first one, a later one.
+    match eth_type {
+        0x0800 => {
+            nla::put_array(out, key::IPV4, [10, 0, 0, byte(0), 10, 0, 0, byte(1), 17, byte(2), 64u8.wrapping_sub(byte(3)), byte(4)]);
+            nla::put_array(out, key::UDP, [0, byte(3), 0, byte(4)]);
+        }
+        0x86dd => {
+            let mut ip = [0; 40];
+            (ip[15], ip[31], ip[36], ip[37], ip[38], ip[39]) = (byte(0), byte(1), 58, byte(2), 64u8.wrapping_sub(byte(3)), byte(4));
+            nla::put_array(out, key::IPV6, ip);
+            nla::put_be16(out, key::IPV6_EXTHDRS, byte(4).into());
+            nla::put_array(out, key::ICMPV6, [135, byte(0)]);
+            nla::put_array(out, key::ND, [byte(1); 28]);
+        }
+        0x0806 => {
+            // A request or a reply; of a request the sender's own address or another's.
+            let mut arp = [0; 24];
+            (arp[3], arp[7], arp[9]) = (byte(0), byte(1), byte(2).wrapping_add(1));
+            nla::put_array(out, key::ARP, arp);
+        }
+        _ => {}
     }
 }
 
@@ -103,9 +148,11 @@ fn outer_fields(key: &[u8]) -> [u64; 5] {
     [id.unwrap_or(0), address(tunnel_key::IPV4_SRC), address(tunnel_key::IPV4_DST), tos, if id.is_some() { u64::MAX } else { 0 }]
 }
 
-/// Type of service and time to live of an IPv4 header.
+/// Type of service and time to live of an IP header.
 fn ip_fields(level: &[u8]) -> [u64; 2] {
-    Attrs::new(level).find(key::IPV4).map_or([0; 2], |ip| [u64::from(ip.payload()[9]), u64::from(ip.payload()[10])])
+    let attrs = Attrs::new(level);
+    let two = |kind, at: usize| attrs.find(kind).map(|ip| [u64::from(ip.payload()[at]), u64::from(ip.payload()[at + 1])]);
+    two(key::IPV4, 9).or_else(|| two(key::IPV6, 37)).unwrap_or_default()
 }
 
 /// The mask the kernel makes of `mask` for `key`, or why it refuses it.
@@ -126,9 +173,9 @@ pub(super) fn kernel_mask(key: &[u8], mask: &[u8]) -> Result<Fields, &'static st
         }
         made[9..14].copy_from_slice(&outer_fields(mask));
     }
-    let ip = Attrs::new(innermost(mask)).find(key::IPV4);
-    if ip.is_some() && Attrs::new(innermost(key)).find(key::IPV4).is_none() {
-        return Err("a mask of IPv4 for another protocol");
+    let has = |attrs, kind| Attrs::new(innermost(attrs)).find(kind).is_some();
+    if [key::IPV4, key::IPV6].into_iter().any(|kind| has(mask, kind) && !has(key, kind)) {
+        return Err("a mask of IP for another protocol");
     }
     made[14..16].copy_from_slice(&ip_fields(innermost(mask)));
     let mut level = mask;
@@ -202,14 +249,23 @@ pub(super) fn outputs(actions: &[u8]) -> Vec<u32> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Done {
     Output(u32),
-    Recirculate { id: u32, dp_hash: u32 },
+    /// By the tunnels' device, to 10.0.0.`to` with a key.
+    Wrapped {
+        to: u8,
+        id: u64,
+    },
+    Recirculate {
+        id: u32,
+        dp_hash: u32,
+    },
 }
 
 /// What a list of actions makes of a frame: where it goes, and as what. A tag is taken from where it is, be it there or not.
 pub(super) fn deliver(actions: &[u8], frame: &[u8]) -> Vec<(Done, Vec<u8>)> {
-    let (mut frame, mut out, mut dp_hash) = (frame.to_vec(), Vec::new(), 0);
+    let (mut frame, mut out, mut dp_hash, mut outer) = (frame.to_vec(), Vec::new(), 0, None);
     for attr in Attrs::new(actions) {
         match attr.kind() {
+            action::OUTPUT if attr.u32() == Some(DEVICE) => out.push((outer.take().expect("an outer header of its own"), frame.clone())),
             action::OUTPUT => out.push((Done::Output(attr.u32().unwrap()), frame.clone())),
             action::POP_VLAN => drop(frame.drain(12..16)),
             action::PUSH_VLAN => {
@@ -223,7 +279,12 @@ pub(super) fn deliver(actions: &[u8], frame: &[u8]) -> Vec<(Done, Vec<u8>)> {
             }
             action::RECIRC => out.push((Done::Recirculate { id: attr.u32().unwrap(), dp_hash }, frame.clone())),
             action::CLONE => out.extend(deliver(attr.payload(), &frame)),
-            action::SET => {}
+            action::SET => {
+                if let Some(nest) = attr.nested().find(key::TUNNEL).map(|nest| nest.nested()) {
+                    let to = nest.find(tunnel_key::IPV4_DST).and_then(|attr| attr.array::<4>()).unwrap()[3];
+                    outer = Some(Done::Wrapped { to, id: nest.find(tunnel_key::ID).and_then(|attr| attr.be64()).unwrap_or(0) });
+                }
+            }
             kind => panic!("action {kind}"),
         }
     }
@@ -298,6 +359,7 @@ impl Agent {
         for (what, frame) in deliver(&actions, frame) {
             match what {
                 Done::Output(port) => out.push((port, frame)),
+                Done::Wrapped { to, id } => out.push((wrapped(to, id), frame)),
                 Done::Recirculate { id, dp_hash } => {
                     assert_eq!(recirc_id, 0, "round and round");
                     out.extend(self.pass(port, &frame, id, dp_hash));
@@ -317,7 +379,7 @@ impl Agent {
         match self.flows.insert(self.now, key, &decision, self.switch.generation()) {
             Insert::New(ufid) => self.put(ufid, key, &decision),
             Insert::Replaced(ufid) => self.kernel.get_mut(&ufid).unwrap().actions.clone_from(&decision.actions),
-            Insert::Same(_) => panic!("an upcall of a flow that is there"),
+            Insert::Same(ufid) => panic!("an upcall of a flow that is there: {:?} beside {:?}", fields(key), self.kernel[&ufid]),
             Insert::NotInstalled => {}
         }
         self.flows.settle(&mut self.switch);

@@ -18,6 +18,7 @@ mod statics;
 mod trace;
 mod tunnel;
 mod vlan;
+mod wiring;
 
 use std::time::Duration;
 

@@ -4,11 +4,13 @@
 //! vSwitch's own picture of it, and not the one the product has.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
-use ovsdp::model::{PortRules, PriorityTags, ServiceTag, Vid, VlanSet, Vlans};
+use ovsdp::model::{Field, PortRules, PriorityTags, ServiceTag, Tunnel, Vid, VlanSet, Vlans};
 use ovsdp::switch::{Bridge, Topology, Way};
 use ovsdp_proto::{IfName, Mac};
 
+use super::datapath::{DEVICE, OUTERS, wrapped};
 use super::property::address;
 
 /// A tag: TPID, VLAN, priority bits.
@@ -113,12 +115,32 @@ fn go_out(rules: &PortRules, inside: &Inside) -> Option<Vec<Tag>> {
     }
 }
 
-/// A port: its number in the datapath if it has one, its rules, the end of a patch it is.
+/// A port: what it leads to, its rules.
 struct Port {
     name: IfName,
-    number: Option<u32>,
-    peer: Option<IfName>,
+    way: Way,
     rules: PortRules,
+}
+
+/// The numbers of an address 10.0.0.x, and of a key.
+fn host(address: IpAddr) -> u8 {
+    let IpAddr::V4(address) = address else { unreachable!() };
+    address.octets()[3]
+}
+
+impl Port {
+    /// How much of a wrapped frame's key and sender it asks for, if it takes the frame.
+    fn takes(&self, (id, from): (u64, u8)) -> Option<[bool; 2]> {
+        let Way::Tunnel(_, Tunnel { in_key, remote, .. }) = &self.way else { return None };
+        let key = match in_key {
+            None => Some(0),
+            Some(Field::Is(key)) => Some(u64::from(*key)),
+            Some(Field::Flow) => None,
+        };
+        let remote = remote.value().map(host);
+        let takes = key.is_none_or(|key| key == id) && remote.is_none_or(|remote| remote == from);
+        takes.then_some([key.is_some(), remote.is_some()])
+    }
 }
 
 /// The switch.
@@ -129,10 +151,7 @@ pub(super) struct Naive {
 
 impl Naive {
     pub(super) fn new(topology: &Topology) -> Self {
-        let port = |name, way: &Way, rules: &PortRules| {
-            let peer = if let Way::Patch(peer) = way { Some(*peer) } else { None };
-            Port { name, number: way.dp_port(), peer, rules: rules.clone() }
-        };
+        let port = |name, way: &Way, rules: &PortRules| Port { name, way: way.clone(), rules: rules.clone() };
         let bridge = |bridge: &Bridge| {
             let others = bridge.ports.iter().map(|one| port(one.name, &one.way, &one.rules));
             (bridge.clone(), std::iter::once(port(bridge.name, &bridge.local, &bridge.local_rules)).chain(others).collect())
@@ -140,17 +159,28 @@ impl Naive {
         Self { bridges: topology.bridges.iter().map(bridge).collect(), seen: HashMap::new() }
     }
 
-    /// What comes out where, sorted.
-    pub(super) fn packet(&mut self, port: u32, dst: Mac, src: Mac, tags: &[(u16, u16)]) -> Vec<(u32, Vec<(u16, u16)>)> {
+    /// What comes out where, sorted. `tos` is an IP packet's type of service.
+    pub(super) fn packet(&mut self, port: u32, addresses: (Mac, Mac), tags: &[(u16, u16)], tos: Option<u8>) -> Vec<(u32, Vec<(u16, u16)>)> {
         let tags: Vec<Tag> = tags.iter().map(|(tpid, tci)| (*tpid, tci & 0xfff, tci & 0xe000)).collect();
-        let has = |(_, ports): &(Bridge, Vec<Port>)| ports.iter().position(|one| one.number == Some(port));
-        let found = self.bridges.iter().enumerate().find_map(|(index, bridge)| Some((index, has(bridge)?)));
-        let mut out = found.map_or_else(Vec::new, |(bridge, at)| self.pass(bridge, at, (dst, src), &tags));
+        let outer = port.checked_sub(DEVICE).map(|at| OUTERS[at as usize]);
+        let ports = self.bridges.iter().enumerate().flat_map(|(index, (_, ports))| ports.iter().enumerate().map(move |(at, port)| (index, at, port)));
+        let found = match outer {
+            None => ports.filter(|(.., one)| matches!(one.way, Way::Device(number) if number == port)).map(|(index, at, _)| (index, at)).next(),
+            // The one that asks for most.
+            Some((id, from, _)) => {
+                let taking = ports.filter_map(|(index, at, port)| Some((port.takes((id, from))?, index, at)));
+                taking.max().map(|(_, index, at)| (index, at))
+            }
+        };
+        let congested = outer.is_some_and(|(.., outer)| outer & 3 == 3) && tos.is_some_and(|tos| tos & 3 == 0);
+        let found = found.filter(|_| !congested);
+        let mut out = found.map_or_else(Vec::new, |place| self.pass(place, addresses, &tags, outer.map(|(id, ..)| id)));
         out.sort();
         out
     }
 
-    fn pass(&mut self, index: usize, at: usize, (dst, src): (Mac, Mac), tags: &[Tag]) -> Vec<(u32, Vec<(u16, u16)>)> {
+    /// `unwrapped`: the key of a frame that came in by a tunnel, 0 in another bridge than it came in to.
+    fn pass(&mut self, (index, at): (usize, usize), (dst, src): (Mac, Mac), tags: &[Tag], unwrapped: Option<u64>) -> Vec<(u32, Vec<(u16, u16)>)> {
         let (bridge, all) = &self.bridges[index];
         let from = &all[at];
         let Some(inside) = come_in(&from.rules, tags) else { return Vec::new() };
@@ -172,12 +202,21 @@ impl Naive {
         let leaves: Vec<(usize, Vec<Tag>)> = all.iter().enumerate().filter_map(goes).collect();
         let mut out = Vec::new();
         for (to, tags) in leaves {
-            let port = &self.bridges[index].1[to];
-            if let Some(number) = port.number {
-                out.push((number, tags.into_iter().map(|(tpid, vid, pcp)| (tpid, vid | pcp)).collect()));
-            } else if let Some(peer) = port.peer {
-                let (bridge, end) = self.end(peer);
-                out.extend(self.pass(bridge, end, (dst, src), &tags));
+            let sent = || tags.iter().map(|(tpid, vid, pcp)| (*tpid, vid | pcp)).collect();
+            match self.bridges[index].1[to].way.clone() {
+                Way::Device(number) => out.push((number, sent())),
+                Way::Tunnel(_, Tunnel { remote, out_key, .. }) => {
+                    let id = match out_key {
+                        None => 0,
+                        Some(Field::Is(key)) => u64::from(key),
+                        Some(Field::Flow) => unwrapped.unwrap_or(0),
+                    };
+                    // What was sent to 10.0.0.1 is not sent there.
+                    let to = remote.value().map(host).filter(|to| unwrapped.is_none() || *to != 1);
+                    out.extend(to.map(|to| (wrapped(to, id), sent())));
+                }
+                Way::Patch(peer) => out.extend(self.pass(self.end(peer), (dst, src), &tags, unwrapped.map(|_| 0))),
+                Way::Bundle(_) => unreachable!(),
             }
         }
         out

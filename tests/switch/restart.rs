@@ -1,11 +1,65 @@
 //! The agent goes and another comes: MAC tables and flows are taken over.
 
-use ovsdp::switch::{Counters, Decision, FdbEntry, FlowTable, Found, Moment, Seed, Verdict, Why};
+use ovsdp::switch::{Counters, Decision, FLOW_LIMIT, FdbEntry, FlowTable, Found, Moment, Policy, Revalidator, Seed, Switch, Verdict, Why};
 use ovsdp_proto::Mac;
 use ovsdp_proto::key::KeyBuf;
+use ovsdp_proto::nla::{self, Attrs};
+use ovsdp_proto::uapi::key;
 
 use super::datapath::{Agent, frame, key_of};
 use super::{mac, one_bridge, seconds};
+
+impl Agent {
+    /// Another agent takes this one's place: what was written down of bonds and, unless that is lost, of the MAC tables, and the kernel's flows.
+    pub(super) fn is_succeeded(&mut self, with_macs: bool) {
+        let (bonds, macs, topology) = (self.switch.remember_bundles(), self.switch.snapshot(self.now), self.switch.topology().clone());
+        self.switch = Switch::new();
+        self.switch.restore_bundles(bonds);
+        self.switch.set_topology(self.now, topology).unwrap();
+        if with_macs {
+            self.switch.restore(self.now, &macs);
+        }
+        self.flows = FlowTable::new(Seed([3; 16]), FLOW_LIMIT);
+        self.revalidator = Revalidator::new(Policy::default());
+        for (ufid, flow) in self.kernel.clone() {
+            let mut key = Vec::new();
+            put_masked(&flow.key, &flow.mask, NESTS, &mut key);
+            let found = Found { ufid, key: &key, mask: &flow.mask, actions: &flow.actions, counters: flow.counters };
+            let mut also = Vec::new();
+            let Self { now, switch, flows, revalidator, decision, .. } = self;
+            match revalidator.adopt(*now, switch, flows, &found, decision, &mut |other| also.push(other)) {
+                Verdict::Keep => {}
+                Verdict::Modify => self.kernel.get_mut(&ufid).unwrap().actions.clone_from(&self.decision.actions),
+                Verdict::Delete(_) | Verdict::Stranger => drop(self.kernel.remove(&ufid)),
+            }
+            also.into_iter().for_each(|other| drop(self.kernel.remove(&other)));
+            if let Some(flow) = self.kernel.get_mut(&ufid) {
+                flow.key = key;
+            }
+        }
+    }
+}
+
+/// The attributes that hold others: of a key, and of the outer header in one.
+const NESTS: &[u16] = &[key::ENCAP, key::TUNNEL];
+
+/// A key as the kernel gives it back: what is not under the mask is zero.
+fn put_masked(whole: &[u8], mask: &[u8], nests: &[u16], out: &mut Vec<u8>) {
+    for attr in Attrs::new(whole) {
+        let (kind, bits) = (attr.kind(), Attrs::new(mask).find(attr.kind()).map(|attr| attr.payload()).unwrap_or_default());
+        if nests.contains(&kind) {
+            let below = if kind == key::ENCAP { nests } else { &[] };
+            nla::put_nested::<nla::TooLong>(out, kind, |out| {
+                put_masked(attr.payload(), bits, below, out);
+                Ok(())
+            })
+            .unwrap();
+        } else {
+            let value: Vec<u8> = attr.payload().iter().zip(bits.iter().chain(std::iter::repeat(&0))).map(|(value, bits)| value & bits).collect();
+            nla::put(out, kind, &value).unwrap();
+        }
+    }
+}
 
 fn plain(dst: u32, src: u32) -> Vec<u8> {
     frame(mac(dst), mac(src), &[(0x8100, 5)], 0x0800, &[0; 20])

@@ -6,8 +6,9 @@ use ovsdp::switch::bond::Exit;
 use ovsdp::switch::{Bridge, Decision, LeftOut, Moment, Reason, Step, Switch, Topology, Untraceable, Way};
 use proptest::prelude::*;
 
-use super::datapath::{Agent, Done, deliver, frame, key_of, outputs};
-use super::property::{Event, address, event, topology, wiring};
+use super::datapath::{Agent, DEVICE, Done, deliver, frame, key_of, outputs};
+use super::property::{Event, address, event};
+use super::wiring::{topology, wiring};
 use super::{mac, name, one_bridge, switch};
 
 proptest! {
@@ -45,7 +46,11 @@ proptest! {
                 Step::Member { exit: Exit::Port { dp_port } | Exit::Bucket { dp_port, .. }, .. } => Some(*dp_port),
                 _ => None,
             }).collect();
-            let sent = |(done, _)| if let Done::Output(port) = done { Some(port) } else { None };
+            let sent = |(done, _)| match done {
+                Done::Output(port) => Some(port),
+                Done::Wrapped { .. } => Some(DEVICE),
+                Done::Recirculate { .. } => None,
+            };
             let sent: Vec<u32> = deliver(&decided.actions, &[0; 64]).into_iter().filter_map(sent).collect();
             prop_assert_eq!(told, sent);
             let left: Vec<_> = steps.iter().filter_map(|step| match step {

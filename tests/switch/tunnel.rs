@@ -175,3 +175,13 @@ fn a_mark_is_the_tunnel_s_alone() {
     agent.keyed(&marked, &reply);
     assert_eq!(agent.upcalls, upcalls);
 }
+
+#[test]
+fn a_trace_says_what_of_the_outer_header_is_matched() {
+    let mut switch = switch(topology());
+    // In whatever order, and without what says nothing.
+    let flow = "tunnel(dst=10.0.0.1,src=10.0.0.2,tun_id=0x1,flags(key)),in_port(9),eth(src=52:54:00:00:00:01,dst=ff:ff:ff:ff:ff:ff),eth_type(0x0806)";
+    let told = switch.explain(Moment(0), "br0", flow, false).unwrap();
+    let megaflow = told.megaflow.unwrap();
+    assert!(megaflow.contains("tunnel(dst=10.0.0.1,src=10.0.0.2,tun_id=0x1"), "{megaflow}");
+}

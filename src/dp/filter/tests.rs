@@ -28,7 +28,7 @@ fn chooses(rule: Rule, filter: &str, flow: &str) -> bool {
 
 const WEB: &str = "in_port(1),eth(src=02:00:00:00:00:01),eth_type(0x0800),ipv4(src=10.1.0.0/16,proto=6,frag=no),tcp(dst=80)";
 const TAGGED: &str = "in_port(1),eth(),eth_type(0x8100),vlan(vid=5,pcp=0),encap(eth_type(0x0800),ipv4(dst=10.0.0.1,frag=no))";
-const TUNNELLED: &str = "tunnel(tun_id=0x7,dst=10.1.1.1,flags(-df+key)),in_port(3),eth(),eth_type(0x0800),ipv4(frag=no)";
+const TUNNELLED: &str = "tunnel(tun_id=0x7,src=10.1.1.2,dst=10.1.1.1,flags(-df+key)),in_port(3),eth(),eth_type(0x0800),ipv4(frag=no)";
 
 #[test]
 fn a_flow_must_match_what_is_named() {
@@ -51,6 +51,9 @@ fn a_flow_must_match_what_is_named() {
         ("vlan(vid=5)", WEB, false),
         ("tunnel(tun_id=7)", TUNNELLED, true),
         ("tunnel(tun_id=8)", TUNNELLED, false),
+        ("tunnel(src=10.1.1.0/24)", TUNNELLED, true),
+        ("tunnel(src=10.1.1.3)", TUNNELLED, false),
+        ("tunnel(dst=10.1.1.3)", TUNNELLED, false),
         ("tunnel(flags(-df))", TUNNELLED, true),
         ("tunnel(flags(+df))", TUNNELLED, false),
         ("tunnel(flags(-csum))", TUNNELLED, false),
