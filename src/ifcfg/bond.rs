@@ -9,7 +9,7 @@ use ovsdp_proto::IfName;
 use super::address::Ask;
 use super::assign::Vars;
 use super::code::Code;
-use super::diag::{Diagnostic, Sink, shown};
+use super::diag::{Diagnostic, Severity, Sink, shown};
 use super::folder::Other;
 use super::settings::{self, Named, Placed, Reader, Role, Settings};
 use super::span::Span;
@@ -24,13 +24,14 @@ pub(super) struct Member {
     pub(super) findings: Vec<Diagnostic>,
 }
 
-/// Reads a file that is not Open vSwitch's as that of a bond's device.
+/// Reads a file that is not Open vSwitch's as that of a bond's device. Keys that are not carried out stop nothing: what the device becomes is
+/// said by the bond's file.
 pub(super) fn read_member(file: &str, vars: &Vars, used: &BTreeSet<String>) -> Member {
     let (mut sink, mut keys) = (Sink::default(), Sink::default());
     let settings = settings::read_as(file, vars, &mut sink, Some(Role::Member));
     settings::judge_keys(file, vars, used, &mut keys);
     let mut findings = sink.into_list();
-    findings.extend(keys.into_list());
+    findings.extend(keys.into_list().into_iter().map(|found| Diagnostic { severity: Severity::Warning, ..found }));
     Member { settings: settings.map(Box::new), findings }
 }
 

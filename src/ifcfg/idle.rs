@@ -53,9 +53,9 @@ const OF_ADDRESSED: [&str; 39] = [
     "SRCADDR",
 ];
 
-/// Their keys that may have a number; the last three mean nothing without the address of that number.
+/// Their keys that may have a number.
 const NUMBERED: [&str; 7] = ["BROADCAST", "DNS", "IPADDR", "NETMASK", "PREFIX", "ARPCHECK", "ARPUPDATE"];
-/// What an address of that number is described by.
+/// Those of them that mean nothing without the address of their number.
 const OF_ONE: [&str; 4] = ["NETMASK", "PREFIX", "ARPCHECK", "ARPUPDATE"];
 /// What aliases take over from their interface's file.
 const INHERITED: [&str; 2] = ["NETMASK", "PREFIX"];

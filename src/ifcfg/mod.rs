@@ -73,6 +73,8 @@ pub use span::{Position, Span, position};
 pub use surroundings::{Access, Device, NamingRule, Obstacle, Surroundings};
 pub use value::Value;
 
+use std::collections::BTreeSet;
+
 use crate::model::Intent;
 use bond::Member;
 use diag::Sink;
@@ -258,8 +260,9 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
     }
     plain.retain(|one| list.iter().all(|settings| !settings.is_about(one.name)));
     beside(&mut list, &mut plain, |list, found| companion::read(list, sources, &base, host, found), &mut diagnostics);
-    diagnostics.extend(companion::orphans(sources, &described(&entries)));
-    diagnostics.extend(network::default_route(&base, &described(&entries), networks(&list, &plain, &others).as_deref()));
+    let described = described(&entries);
+    diagnostics.extend(companion::orphans(sources, &described));
+    diagnostics.extend(network::default_route(&base, &described, || networks(&list, &plain, &others)));
     let names: Vec<IfName> = plain.iter().map(|one| one.name).collect();
     let mut intent = folder::build(&list, &others, &names, &mut diagnostics);
     let left = plain::take(&list, plain, &mut intent, &mut diagnostics);
@@ -267,7 +270,7 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
 }
 
 /// The devices that files describe.
-fn described(entries: &[Entry]) -> Vec<&str> {
+fn described(entries: &[Entry]) -> BTreeSet<&str> {
     entries.iter().flat_map(|entry| entry.device.as_deref().into_iter().chain(entry.file.strip_prefix("ifcfg-"))).collect()
 }
 

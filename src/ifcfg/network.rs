@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::assign::Vars;
 use super::code::Code;
-use super::diag::{Diagnostic, shown};
+use super::diag::{Diagnostic, Severity, shown};
 use super::file::NETWORK;
 use super::host::Host;
 use super::keys::{self, is_false};
@@ -128,15 +128,16 @@ pub(super) fn judge(vars: &Vars, used: &BTreeSet<String>, host: &Host) -> Vec<Di
                     .help("write it into the file of the interface it is meant for"),
             );
         } else if let Some(judged) = keys::judge(NETWORK, name, &var.value, used.contains(name)) {
-            found.push(judged.at(var.name_span));
+            // Not every interface has to do with it.
+            found.push(Diagnostic { severity: Severity::Warning, ..judged }.at(var.name_span));
         }
     }
     found
 }
 
-/// What the file says of the default route and no interface takes over. `described`: the devices that files describe; `nets`: all the networks
-/// of their addresses, `None` when they are not all known.
-pub(super) fn default_route(vars: &Vars, described: &[&str], nets: Option<&[IpNet]>) -> Vec<Diagnostic> {
+/// What the file says of the default route and no interface takes over. `described`: the devices that files describe; `nets` returns all the
+/// networks of their addresses, `None` when they are not all known.
+pub(super) fn default_route(vars: &Vars, described: &BTreeSet<&str>, nets: impl FnOnce() -> Option<Vec<IpNet>>) -> Vec<Diagnostic> {
     let own = |key: &str| {
         let var = vars.get(key).filter(|var| &*var.file == NETWORK)?;
         Some((var.value.text()?.trim(), value_span(var))).filter(|(text, _)| !text.is_empty())
@@ -146,8 +147,9 @@ pub(super) fn default_route(vars: &Vars, described: &[&str], nets: Option<&[IpNe
     if let Some((device, span)) = own("GATEWAYDEV").filter(|(device, _)| !described.contains(device)) {
         let message = format!("no file describes `{}`, and no other interface gets a default route beside this line", shown(device.as_bytes()));
         found.push(warning(message, span).help("name the interface that has the default route, or remove it"));
-    } else if let (Some((text, span)), Some(nets)) = (own("GATEWAY"), nets)
+    } else if let Some((text, span)) = own("GATEWAY")
         && let Ok(gateway) = text.parse::<IpAddr>()
+        && let Some(nets) = nets()
         && !nets.iter().any(|net| net.contains(&gateway))
     {
         let message = format!("`{gateway}` is in no network of any file, so it makes no default route");
@@ -163,7 +165,6 @@ pub(super) fn default_route(vars: &Vars, described: &[&str], nets: Option<&[IpNe
 
 #[cfg(test)]
 mod tests {
-    use super::super::diag::Severity;
     use super::super::{Sources, intent};
     use super::*;
 
@@ -212,7 +213,7 @@ mod tests {
             assert!(matches!(list.as_slice(), [(Severity::Warning, _, message)] if message.contains(key)), "{key}: {list:?}");
         }
         assert!(matches!(found("NETWORKNG=yes\n").as_slice(), [(Severity::Warning, Code::UnknownKey, _)]));
-        assert!(matches!(found("ARP=no\n").as_slice(), [(Severity::Error, Code::Unsupported, _)]));
+        assert!(matches!(found("ARP=no\n").as_slice(), [(Severity::Warning, Code::Unsupported, _)]));
     }
 
     #[test]

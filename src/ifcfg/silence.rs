@@ -186,7 +186,9 @@ fn is_so_anyway(key: &str, value: &str, scene: &Scene) -> bool {
         // Whoever names it wants it whatever it says.
         "ONBOOT" => on("plain"),
         // An alias comes with its interface and is of its kind.
-        "DEVICETYPE" | "NM_CONTROLLED" | "TYPE" => on("alias"),
+        "NM_CONTROLLED" => on("alias"),
+        // So is a bond's device, which may be of any.
+        "DEVICETYPE" | "TYPE" => on("alias") || on("member"),
         _ => false,
     }
 }

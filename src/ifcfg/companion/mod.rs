@@ -14,6 +14,8 @@ mod rule;
 mod shell;
 mod words;
 
+use std::collections::BTreeSet;
+
 use super::address::Ask;
 use super::assign::Vars;
 use super::code::Code;
@@ -153,7 +155,7 @@ impl Folder<'_> {
 }
 
 /// Reports the files beside interfaces' own that belong to none of the `described`.
-pub(super) fn orphans(sources: &Sources, described: &[&str]) -> Vec<Diagnostic> {
+pub(super) fn orphans(sources: &Sources, described: &BTreeSet<&str>) -> Vec<Diagnostic> {
     let aliases = sources.interfaces().filter_map(|(file, src)| Some((file, parent(file)?, src)));
     let beside = sources.companions().filter_map(|(file, src)| Some((file, stem(file)?, src)));
     let lost = aliases.chain(beside).filter(|(_, name, src)| !(*name == "lo" || described.contains(name)) && says_something(src));
