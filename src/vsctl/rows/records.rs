@@ -4,6 +4,7 @@
 //! when nobody names them are no bridge's, whoever names them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use ovsdp_proto::IfName;
 
@@ -29,6 +30,14 @@ fn is_kept(table: &Table, column: &Column) -> bool {
     told && !(STRUCTURE.contains(&column.name) && (table.is_named() || table.name == ROOT))
 }
 
+/// The columns of each table that are: every file asks for them, once for each of its rows.
+static KEPT: LazyLock<BTreeMap<&str, Vec<&Column>>> =
+    LazyLock::new(|| TABLES.iter().map(|table| (table.name, table.columns.iter().filter(|column| is_kept(table, column)).collect())).collect());
+
+fn kept(table: &Table) -> impl Iterator<Item = &'static Column> {
+    KEPT.get(table.name).into_iter().flatten().copied()
+}
+
 /// Gives each bridge the records of what `database` says of it beyond the model.
 pub(super) fn keep(database: &Database, bridges: &mut BTreeMap<IfName, Bridge>) {
     let plain = write::database(database.root(), bridges.values());
@@ -41,7 +50,7 @@ pub(super) fn keep(database: &Database, bridges: &mut BTreeMap<IfName, Bridge>) 
         let mut at = 0;
         // Those that these name, and those that they name.
         while let Some(row) = rows.get(at).copied() {
-            let named = row.table().columns.iter().filter(|column| is_kept(row.table(), column)).flat_map(|column| named_by(database, row, column));
+            let named = kept(row.table()).flat_map(|column| named_by(database, row, column));
             let new: Vec<RowView<'_>> = named.filter(|row| !row.table().is_named() && !row.table().root && seen.insert(row.uuid())).collect();
             rows.extend(new);
             at += 1;
@@ -72,7 +81,7 @@ fn record(database: &Database, plain: &Database, row: RowView<'_>) -> Option<Rec
     let table = row.table();
     let there = if table.is_named() { plain.named(table, row.name()).next() } else { None };
     let mut columns = BTreeMap::new();
-    for column in table.columns.iter().filter(|column| is_kept(table, column)) {
+    for column in kept(table) {
         let says = database.get(table, row.uuid(), column);
         let goes_without_saying = there.map_or_else(|| Datum::default_of(&column.kind), |there| plain.get(table, there, column).into_owned());
         differ(column, &says, &goes_without_saying, &mut columns);
