@@ -75,6 +75,12 @@ impl Bridge {
         }
     }
 
+    /// The stations that are not behind a patch port.
+    fn own_stations(&self) -> impl Iterator<Item = Address> {
+        let is_own = |found: &fdb::Found| !self.ports.iter().any(|port| port.id == found.port && port.is_patch());
+        self.fdb.iter().filter(move |(_, found)| is_own(found)).map(|(station, _)| station)
+    }
+
     /// What flows depend on that depend on the bridge's addresses.
     pub(super) const fn stations(&self) -> Stations {
         Stations { bridge: self.id, group: self.group }
@@ -106,6 +112,13 @@ pub(super) struct Port {
     pub(super) name: IfName,
     pub(super) exit: Exit,
     pub(super) rules: Rules,
+}
+
+impl Port {
+    /// Whether it leads into another bridge.
+    const fn is_patch(&self) -> bool {
+        matches!(self.exit, Exit::Patch(_))
+    }
 }
 
 /// Where a packet goes that goes out by a port.
@@ -269,11 +282,19 @@ impl Switch {
                 self.settle(Place { bridge: index, index: at, port: port.id, slot: None }, &port.exit);
             }
             for gone in before.values().filter(|port| !self.by_id.contains_key(&port.id)) {
-                bridge.fdb.forget_port(gone.id, &mut |station| homeless.push(station));
+                if !gone.is_patch() {
+                    bridge.fdb.forget_port(gone.id, &mut |station| homeless.push(station));
+                    continue;
+                }
+                // Who was behind a patch port is where it was, in another bridge, and only this one does not reach it any more.
+                if was_wary {
+                    bridge.lately.note(now, &bridge.fdb, Some(gone.id));
+                }
+                bridge.fdb.forget_port(gone.id, &mut |_| {});
             }
             self.bridges.push(bridge);
         }
-        homeless.extend(old.values().flat_map(|bridge| bridge.fdb.iter().map(|(station, _)| station)));
+        homeless.extend(old.values().flat_map(Bridge::own_stations));
         self.forget_homeless(&homeless);
         self.join(&topology);
         self.topology = topology;

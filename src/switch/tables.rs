@@ -78,12 +78,21 @@ impl Switch {
     pub fn unlearn(&mut self, bridge: &str, vlan: u16, mac: Mac) -> Result<(), Refused> {
         let index = self.index_of(bridge).ok_or(Refused::NoBridge)?;
         let bridge = &mut self.bridges[index];
-        let stations = bridge.stations();
+        let (stations, was_full) = (bridge.stations(), bridge.fdb.is_full());
         if !bridge.fdb.forget((vlan, mac)) {
             return Err(Refused::NoAddress);
         }
         self.forget(stations.of(vlan, mac));
+        self.room_was_made(was_full);
         Ok(())
+    }
+
+    /// A person made room in a MAC table, which was full or not. Of a full one there may be flows whose senders had to give up their places;
+    /// they are decided again, so that the next packet of each comes up and it has a place again.
+    fn room_was_made(&mut self, was_full: bool) {
+        if was_full {
+            self.outdate_all();
+        }
     }
 
     /// Forgets every learned station of a bridge, or of one of its ports; static ones stay. Returns how many went. For some seconds an SLB
@@ -98,6 +107,7 @@ impl Switch {
             None => None,
         };
         let one = &mut self.bridges[index];
+        let was_full = one.fdb.is_full();
         if one.wary {
             one.lately.note(now, &one.fdb, port);
         }
@@ -112,6 +122,7 @@ impl Switch {
                 None => fdb.flush(&mut gone),
             }
         });
+        self.room_was_made(was_full && count > 0);
         Ok(count)
     }
 }

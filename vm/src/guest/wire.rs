@@ -1,6 +1,6 @@
 //! An interface of a host, to send frames by and hear them: a packet socket made in the host's network, used from here.
 //!
-//! The frames are of one Ethernet type that nothing else uses, so that nothing else is heard.
+//! The frames are of one Ethernet type, that nothing else uses unless another is asked for, so that nothing else is heard.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -31,6 +31,8 @@ const QUEUE: usize = 8 << 20;
 #[derive(Debug)]
 pub struct Wire {
     socket: OwnedFd,
+    /// The Ethernet type of what is heard.
+    heard: u16,
 }
 
 impl Wire {
@@ -39,18 +41,19 @@ impl Wire {
     /// # Errors
     /// There is no such interface, or no packet sockets.
     pub fn open(host: &Host, interface: &str) -> anyhow::Result<Wire> {
-        Wire::of_type(host, interface, ALL)
+        Wire::of_type(host, interface, ALL, ETHER_TYPE)
     }
 
-    /// Opens `interface` of `host`, to hear what arrives there, and tell at which device: that of a VLAN on it hears what has a tag.
+    /// Opens `interface` of `host`, to hear what arrives there of an Ethernet type, and tell at which device: that of a VLAN on it hears what has
+    /// a tag.
     ///
     /// # Errors
     /// There is no such interface, or no packet sockets.
-    pub fn of_arrivals(host: &Host, interface: &str) -> anyhow::Result<Wire> {
-        Wire::of_type(host, interface, ETHER_TYPE)
+    pub fn of_arrivals(host: &Host, interface: &str, ether_type: u16) -> anyhow::Result<Wire> {
+        Wire::of_type(host, interface, ether_type, ether_type)
     }
 
-    fn of_type(host: &Host, interface: &str, ether_type: u16) -> anyhow::Result<Wire> {
+    fn of_type(host: &Host, interface: &str, ether_type: u16, heard: u16) -> anyhow::Result<Wire> {
         let (pid, interface) = (host.pid().to_owned(), interface.to_owned());
         // The namespace is the thread's alone; the socket stays in it wherever it is used.
         let opened = thread::spawn(move || -> anyhow::Result<Wire> {
@@ -61,7 +64,7 @@ impl Wire {
             let mut all = getifaddrs()?.filter(|one| one.interface_name == interface);
             let address = all.find_map(|one| one.address?.as_link_addr().copied()).with_context(|| format!("no interface {interface}"))?;
             bind(socket.as_raw_fd(), &address)?;
-            Ok(Wire { socket: socket.into() })
+            Ok(Wire { socket: socket.into(), heard })
         });
         opened.join().map_err(|_| anyhow!("the thread that opens the wire ended by itself"))?
     }
@@ -94,7 +97,7 @@ impl Wire {
         loop {
             match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut frame) {
                 Ok((len, from)) => {
-                    let is_ours = frame.get(12..14) == Some(&ETHER_TYPE.to_be_bytes()) && from.is_none_or(|from| from.pkttype() != OUTGOING);
+                    let is_ours = frame.get(12..14) == Some(&self.heard.to_be_bytes()) && from.is_none_or(|from| from.pkttype() != OUTGOING);
                     if is_ours {
                         frame.truncate(len);
                         return Ok(Some((from.map_or(0, |from| from.ifindex()), frame)));

@@ -148,7 +148,8 @@ fn play(kind: Kind, name: Option<&str>, options: Options) -> anyhow::Result<bool
             record::write(&workshop.paths.workspace.join(document), &format!("cargo vm bench {}", program.name), &said)?;
         }
     }
-    Ok(tally.is_good())
+    // No program is a test that passes.
+    Ok(tally.failed == 0)
 }
 
 fn or_nothing(text: &str) -> &str {

@@ -13,7 +13,7 @@ use crate::suites::steady::{end_agent, kill_agent};
 type Happen = fn(&mut Soak) -> anyhow::Result<()>;
 
 /// All that may happen; one is as likely as another.
-pub(super) const EVENTS: [(&str, Happen); 12] = [
+pub(super) const EVENTS: [(&str, Happen); 18] = [
     ("VLANs changed", Soak::other_vlans),
     ("VLANs changed under a kill", Soak::other_vlans_and_a_kill),
     ("station's link", Soak::link),
@@ -26,11 +26,17 @@ pub(super) const EVENTS: [(&str, Happen); 12] = [
     ("underlay's cable", Soak::underlay),
     ("tunnel changed", Soak::other_key),
     ("MAC table flushed", Soak::flushed),
+    ("aggregate's cable", Soak::aggregates_cable),
+    ("aggregate's cable lies", Soak::lying_cable),
+    ("aggregate changed", Soak::other_aggregate),
+    ("patch taken away", Soak::without_patch),
+    ("patch changed", Soak::other_patch),
+    ("addresses made static", Soak::pinned),
 ];
 
 impl Soak {
     /// Makes the files true, with traffic all the while.
-    fn up(&mut self) -> anyhow::Result<()> {
+    pub(super) fn up(&mut self) -> anyhow::Result<()> {
         let mut up = self.scene.switch.spawn("ovsdp up")?;
         while up.poll()?.is_none() {
             self.chatter(8)?;

@@ -2,9 +2,10 @@
 //! be heard where its VLAN or the ports forbid it, with a wrong tag, or twice; and after each event everybody who may hears everybody.
 //!
 //! It is `cargo vm bench soak`: ten minutes are no test that is run with every other. `oracle.rs` says what is right, `scene.rs` where it
-//! happens, `traffic.rs` and `events.rs` what.
+//! happens, `traffic.rs`, `events.rs` and `joins.rs` what.
 
 mod events;
+mod joins;
 mod oracle;
 mod scene;
 mod traffic;

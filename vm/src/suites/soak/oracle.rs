@@ -125,6 +125,8 @@ struct Sent {
     /// Whether its port was surely protected.
     protected: bool,
     twice: Twice,
+    /// Which station was surely cut off from the others.
+    cut_off: Option<u8>,
     /// By whom it was heard, a bit each.
     heard: u16,
 }
@@ -146,6 +148,8 @@ pub(super) struct Oracle {
     heard: u64,
     /// The bond fails over while frames below this number are on their way.
     failing_over: u32,
+    /// Which station is cut off from the others.
+    cut_off: Option<u8>,
 }
 
 impl Oracle {
@@ -157,7 +161,7 @@ impl Oracle {
     /// Notes a frame, and gives it a number. `modes`: how its port may switch.
     pub(super) fn sends(&mut self, from: usize, tag: Option<u16>, modes: Modes, twice: Twice) -> anyhow::Result<u32> {
         let number = self.next();
-        let mut sent = Sent { from: u8::try_from(from)?, tag, vlans: [false; VLANS.len()], protected: true, twice, heard: 0 };
+        let mut sent = Sent { from: u8::try_from(from)?, tag, vlans: [false; VLANS.len()], protected: true, twice, cut_off: self.cut_off, heard: 0 };
         modes.of(number).for_each(|mode| sent.maybe(mode));
         self.sent.push(sent);
         Ok(number)
@@ -178,6 +182,19 @@ impl Oracle {
         self.failing_over = if on { u32::MAX } else { self.next() };
     }
 
+    /// From now on a station is cut off: what it sends nobody else hears, and it hears nobody.
+    pub(super) fn cut_off(&mut self, station: usize) -> anyhow::Result<()> {
+        self.cut_off = Some(u8::try_from(station)?);
+        Ok(())
+    }
+
+    /// It is about to be joined to the others again: what was sent just before, the last `frames`, may go either way, as the switch may not have
+    /// seen it yet.
+    pub(super) fn joined(&mut self, frames: usize) {
+        self.cut_off = None;
+        self.sent.iter_mut().rev().take(frames).for_each(|sent| sent.cut_off = None);
+    }
+
     /// Notes that a frame was heard by the station `at`, whose port switches like `modes`, with this tag.
     ///
     /// # Errors
@@ -191,6 +208,8 @@ impl Oracle {
         let vlans = || VLANS.into_iter().zip(sent.vlans).filter_map(|(vlan, is)| is.then_some(vlan));
         ensure!(vlans().any(|vlan| to.clone().any(|mode| mode.sends(vlan) == Some(tag))), "{}: which does not send it so", who());
         ensure!(!(sent.protected && to.clone().all(|mode| mode.protected)), "{}: both are protected", who());
+        let apart = sent.cut_off.is_some_and(|station| (station == sent.from) != (usize::from(station) == at));
+        ensure!(!apart, "{}: one of them was cut off", who());
         let first = sent.heard & (1 << at) == 0;
         let twice = sent.twice == Twice::Always || (failing_over && sent.twice == Twice::FailingOver);
         ensure!(first || twice, "{}: twice", who());
@@ -285,6 +304,21 @@ mod tests {
         assert!(oracle.hears(frames[0], 1, None, five).is_ok() && oracle.hears(late, 1, None, five).is_ok());
         assert!(oracle.hears(late, 1, None, five).is_err());
         assert_eq!(oracle.count(), (3, 7));
+    }
+
+    #[test]
+    fn what_passes_where_nothing_does_is_found() {
+        let (mut oracle, five) = (Oracle::default(), Modes::new(FIVE));
+        let before = oracle.sends(0, None, five, Twice::Never).unwrap();
+        oracle.cut_off(1).unwrap();
+        let numbers = [0, 1, 2].map(|from| oracle.sends(from, None, five, Twice::Never).unwrap());
+        assert!(oracle.hears(before, 1, None, five).is_ok());
+        assert!(oracle.hears(numbers[0], 1, None, five).is_err() && oracle.hears(numbers[1], 0, None, five).is_err());
+        assert!(oracle.hears(numbers[0], 2, None, five).is_ok());
+        oracle.joined(1);
+        let after = oracle.sends(0, None, five, Twice::Never).unwrap();
+        assert!(oracle.hears(numbers[2], 1, None, five).is_ok() && oracle.hears(after, 1, None, five).is_ok());
+        assert!(oracle.hears(numbers[0], 1, None, five).is_err());
     }
 
     #[test]
