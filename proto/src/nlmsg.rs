@@ -64,31 +64,29 @@ pub struct Message<'a> {
     pub bytes: &'a [u8],
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
 impl<'a> Message<'a> {
     /// Reads one message from the start of `bytes`; also returns how many bytes it takes with its padding.
     ///
     /// # Errors
     /// [`Reason::Truncated`] or [`Reason::BadLength`] when the header or the length it declares do not fit.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<(Self, usize), DecodeError> {
         let short = DecodeError::new("netlink", 0, 0, Reason::Truncated);
-        let len = u32_at(bytes, 0).ok_or(short)? as usize;
-        let kind = u16_at(bytes, 4).ok_or(short)?;
-        let flags = u16_at(bytes, 6).ok_or(short)?;
-        let seq = u32_at(bytes, 8).ok_or(short)?;
-        let pid = u32_at(bytes, 12).ok_or(short)?;
+        let ([l0, l1, l2, l3, k0, k1, f0, f1, s0, s1, s2, s3, p0, p1, p2, p3], _) = bytes.split_first_chunk::<HEADER_LEN>().ok_or(short)?;
+        let len = u32::from_ne_bytes([*l0, *l1, *l2, *l3]) as usize;
         if len < HEADER_LEN {
             return Err(DecodeError::new("netlink", 0, 0, Reason::BadLength));
         }
         let whole = bytes.get(..len).ok_or(short)?;
-        Ok((Self { kind, flags, seq, pid, payload: &whole[HEADER_LEN..], bytes: whole }, align(len).min(bytes.len())))
+        let message = Self {
+            kind: u16::from_ne_bytes([*k0, *k1]),
+            flags: u16::from_ne_bytes([*f0, *f1]),
+            seq: u32::from_ne_bytes([*s0, *s1, *s2, *s3]),
+            pid: u32::from_ne_bytes([*p0, *p1, *p2, *p3]),
+            payload: &whole[HEADER_LEN..],
+            bytes: whole,
+        };
+        Ok((message, align(len).min(bytes.len())))
     }
 }
 
@@ -109,6 +107,7 @@ impl<'a> Messages<'a> {
 impl<'a> Iterator for Messages<'a> {
     type Item = Result<Message<'a>, DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;

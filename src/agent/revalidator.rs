@@ -129,12 +129,16 @@ impl Revalidator {
         let mut core = shared.core();
         let Core { flows, revalidator, .. } = &mut *core;
         let took = began.elapsed();
-        revalidator.end(flows, seen, took);
+        let shrunk = revalidator.end(flows, seen, took).shrunk;
         let next = core.switch.next_bundle_run();
         drop(core);
         if next != due {
             // Bytes were sent by a bond: its load is to be looked at.
             shared.bundles.ring();
+        }
+        if shrunk {
+            // The allocator still has it. What is left of the flows may keep this thread from coming to rest.
+            nl::give_back_memory();
         }
         shared.counters.revalidating.record(took);
         shared.counters.losses.say(&mut self.losses, self.dump.counters().plus(self.act.counters()));

@@ -17,7 +17,7 @@ use super::chain::{Chain, Links};
 use super::decision::{Decision, Install, Learned, Load, Station};
 use super::due::{Growth, Reasons};
 use super::kept::kept;
-use super::state::Switch;
+use super::state::{Seat, Switch};
 use super::time::Moment;
 use super::topology::{BridgeId, PortId};
 use super::ufid::{Digest, Seed};
@@ -33,37 +33,45 @@ pub(super) const BRIEF: Duration = Duration::from_secs(2);
 /// No packet of the burst that made a flow comes up later than this: one that does was not matched by it.
 const BURST: Duration = Duration::from_secs(1);
 
-/// One flow in the kernel.
+/// One flow in the kernel. The order is that of use: a look that finds nothing new reads the first line of the cache, and the second of one
+/// that is in use. A look at all of them waits for little else than memory.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Flow {
     /// Its name.
     pub ufid: Ufid,
-    /// Its key, without what says nothing: what FLOW_SET must repeat with new actions (the kernel checks actions against it), and what it
-    /// is decided again with.
-    pub key: Box<[u8]>,
     /// Packets the kernel has reported.
     pub packets: u64,
     /// Bytes the kernel has reported.
     pub bytes: u64,
     /// When it was last used, or installed if it never was.
     pub used: Moment,
+    /// The switch's generation it was decided under; `None` when it must be decided again whatever the generation.
+    pub(super) generation: Option<u64>,
+    /// The dump that showed it last.
+    pub(super) pass: u32,
+    /// Where the one is that came after it in a dump.
+    next: u32,
+    /// Whether it lives for a few seconds only.
+    pub(super) brief: bool,
+    port: Option<PortId>,
+    from: Option<Station>,
+    /// Where its sender was found the last time.
+    pub(super) seat: Seat,
+    /// The buckets of bonds it sends by.
+    pub(super) loads: Box<[Load]>,
+    /// Its key, without what says nothing: what FLOW_SET must repeat with new actions (the kernel checks actions against it), and what it
+    /// is decided again with.
+    pub key: Box<[u8]>,
     /// When it was installed or adopted.
     pub born: Moment,
     /// The bridge that decided; `None` for a port of none.
     pub bridge: Option<BridgeId>,
-    /// The switch's generation it was decided under; `None` when it must be decided again whatever the generation.
-    pub(super) generation: Option<u64>,
-    /// Whether it lives for a few seconds only.
-    pub(super) brief: bool,
-    /// The dump that showed it last.
-    pub(super) pass: u64,
     pub(super) digest: Digest,
-    port: Option<PortId>,
-    from: Option<Station>,
     to: Option<Station>,
-    /// The buckets of bonds it sends by.
-    pub(super) loads: Box<[Load]>,
 }
+
+const _: () = assert!(size_of::<Option<Flow>>() == 192, "three lines, and none for whether there is one");
 
 impl Flow {
     /// When its time is over if it is not used again, and may be idle for so long.
@@ -167,7 +175,9 @@ pub struct FlowTable {
     to: ByStation,
     scratch: Vec<u32>,
     /// The dump that is going on, or the last one.
-    pub(super) pass: u64,
+    pub(super) pass: u32,
+    /// Where the flow is that a dump showed last.
+    shown: u32,
     /// How many of the flows it has shown, or are younger than it.
     seen: usize,
     /// How long flows may be idle.
@@ -195,6 +205,7 @@ impl FlowTable {
             to: ByStation::default(),
             scratch: Vec::new(),
             pass: 0,
+            shown: 0,
             seen: 0,
             max_idle: MAX_IDLE,
             reasons: Reasons::default(),
@@ -313,6 +324,11 @@ impl FlowTable {
         switch.forgotten().for_each(|station| self.forget(station));
     }
 
+    /// Whether there is nothing to take note of.
+    pub(super) fn is_settled(&self, switch: &Switch) -> bool {
+        self.settled == switch.generation() && !switch.has_forgotten()
+    }
+
     /// Has the revalidator look soon: flows in the kernel may not be what they are here.
     pub fn doubt(&mut self) {
         self.reasons.soon();
@@ -354,7 +370,7 @@ impl FlowTable {
     }
 
     /// Begins a dump.
-    pub(super) fn begin(&mut self, pass: u64, max_idle: Duration) {
+    pub(super) fn begin(&mut self, pass: u32, max_idle: Duration) {
         (self.pass, self.max_idle) = (pass, max_idle);
         self.seen = 0;
         self.reasons = Reasons::default();
@@ -368,6 +384,12 @@ impl FlowTable {
         }
     }
 
+    /// Notes that the dump shows a flow, perhaps for the first time, whose time may be over then.
+    pub(super) fn note(&mut self, is_first: bool, over: Moment) {
+        self.seen += usize::from(is_first);
+        self.reasons.over(over);
+    }
+
     /// Notes when the time of the flow at a place may be over.
     pub(super) fn watch(&mut self, index: u32) {
         if let Some(flow) = &self.flows[index as usize] {
@@ -377,7 +399,7 @@ impl FlowTable {
 
     /// Removes the flows that no dump has shown since `pass`: the kernel lost them, or never had them. Notes when the time of those may be
     /// over that this dump did not show.
-    pub(super) fn drop_unseen(&mut self, pass: u64) -> u32 {
+    pub(super) fn drop_unseen(&mut self, pass: u32) -> u32 {
         let mut count = 0;
         if self.seen == self.index.len() {
             return count;
@@ -395,11 +417,13 @@ impl FlowTable {
         count
     }
 
-    /// Gives memory back when most of it lies idle.
-    pub fn trim(&mut self) {
-        if self.flows.len() >= 1024 && self.index.len() <= self.flows.len() / 4 {
+    /// Gives memory back when most of it lies idle; says whether it did.
+    pub fn trim(&mut self) -> bool {
+        let is_idle = self.flows.len() >= 1024 && self.index.len() <= self.flows.len() / 4;
+        if is_idle {
             self.rebuild();
         }
+        is_idle
     }
 
     /// Puts the flows there are into tables of their size.
@@ -449,6 +473,24 @@ impl FlowTable {
         self.index.find(hash(ufid), |index| is(&self.flows, *index, ufid)).copied()
     }
 
+    /// The same, of the next flow that a dump shows. Dumps have an order of the kernel's that hardly changes, so that it is looked for first
+    /// where the one was that came after the same flow before.
+    pub(super) fn next_position(&mut self, ufid: &Ufid) -> Option<u32> {
+        let last = self.flows.get(self.shown as usize).and_then(Option::as_ref);
+        let index = match last.map(|flow| flow.next) {
+            Some(next) if self.flows.get(next as usize).and_then(Option::as_ref).is_some_and(|flow| flow.ufid == *ufid) => next,
+            _ => {
+                let index = self.position(ufid)?;
+                if let Some(last) = self.at(self.shown) {
+                    last.next = index;
+                }
+                index
+            }
+        };
+        self.shown = index;
+        Some(index)
+    }
+
     /// The flow at a place [`position`](Self::position) gave.
     pub(super) fn at(&mut self, index: u32) -> Option<&mut Flow> {
         self.flows.get_mut(index as usize)?.as_mut()
@@ -457,20 +499,22 @@ impl FlowTable {
     fn add(&mut self, now: Moment, used: Moment, ufid: Ufid, key: &[u8], digest: Digest) -> u32 {
         let index = self.store(Flow {
             ufid,
-            key: kept(key),
             packets: 0,
             bytes: 0,
             used,
-            born: now,
-            bridge: None,
             generation: None,
-            brief: false,
             pass: self.pass,
-            digest,
+            next: 0,
+            brief: false,
             port: None,
             from: None,
-            to: None,
+            seat: Seat::default(),
             loads: Box::default(),
+            key: kept(key),
+            born: now,
+            bridge: None,
+            digest,
+            to: None,
         });
         self.seen += 1;
         self.stats.peak = self.stats.peak.max(self.len());

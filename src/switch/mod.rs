@@ -47,6 +47,7 @@ mod topology;
 mod trace;
 mod tunnel;
 mod ufid;
+mod unchanged;
 mod vlan;
 
 pub use bundles::{Bundle, Bundled, NoLacp, Remembered};

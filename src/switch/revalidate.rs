@@ -105,6 +105,8 @@ pub struct Pass {
     pub modified: u32,
     /// Records dropped because two dumps did not show their flow.
     pub lost: u32,
+    /// Whether most of the memory for flows lay idle and was given back.
+    pub shrunk: bool,
 }
 
 /// The verdicts' state between dumps.
@@ -112,9 +114,10 @@ pub struct Pass {
 pub struct Revalidator {
     policy: Policy,
     limit: u32,
-    pass: u64,
+    pass: u32,
     idle: Duration,
-    all: bool,
+    /// Whether it removes all of them.
+    pub(super) all: bool,
     count: Pass,
     /// When the last dump began and ended.
     pub(super) begun: Moment,
@@ -177,7 +180,7 @@ impl Revalidator {
 
     /// Begins a dump. `flows` is how many the kernel says it has.
     pub fn begin(&mut self, now: Moment, table: &mut FlowTable, flows: u32) {
-        self.pass += 1;
+        self.pass = self.pass.saturating_add(1);
         let before = core::mem::replace(&mut self.begun, now);
         // What it has grown by since is part of that.
         let grown = table.growth.take();
@@ -205,11 +208,30 @@ impl Revalidator {
         also: &mut dyn FnMut(Ufid),
     ) -> Verdict {
         self.count.seen += 1;
-        let Some(index) = flows.position(ufid) else { return Verdict::Stranger };
+        let Some(index) = flows.next_position(ufid) else { return Verdict::Stranger };
+        if self.is_unchanged(now, switch, flows, index, counters) {
+            return Verdict::Keep;
+        }
+        self.weigh(now, switch, flows, index, counters, scratch, also)
+    }
+
+    /// As [`check`](Self::check), of the flow at a place, whatever there is to do.
+    #[expect(clippy::too_many_arguments, reason = "the state is the caller's, in values it also uses apart")]
+    pub(super) fn weigh(
+        &mut self,
+        now: Moment,
+        switch: &mut Switch,
+        flows: &mut FlowTable,
+        index: u32,
+        counters: Counters,
+        scratch: &mut Decision,
+        also: &mut dyn FnMut(Ufid),
+    ) -> Verdict {
+        let ufid = flows.at(index).map(|flow| flow.ufid);
         let verdict = self.judge(now, switch, flows, index, counters, scratch, also);
         match verdict {
             Verdict::Delete(_) => {
-                flows.remove(ufid);
+                ufid.and_then(|ufid| flows.remove(&ufid));
                 self.count.deleted += 1;
             }
             Verdict::Modify => {
@@ -263,7 +285,7 @@ impl Revalidator {
         let most = if took < 1000 { u32::try_from(proven).unwrap_or(ceiling).min(ceiling) } else { 0 };
         table.growth.looked(self.ended, most);
         self.count.lost = table.drop_unseen(self.pass.saturating_sub(1));
-        table.trim();
+        self.count.shrunk = table.trim();
         self.count
     }
 
@@ -346,7 +368,7 @@ impl Revalidator {
         if flow.generation == Some(switch.generation()) {
             // Most say what another flow of the same sender has said already.
             return match (flow.from(), flow.port()) {
-                (Some(station), Some(port)) => !switch.refresh(now, self.begun, station, port),
+                (Some(station), Some(port)) => !switch.refresh(now, self.begun, station, port, &mut flow.seat),
                 (station, _) => station.is_some(),
             };
         }

@@ -170,6 +170,15 @@ pub(super) struct Place {
     pub(super) slot: Option<Slot>,
 }
 
+/// Where a station was found in the MAC tables the last time, to be looked at first; what is there now says whether it still is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seat {
+    /// Index into [`Switch::bridges`].
+    pub(super) bridge: u32,
+    /// The place in that bridge's table.
+    pub(super) entry: u32,
+}
+
 /// Every bridge of a datapath. One value; whoever shares it between handlers puts a lock round it.
 #[derive(Debug, Default)]
 pub struct Switch {
@@ -355,13 +364,6 @@ impl Switch {
         looked_at
     }
 
-    /// Notes that a station still speaks behind a port, unless that was noted since `since`. Says whether it was known to be there; if not,
-    /// or if that concerns other bridges too, nothing was noted.
-    pub(super) fn refresh(&mut self, now: Moment, since: Moment, station: Station, port: PortId) -> bool {
-        let Some(bridge) = self.by_id.get(&port).map(|place| place.bridge).and_then(|bridge| self.bridges.get_mut(bridge)) else { return false };
-        bridge.group.is_none() && bridge.id == station.bridge && bridge.fdb.refresh(now, since, (station.vlan, station.mac), port)
-    }
-
     /// Lets silent stations go, in every bridge. A packet does so for its own bridge; this is for a quiet network.
     pub fn expire(&mut self, now: Moment) {
         for index in 0..self.bridges.len() {
@@ -475,6 +477,11 @@ impl Switch {
             self.outdated.all();
         }
         count
+    }
+
+    /// Whether there are stations for [`forgotten`](Self::forgotten) to hand over.
+    pub(super) const fn has_forgotten(&self) -> bool {
+        !self.outdated.forgotten.is_empty()
     }
 
     /// Hands over the stations that are no longer known: flows to and from them must be decided again

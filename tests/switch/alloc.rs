@@ -1,7 +1,7 @@
 //! Deciding allocates nothing once the switch has seen its load.
 
 use ovsdp::model::{Bond, BondMode};
-use ovsdp::switch::{Bridge, Bundle, Bundled, Decision, FlowTable, Insert, Moment, Port, Seed, Topology, Way};
+use ovsdp::switch::{Bridge, Bundle, Bundled, Counters, Decision, FlowTable, Insert, Moment, Policy, Port, Revalidator, Seed, Topology, Way};
 use ovsdp_proto::Mac;
 use ovsdp_proto::nla::Attrs;
 use ovsdp_proto::uapi::action;
@@ -96,4 +96,38 @@ fn a_flow_allocates_its_key_and_nothing_else() {
     let counted = allocation_counter::measure(round);
     assert_eq!(counted.count_total, 1000);
     assert_eq!(counted.count_current, 0);
+}
+
+/// Addresses are learned before: their table keeps its memory.
+#[test]
+fn memory_of_many_flows_goes_with_them() {
+    const STATIONS: u32 = 100;
+    const LEFT: usize = 3;
+    let bridge = (2..6).fold(Bridge::new(name("br0"), 1), |bridge, port| bridge.port(name(&format!("p{port}")), port));
+    let mut switch = switch(Topology { bridges: vec![bridge] });
+    let mut decision = Decision::new();
+    let key = |to: u32, from: u32| key_of(2 + from % 4, &frame(mac(to), mac(from), &[], 0x0800, &[1; 8]));
+    let keys: Vec<Vec<u8>> = (0..STATIONS).flat_map(|to| (0..STATIONS).map(move |from| key(to, from))).collect();
+    keys.iter().for_each(|key| switch.upcall(Moment(0), key, &mut decision));
+    let mut flows = FlowTable::new(Seed([7; 16]), 20_000);
+    let full = allocation_counter::measure(|| {
+        for key in &keys {
+            switch.upcall(Moment(1), key, &mut decision);
+            flows.insert(Moment(1), key, &decision, switch.generation());
+        }
+    });
+    assert!(flows.len() > 9_000 && full.bytes_current > 2_000_000, "{} flows in {} bytes", flows.len(), full.bytes_current);
+    let names: Vec<_> = flows.iter().map(|flow| flow.ufid).collect();
+    let mut revalidator = Revalidator::new(Policy::default());
+    let gone = allocation_counter::measure(|| {
+        revalidator.begin(Moment(11_000), &mut flows, 0);
+        for (at, ufid) in names.iter().enumerate() {
+            let counters = Counters { packets: 1, bytes: 1, used: (at < LEFT).then_some(Moment(10_000)) };
+            revalidator.check(Moment(11_000), &mut switch, &mut flows, ufid, counters, &mut decision, &mut |_| {});
+        }
+        assert!(revalidator.end(&mut flows, 0, std::time::Duration::from_millis(1)).shrunk);
+    });
+    let stays = full.bytes_current + gone.bytes_current;
+    assert_eq!(flows.len() as usize, LEFT);
+    assert!(stays < 16 * 1024, "{stays} bytes stay of {LEFT} flows");
 }

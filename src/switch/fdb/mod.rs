@@ -132,6 +132,9 @@ struct Entry {
     locked: Moment,
 }
 
+/// The key of an entry that is no address's: there is no VLAN of that number.
+const FREE: u64 = u64::MAX;
+
 fn pack((vlan, mac): Address) -> u64 {
     (u64::from(vlan) << 48) | mac.as_u64()
 }
@@ -242,9 +245,15 @@ impl Fdb {
         learn
     }
 
-    /// Does as [`learn`](Self::learn) for a station that is known behind `port`, unless it was seen since `since`; says whether it is.
-    pub(in crate::switch) fn refresh(&mut self, now: Moment, since: Moment, address: Address, port: PortId) -> bool {
-        let Some(index) = self.position(pack(address)) else { return false };
+    /// Does as [`learn`](Self::learn) for a station that is known behind `port`, unless it was seen since `since`; says whether it is. `place`
+    /// is where it was the last time, and becomes where it is.
+    pub(in crate::switch) fn refresh(&mut self, now: Moment, since: Moment, address: Address, port: PortId, place: &mut u32) -> bool {
+        let key = pack(address);
+        if self.entries.get(*place as usize).is_none_or(|entry| entry.key != key) {
+            let Some(index) = self.position(key) else { return false };
+            *place = index;
+        }
+        let index = *place;
         let Entry { slot, is_static, used, .. } = self.entries[index as usize];
         if !is_static && self.ports.port(slot) != port {
             return false;
@@ -450,6 +459,7 @@ impl Fdb {
         let chain = if is_static { &mut self.statics } else { &mut self.lru };
         chain.remove(&mut self.links, index);
         self.ports.remove(&mut self.port_links, slot, index, is_static);
+        self.entries[index as usize].key = FREE;
         self.free.push(index);
     }
 

@@ -124,6 +124,11 @@ impl Scene {
         resident(&self.host, self.programs)
     }
 
+    /// What of it is their own, and no file's, in MB.
+    pub(super) fn anonymous(&self) -> anyhow::Result<f64> {
+        told_megabytes(&self.host, self.programs, "RssAnon:")
+    }
+
     /// How many flows the kernel has.
     pub(super) fn flows(&self) -> anyhow::Result<u32> {
         let shown = self.host.run("ovsdp dpctl show")?;
@@ -151,9 +156,14 @@ impl Scene {
 
 /// What of programs' memory is resident, in MB.
 pub(in crate::suites::bench) fn resident(host: &Host, programs: &[&str]) -> anyhow::Result<f64> {
+    told_megabytes(host, programs, "VmRSS:")
+}
+
+/// The sum of a number of kB that `/proc/PID/status` tells of each of the programs' processes, in MB.
+fn told_megabytes(host: &Host, programs: &[&str], field: &str) -> anyhow::Result<f64> {
     let told = of_each(host, programs, "status")?;
-    let resident = told.lines().filter_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-    Ok(resident.sum::<f64>() * 1024.0 / 1e6)
+    let each = told.lines().filter_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    Ok(each.sum::<f64>() * 1024.0 / 1e6)
 }
 
 /// A file below `/proc/PID` of each of the programs' processes.
