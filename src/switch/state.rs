@@ -77,8 +77,8 @@ impl Bridge {
 
     /// The stations that are not behind a patch port.
     fn own_stations(&self) -> impl Iterator<Item = Address> {
-        let is_own = |found: &fdb::Found| !self.ports.iter().any(|port| port.id == found.port && port.is_patch());
-        self.fdb.iter().filter(move |(_, found)| is_own(found)).map(|(station, _)| station)
+        let patches: Vec<PortId> = self.ports.iter().filter(|port| port.is_patch()).map(|port| port.id).collect();
+        self.fdb.iter().filter(move |(_, found)| !patches.contains(&found.port)).map(|(station, _)| station)
     }
 
     /// What flows depend on that depend on the bridge's addresses.
