@@ -156,7 +156,8 @@ mod tests {
         let threads = kernel_threads();
         assert!(!threads.contains(&std::process::id()));
         let mut line = Vec::new();
-        let programs = threads.iter().filter(|pid| read(&Path::new("/proc").join(pid.to_string()).join("cmdline"), &mut line).is_ok() && !line.is_empty());
+        let programs =
+            threads.iter().filter(|pid| read(&Path::new("/proc").join(pid.to_string()).join("cmdline"), &mut line).is_ok() && !line.is_empty());
         // A helper may run just now.
         assert!(programs.count() <= threads.len() / 10, "{threads:?}");
     }
