@@ -1,5 +1,5 @@
-//! Stations that a bridge was made to forget a moment ago: a port has other VLANs now, or a person flushed the table. What the bridge sent
-//! for them by an SLB bond is still on its way, and comes back from the network; taken for new it would be forwarded a second time, and
+//! Stations that a bridge was made to forget a moment ago: a port has other VLANs now, a patch port is gone, or a person flushed the table. What
+//! the bridge sent for them by an SLB bond is still on its way, and comes back from the network; taken for new it would be forwarded a second time, and
 //! the station be looked for beyond the bond. Nothing else asks here: by any other port a station is found at once.
 
 use foldhash::quality::RandomState;
