@@ -16,8 +16,9 @@ pub const TESTS: &[Test] = &[
     Test::new("chaos::down_killed_at_each_step", down).once().seconds(900),
     Test::new("chaos::rollback_killed_at_each_step", rollback).once().seconds(900),
     Test::new("chaos::each_step_fails", each_step_fails).once().seconds(900),
-    Test::new("chaos::the_command_is_killed", command).once().seconds(600),
+    Test::new("chaos::the_command_is_killed_at_each_step", command).once().seconds(900),
     Test::new("chaos::a_bond_with_vlans_killed_at_each_step", bond_with_vlans).once().seconds(900),
+    Test::new("chaos::a_bond_with_vlans_whose_command_is_killed_at_each_step", command_of_a_bond).once().seconds(900),
 ];
 
 /// More steps than the scene has.
@@ -95,7 +96,8 @@ fn up(world: &mut World, repair: Repair) -> anyhow::Result<()> {
 }
 
 /// Where the host's address is on a device that becomes a bond's member, and beside the bridge there is a VLAN with an address.
-fn bond_with_vlans(world: &mut World) -> anyhow::Result<()> {
+/// A host with a bond that has a VLAN beside it in its files, and its two states; it is in the old one afterwards.
+fn bonded(world: &World) -> anyhow::Result<(Host, Host, String, String)> {
     let (host, peer) = (world.host("host")?, world.host("peer")?);
     for number in 0..2 {
         world.veth(&host, &format!("eth{number}"), &peer, &format!("e{number}"))?;
@@ -109,6 +111,11 @@ fn bond_with_vlans(world: &mut World) -> anyhow::Result<()> {
     let new = snapshot_anew(&host)?;
     host.run("ovsdp down br0")?;
     is_as_before(&host, &old, "down")?;
+    Ok((host, peer, old, new))
+}
+
+fn bond_with_vlans(world: &mut World) -> anyhow::Result<()> {
+    let (host, _peer, old, new) = bonded(world)?;
     for nth in 1..=ENOUGH {
         let when = format!("killed at step {nth}");
         if !killed_at(&host, nth, "ovsdp up")? {
@@ -206,30 +213,52 @@ fn each_step_fails(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The agent goes on without the command that asked.
+/// Runs `ovsdp up` and kills the command as the agent is about to write down its `nth` step; the agent goes on without it, and the next
+/// command waits for its turn and finds nothing to do. Says whether there was such a step.
+fn command_killed_at(host: &Host, nth: u32) -> anyhow::Result<bool> {
+    let gate = host.gate("/run/ovsdp", &JOURNAL, nth, Then::Hold)?;
+    let mut up = host.spawn("ovsdp up")?;
+    let held = eventually(Duration::from_secs(60), || {
+        ensure!(gate.stopped().is_some() || up.poll()?.is_some(), "neither held nor done");
+        Ok(gate.stopped().is_some())
+    })?;
+    if held {
+        up.signal(nix::sys::signal::Signal::SIGKILL)?;
+        up.wait(Duration::from_secs(10))?;
+        gate.open();
+        changed_nothing(&host.run("ovsdp up")?)?;
+    }
+    Ok(held)
+}
+
 fn command(world: &mut World) -> anyhow::Result<()> {
     let stage = Stage::with_lease(world)?;
     let host = &stage.host;
     let (old, new) = states(&stage)?;
-    for nth in (1..=ENOUGH).step_by(4) {
-        let gate = host.gate("/run/ovsdp", &JOURNAL, nth, Then::Hold)?;
-        let mut up = host.spawn("ovsdp up")?;
-        let held = eventually(Duration::from_secs(60), || {
-            ensure!(gate.stopped().is_some() || up.poll()?.is_some(), "neither held nor done");
-            Ok(gate.stopped().is_some())
-        })?;
-        if !held {
+    for nth in 1..=ENOUGH {
+        let when = format!("the command was killed at step {nth}");
+        if !command_killed_at(host, nth)? {
             ensure!(nth > 10, "the scene has only {nth} steps");
             return Ok(());
         }
-        up.signal(nix::sys::signal::Signal::SIGKILL)?;
-        up.wait(Duration::from_secs(10))?;
-        gate.open();
-        // The next command waits for its turn.
-        changed_nothing(&host.run("ovsdp up")?)?;
-        same(&snapshot_anew(host)?, &new, &format!("the command was killed at step {nth}"))?;
+        same(&snapshot_anew(host)?, &new, &when)?;
         host.run("ovsdp down ovsbr0")?;
-        is_back(&stage, &old, &format!("the command was killed at step {nth}"))?;
+        is_back(&stage, &old, &when)?;
     }
     anyhow::bail!("the scene has no end")
+}
+
+fn command_of_a_bond(world: &mut World) -> anyhow::Result<()> {
+    let (host, _peer, old, new) = bonded(world)?;
+    for nth in 1..=ENOUGH {
+        let when = format!("the command was killed at step {nth}");
+        if !command_killed_at(&host, nth)? {
+            ensure!(nth > 10, "it has only {nth} steps");
+            return Ok(());
+        }
+        same(&snapshot_anew(&host)?, &new, &when)?;
+        host.run("ovsdp down br0")?;
+        is_as_before(&host, &old, &when)?;
+    }
+    anyhow::bail!("it has no end")
 }
