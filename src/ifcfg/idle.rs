@@ -7,29 +7,21 @@ use super::assign::Var;
 use super::code::Code;
 use super::diag::Diagnostic;
 use super::keys::is_false;
+use super::lease;
 use super::settings::{Reader, Role, value_span};
 
-/// The keys of interfaces with addresses that have no number. Those that only take something away are not among them: `DEFROUTE`,
-/// `GATEWAYDEV`, `PEERDNS`, `IPV6INIT`.
-const OF_ADDRESSED: [&str; 39] = [
+/// The keys of interfaces with addresses that have no number, beside those of a lease ([`lease::KEYS`]). Those that only take something away are
+/// not among them: `DEFROUTE`, `GATEWAYDEV`, `PEERDNS`, `IPV6INIT`.
+const OF_ADDRESSED: [&str; 28] = [
     "ACD_TIMEOUT",
     "ARPING_TRIES",
     "ARPING_UPDATE_WAIT",
     "ARPING_WAIT",
     "BOOTPROTO",
-    "DHCLIENT_IGNORE_GATEWAY",
-    "DHCPRELEASE",
     "DHCPV6C",
     "DHCPV6C_OPTIONS",
-    "DHCP_CLIENT_ID",
-    "DHCP_FQDN",
-    "DHCP_HOSTNAME",
-    "DHCP_IAID",
-    "DHCP_SEND_HOSTNAME",
-    "DHCP_VENDOR_CLASS_IDENTIFIER",
     "DOMAIN",
     "GATEWAY",
-    "IPV4_DHCP_TIMEOUT",
     "IPV4_ROUTE_METRIC",
     "IPV4_ROUTE_TABLE",
     "IPV6ADDR",
@@ -45,8 +37,6 @@ const OF_ADDRESSED: [&str; 39] = [
     "METRIC",
     "OVSBOOTPROTO",
     "OVSDHCPINTERFACES",
-    "PEERROUTES",
-    "PERSISTENT_DHCLIENT",
     "PERSISTENT_DHCLIENT_IPV6",
     "SCOPE",
     "SEARCH",
@@ -73,7 +63,7 @@ pub(super) fn read(reader: &mut Reader<'_>, role: &Role, ask: &Ask) -> Vec<Diagn
         // The address that a port does not carry is told of elsewhere, and what belongs to it with it.
         let address = if let Ask::OnPort { at } = ask { Some(*at) } else { None };
         for (name, var, (stem, _)) in own {
-            let known = OF_ADDRESSED.contains(&name) || NUMBERED.contains(&stem);
+            let known = OF_ADDRESSED.contains(&name) || lease::KEYS.contains(&name) || NUMBERED.contains(&stem);
             let belongs = ["BOOTPROTO", "IPADDR", "BROADCAST"].contains(&stem) || OF_ONE.contains(&stem);
             let told = address.is_some_and(|at| belongs || at == value_span(var));
             if known && !told && asks(name, var) {

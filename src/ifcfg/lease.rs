@@ -10,7 +10,7 @@ use super::settings::Reader;
 use crate::model::{Asking, ClientId, HostName, Iaid};
 
 /// The keys read here.
-const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 11] = [
     "DHCLIENT_IGNORE_GATEWAY",
     "DHCPRELEASE",
     "DHCP_CLIENT_ID",
