@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ovsdp_proto::{IfName, Mac};
 use tokio::runtime::Handle;
@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use super::clients::Clients;
 use super::inbox::{Order, Queue};
 use crate::dhcp::{self, Ask};
-use crate::host::machine;
+use crate::host::{clock, machine};
 use crate::model::{Asking, ClientId, HostName, Iaid};
 use crate::plan;
 
@@ -104,7 +104,7 @@ impl Leases {
     /// Seconds a lease's address is still valid; `None` when it is not one of a lease with an end.
     pub(super) fn remaining(&self, address: Ipv4Addr) -> Option<u32> {
         let end = *self.ends.get(&address)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let now = clock::unix_secs();
         Some(u32::try_from(end.saturating_sub(now)).unwrap_or(u32::MAX))
     }
 }

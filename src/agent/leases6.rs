@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ovsdp_proto::IfName;
 use tokio::runtime::Handle;
@@ -13,7 +13,7 @@ use super::inbox::{Order, Queue};
 use super::leases::TIMEOUT;
 use crate::dhcp::host_name;
 use crate::dhcp::v6::{self, Ask};
-use crate::host::machine;
+use crate::host::{clock, machine};
 use crate::model::{Dhcp6, HostName};
 use crate::plan::Lease6;
 
@@ -85,7 +85,7 @@ impl Leases6 {
 
     /// Seconds a lease's address is still valid, and preferred, `None` being for ever; nothing when it is not a lease's.
     pub(super) fn remaining(&self, address: Ipv6Addr) -> Option<(Option<u32>, Option<u32>)> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let now = clock::unix_secs();
         let left = |end: u64| u32::try_from(end.saturating_sub(now)).unwrap_or(u32::MAX);
         let (valid, preferred) = self.ends.get(&address)?;
         Some((valid.map(left), preferred.map(left)))

@@ -1,12 +1,11 @@
 //! Answers to questions: how the agent and its bridges are.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use super::alarm::seconds_left;
 use super::shared::{Core, Shared};
 use crate::ctl::api::{AgentStatus, BridgeStatus, LeaseStatus, UnconfirmedStatus};
 use crate::ctl::metrics::{AgentMetrics, Losses};
 use crate::dp::Dispatch;
+use crate::host::clock;
 use crate::nl;
 use crate::plan::{HeldLease, Remembered};
 
@@ -38,7 +37,7 @@ pub(super) fn agent(shared: &Shared) -> AgentStatus {
 
 fn bridge(core: &Core, name: &str, remembered: &Remembered) -> BridgeStatus {
     let stats = core.switch.fdb_stats(name).unwrap_or_default();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let now = clock::unix_secs();
     BridgeStatus {
         name: name.to_owned(),
         macs: stats.current,

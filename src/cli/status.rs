@@ -1,7 +1,6 @@
 //! `ovsdp status`: how bridges are, from the kernel and, when it runs and lets this user ask, from the agent.
 
 use std::fmt::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ovsdp_proto::IfName;
 use serde::Serialize;
@@ -10,8 +9,8 @@ use super::show::{memory, vports};
 use super::{launch, output};
 use crate::ctl::api::{AgentStatus, BridgeStatus, UnconfirmedStatus};
 use crate::error::{Error, Kind};
-use crate::host::convert;
 use crate::host::paths::Run;
+use crate::host::{clock, convert};
 use crate::plan::{HeldLease, Remembered};
 use crate::rtnl::Rtnl;
 
@@ -82,7 +81,7 @@ pub(super) fn run(run: &Run, name: Option<&str>, json: bool) -> Result<(), Error
     let (addresses, routes) = (rtnl.addresses()?, rtnl.routes()?);
     let link = |name: &IfName| links.iter().find(|link| link.name == *name);
 
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let now = clock::unix_secs();
     let device = |name: IfName, remembered: &Remembered| {
         let own = link(&name);
         let kept = routes

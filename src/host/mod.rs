@@ -4,6 +4,7 @@
 //! It reads; whoever changes the host is the agent.
 
 pub mod clients;
+pub mod clock;
 pub mod config;
 pub mod convert;
 mod fault;
