@@ -8,7 +8,7 @@ use super::log;
 use super::shared::{Core, Shared};
 use crate::dp::{Dp, Families, Requests};
 use crate::nl;
-use crate::switch::{Decision, Insert, Moment, Reason, Ufid};
+use crate::switch::{Decision, Insert, Moment, Reason, Ufid, beside_the_packet};
 
 /// A batch is sent before it grows beyond this: the kernel takes no message larger than the socket's send buffer, whose
 /// usual limit is 208 KiB (`net.core.wmem_default`).
@@ -22,12 +22,14 @@ pub(super) struct Answers {
     installs: Vec<(usize, Ufid)>,
     /// Whether LACP was heard among the upcalls.
     heard: bool,
+    /// What the kernel is told of a packet beside the packet.
+    beside: Vec<u8>,
 }
 
 impl Answers {
     /// None yet.
     pub(super) fn new(families: Families) -> Self {
-        Self { requests: Requests::new(families), decision: Decision::new(), installs: Vec::new(), heard: false }
+        Self { requests: Requests::new(families), decision: Decision::new(), installs: Vec::new(), heard: false, beside: Vec::new() }
     }
 
     /// Answers one upcall, and sends what there is when it is as much as fits.
@@ -44,8 +46,9 @@ impl Answers {
     #[cold]
     fn execute_in_pieces(&mut self, dp: &mut Dp, shared: &Shared, core: &mut Core, upcall: &Upcall<'_>) {
         let decision = std::mem::take(&mut self.decision);
+        beside_the_packet(upcall.key, &mut self.beside);
         decision.pieces(&mut |actions| {
-            execute(&mut self.requests, upcall, actions);
+            execute(&mut self.requests, upcall, &self.beside, actions);
             if self.requests.wire_len() > WIRE_MAX {
                 self.send(dp, shared, core);
             }
@@ -56,7 +59,7 @@ impl Answers {
     /// Decides what becomes of one packet, and collects what is to be sent for that.
     fn decide(&mut self, core: &mut Core, now: Moment, upcall: &Upcall<'_>) {
         let Core { switch, flows, .. } = core;
-        let Self { requests, decision, installs, heard } = self;
+        let Self { requests, decision, installs, heard, beside } = self;
         let dp_ifindex = upcall.dp_ifindex;
         switch.upcall(now, upcall.key, decision);
         if decision.reason == Reason::Lacp {
@@ -67,16 +70,17 @@ impl Answers {
         for learned in &decision.learned {
             flows.outdated(learned, &mut |ufid| drop(requests.delete_flow(dp_ifindex, Which::Ufid(ufid), false)));
         }
+        let insert = flows.insert(now, upcall.key, decision, switch.generation());
         let put = |ufid| Put {
             dp_ifindex,
             ufid: Some(ufid),
-            key: Some(upcall.key),
+            key: flows.get(&ufid).map(|flow| &*flow.key),
             mask: Some(&decision.mask),
             actions: Some(&decision.actions),
             clear: false,
             probe: false,
         };
-        let placed = match flows.insert(now, upcall.key, decision, switch.generation()) {
+        let placed = match insert {
             Insert::New(ufid) => Some((requests.put_flow(&put(ufid)), ufid)),
             Insert::Replaced(ufid) => Some((requests.set_flow(&put(ufid)), ufid)),
             Insert::Same(_) | Insert::NotInstalled => None,
@@ -87,7 +91,8 @@ impl Answers {
             None => {}
         }
         if !decision.is_drop() && !decision.is_oversized() {
-            execute(requests, upcall, &decision.actions);
+            beside_the_packet(upcall.key, beside);
+            execute(requests, upcall, beside, &decision.actions);
         }
     }
 
@@ -127,9 +132,9 @@ impl Answers {
     }
 }
 
-/// Has actions executed on the packet that came up.
-fn execute(requests: &mut Requests, upcall: &Upcall<'_>, actions: &[u8]) {
-    let Upcall { dp_ifindex, packet, key, mru, hash, .. } = *upcall;
+/// Has actions executed on the packet that came up; `key` is what its key says beside the packet.
+fn execute(requests: &mut Requests, upcall: &Upcall<'_>, key: &[u8], actions: &[u8]) {
+    let Upcall { dp_ifindex, packet, mru, hash, .. } = *upcall;
     let _ = requests.execute(&Execute { dp_ifindex, packet, key, actions, mru, hash, probe: false });
 }
 

@@ -1,5 +1,6 @@
-//! What is kept of a flow's key. Half of what the kernel writes in one says that there is nothing: no mark, no priority, no connection. The
-//! kernel takes a key without that for the same, and so does a decision; with ten thousands of flows it is megabytes.
+//! What is kept of a flow's key, and what of a packet's goes back to the kernel with it. Half of what the kernel writes in one says that
+//! there is nothing: no mark, no priority, no connection. It takes a key without that for the same, and so does a decision; with ten
+//! thousands of flows it is megabytes, and each attribute of a request is work.
 
 use ovsdp_proto::nla::{Attr, Attrs, align};
 use ovsdp_proto::uapi::key;
@@ -13,12 +14,16 @@ fn is_empty(attr: Attr<'_>) -> bool {
     is_optional && attr.payload().iter().all(|byte| *byte == 0)
 }
 
+/// An attribute as it stands in a list, padding included.
+fn bytes<'a>(whole: &'a [u8], attr: Attr<'_>) -> &'a [u8] {
+    whole.get(attr.offset()..attr.offset() + align(HEADER + attr.payload().len())).unwrap_or_default()
+}
+
 /// A key without what says nothing. One that cannot be read to its end is kept as it is.
 pub(super) fn kept(whole: &[u8]) -> Box<[u8]> {
-    let bytes = |attr: Attr<'_>| whole.get(attr.offset()..attr.offset() + align(HEADER + attr.payload().len())).unwrap_or_default();
     let (mut all, mut length) = (0, 0);
     for attr in Attrs::new(whole) {
-        let this = bytes(attr).len();
+        let this = bytes(whole, attr).len();
         all += this;
         length += if is_empty(attr) { 0 } else { this };
     }
@@ -26,15 +31,38 @@ pub(super) fn kept(whole: &[u8]) -> Box<[u8]> {
         return whole.into();
     }
     let mut kept = Vec::with_capacity(length);
-    Attrs::new(whole).filter(|attr| !is_empty(*attr)).for_each(|attr| kept.extend_from_slice(bytes(attr)));
+    Attrs::new(whole).filter(|attr| !is_empty(*attr)).for_each(|attr| kept.extend_from_slice(bytes(whole, attr)));
     kept.into_boxed_slice()
+}
+
+/// What a key says of a packet that the packet itself does not: the port it came in by, the outer header, what it was marked with. Of the key
+/// of a packet that is executed the kernel reads no more (`ovs_nla_get_flow_metadata` in `net/openvswitch/flow_netlink.c`): it takes the rest
+/// from the packet. Replaces what `beside` holds.
+pub fn beside_the_packet(whole: &[u8], beside: &mut Vec<u8>) {
+    beside.clear();
+    let is_framed = Attrs::new(whole).any(|attr| attr.kind() == key::ETHERNET);
+    for attr in Attrs::new(whole) {
+        let is_beside = match attr.kind() {
+            key::RECIRC_ID | key::DP_HASH | key::PRIORITY | key::SKB_MARK | key::CT_STATE | key::CT_ZONE | key::CT_MARK | key::CT_LABELS => {
+                attr.payload().iter().any(|byte| *byte != 0)
+            }
+            key::ETHERNET | key::VLAN | key::ENCAP | key::IPV4 | key::IPV6 | key::TCP | key::UDP | key::ICMP | key::ICMPV6 | key::ARP => false,
+            key::ND | key::SCTP | key::TCP_FLAGS | key::MPLS | key::NSH | key::IPV6_EXTHDRS => false,
+            // Without an Ethernet header it says of which protocol the packet is.
+            key::ETHERTYPE => !is_framed,
+            _ => true,
+        };
+        if is_beside {
+            beside.extend_from_slice(bytes(whole, attr));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use ovsdp_proto::Mac;
     use ovsdp_proto::key::{KeyBuf, L2};
-    use ovsdp_proto::nla::{put_array, put_u16, put_u32};
+    use ovsdp_proto::nla::{TooLong, put_array, put_nested, put_u16, put_u32};
 
     use super::*;
 
@@ -69,6 +97,23 @@ mod tests {
         bytes.extend([1, 2, 3]);
         assert_eq!(*kept(&bytes), *bytes);
         assert!(kept(&[]).is_empty());
+    }
+
+    #[test]
+    fn beside_the_packet_is_what_it_does_not_say_itself() {
+        let kinds = |key: &[u8]| {
+            let mut beside = vec![1, 2, 3];
+            beside_the_packet(key, &mut beside);
+            Attrs::new(&beside).map(|attr| attr.kind()).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(&whole(0)), [key::IN_PORT]);
+        assert_eq!(kinds(&whole(5)), [key::IN_PORT, key::SKB_MARK]);
+        let mut round = KeyBuf::new();
+        round.recirc_id(7).dp_hash(9).in_port(0).eth_type(0x0800);
+        let mut bytes = round.as_bytes().to_vec();
+        put_nested::<TooLong>(&mut bytes, key::TUNNEL, |out| Ok(put_u32(out, 1, 8))).unwrap();
+        // A packet without an Ethernet header, and the port with the number 0.
+        assert_eq!(kinds(&bytes), [key::RECIRC_ID, key::DP_HASH, key::IN_PORT, key::ETHERTYPE, key::TUNNEL]);
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub use bundles::{Bundle, Bundled, NoLacp, Remembered};
 pub use decision::{Decision, Install, Learned, Load, Reason, Station};
 pub use fdb::FdbEntry;
 pub use flows::{FLOW_LIMIT, Flow, FlowStats, FlowTable, Insert};
+pub use kept::beside_the_packet;
 pub use ovsdp_proto::flow::Ufid;
 pub use revalidate::{Counters, Found, Pass, Policy, Revalidator, Verdict, Why};
 pub use state::Switch;
