@@ -2,13 +2,14 @@
 //! packet, in that order.
 
 use ovsdp_proto::flow::{Put, Which};
+use ovsdp_proto::key::{beside_the_packet, concise};
 use ovsdp_proto::packet::{Execute, Upcall};
 
 use super::log;
 use super::shared::{Core, Shared};
 use crate::dp::{Dp, Families, Requests};
 use crate::nl;
-use crate::switch::{Decision, Insert, Moment, Reason, Ufid, beside_the_packet};
+use crate::switch::{Decision, Insert, Moment, Reason, Ufid};
 
 /// A batch is sent before it grows beyond this: the kernel takes no message larger than the socket's send buffer, whose
 /// usual limit is 208 KiB (`net.core.wmem_default`).
@@ -22,14 +23,16 @@ pub(super) struct Answers {
     installs: Vec<(usize, Ufid)>,
     /// Whether LACP was heard among the upcalls.
     heard: bool,
-    /// What the kernel is told of a packet beside the packet.
+    /// The key of the packet without what says nothing: what is decided by, and the flow's.
+    key: Vec<u8>,
+    /// What of it the kernel is told beside the packet.
     beside: Vec<u8>,
 }
 
 impl Answers {
     /// None yet.
     pub(super) fn new(families: Families) -> Self {
-        Self { requests: Requests::new(families), decision: Decision::new(), installs: Vec::new(), heard: false, beside: Vec::new() }
+        Self { requests: Requests::new(families), decision: Decision::new(), installs: Vec::new(), heard: false, key: Vec::new(), beside: Vec::new() }
     }
 
     /// Answers one upcall, and sends what there is when it is as much as fits.
@@ -46,7 +49,7 @@ impl Answers {
     #[cold]
     fn execute_in_pieces(&mut self, dp: &mut Dp, shared: &Shared, core: &mut Core, upcall: &Upcall<'_>) {
         let decision = std::mem::take(&mut self.decision);
-        beside_the_packet(upcall.key, &mut self.beside);
+        beside_the_packet(&self.key, &mut self.beside);
         decision.pieces(&mut |actions| {
             execute(&mut self.requests, upcall, &self.beside, actions);
             if self.requests.wire_len() > WIRE_MAX {
@@ -59,28 +62,28 @@ impl Answers {
     /// Decides what becomes of one packet, and collects what is to be sent for that.
     fn decide(&mut self, core: &mut Core, now: Moment, upcall: &Upcall<'_>) {
         let Core { switch, flows, .. } = core;
-        let Self { requests, decision, installs, heard, beside } = self;
+        let Self { requests, decision, installs, heard, key, beside } = self;
         let dp_ifindex = upcall.dp_ifindex;
-        switch.upcall(now, upcall.key, decision);
+        concise(upcall.key, key);
+        switch.upcall(now, key, decision);
         if decision.reason == Reason::Lacp {
-            switch.receive_lacp(now, upcall.key, upcall.packet);
+            switch.receive_lacp(now, key, upcall.packet);
             *heard = true;
         }
         // What does not fit a message is not sent: a flow that is missing costs another upcall, a packet is lost as on any wire.
         for learned in &decision.learned {
             flows.outdated(learned, &mut |ufid| drop(requests.delete_flow(dp_ifindex, Which::Ufid(ufid), false)));
         }
-        let insert = flows.insert(now, upcall.key, decision, switch.generation());
         let put = |ufid| Put {
             dp_ifindex,
             ufid: Some(ufid),
-            key: flows.get(&ufid).map(|flow| &*flow.key),
+            key: Some(key),
             mask: Some(&decision.mask),
             actions: Some(&decision.actions),
             clear: false,
             probe: false,
         };
-        let placed = match insert {
+        let placed = match flows.insert(now, key, decision, switch.generation()) {
             Insert::New(ufid) => Some((requests.put_flow(&put(ufid)), ufid)),
             Insert::Replaced(ufid) => Some((requests.set_flow(&put(ufid)), ufid)),
             Insert::Same(_) | Insert::NotInstalled => None,
@@ -91,7 +94,7 @@ impl Answers {
             None => {}
         }
         if !decision.is_drop() && !decision.is_oversized() {
-            beside_the_packet(upcall.key, beside);
+            beside_the_packet(key, beside);
             execute(requests, upcall, beside, &decision.actions);
         }
     }

@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 use super::chain::{Chain, Links};
 use super::decision::{Decision, Install, Learned, Load, Station};
 use super::due::{Growth, Reasons};
-use super::kept::kept;
 use super::state::{Seat, Switch};
 use super::time::Moment;
 use super::topology::{BridgeId, PortId};
 use super::ufid::{Digest, Seed};
 use ovsdp_proto::flow::Ufid;
+use ovsdp_proto::key::concise;
 
 /// The most flows there may be, unless configured otherwise.
 pub const FLOW_LIMIT: u32 = 200_000;
@@ -250,7 +250,8 @@ impl FlowTable {
         self.flows.iter().flatten()
     }
 
-    /// Records that `decision` about `key`, made under the switch's `generation`, is being installed; says how.
+    /// Records that `decision` about `key`, made under the switch's `generation`, is being installed; says how. The key is kept as it is: it
+    /// should be a [`concise`] one.
     pub fn insert(&mut self, now: Moment, key: &[u8], decision: &Decision, generation: u64) -> Insert {
         if decision.install == Install::No {
             return Insert::NotInstalled;
@@ -292,7 +293,9 @@ impl FlowTable {
     /// again at once.
     pub(super) fn adopt(&mut self, now: Moment, used: Moment, ufid: Ufid, key: &[u8], digest: Digest) {
         self.remove(&ufid);
-        self.add(now, used, ufid, key, digest);
+        let mut short = Vec::with_capacity(key.len());
+        concise(key, &mut short);
+        self.add(now, used, ufid, &short, digest);
         self.stats.adopted += 1;
     }
 
@@ -510,7 +513,7 @@ impl FlowTable {
             from: None,
             seat: Seat::default(),
             loads: Box::default(),
-            key: kept(key),
+            key: key.into(),
             born: now,
             bridge: None,
             digest,

@@ -2,9 +2,10 @@
 //! a bit that is set must match.
 //!
 //! [`L2`] is what a learning switch reads, in one pass. [`Key`] gives any single field, [`fields`] all of them, and
-//! [`KeyBuf`] makes a key or a mask. [`append_key`] and [`parse_key`] are its text.
+//! [`KeyBuf`] makes a key or a mask, [`concise`] shortens a key. [`append_key`] and [`parse_key`] are its text.
 
 mod build;
+mod concise;
 mod field;
 pub(crate) mod fmt;
 mod l2;
@@ -13,6 +14,7 @@ mod tunnel;
 mod view;
 
 pub use build::KeyBuf;
+pub use concise::{beside_the_packet, concise};
 pub use field::{Arp, CtTuple4, CtTuple6, Ethernet, Field, Icmp, Ipv4, Ipv6, Lse, Nd, NdExtensions, Ports};
 pub use fmt::append_key;
 pub use l2::{ETH_P_802_2, L2, VLAN_PRESENT, Vlan};

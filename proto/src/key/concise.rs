@@ -1,50 +1,53 @@
-//! What is kept of a flow's key, and what of a packet's goes back to the kernel with it. Half of what the kernel writes in one says that
-//! there is nothing: no mark, no priority, no connection. It takes a key without that for the same, and so does a decision; with ten
-//! thousands of flows it is megabytes, and each attribute of a request is work.
+//! A key without what says nothing, and what of it a packet does not say itself. Half of what the kernel writes in a key says that there is
+//! nothing: no mark, no priority, no connection. It takes a key without that for the same; with ten thousands of flows it is megabytes, and
+//! each attribute of a request is work.
 
-use ovsdp_proto::nla::{Attr, Attrs, align};
-use ovsdp_proto::uapi::key;
+use crate::nla::{Attr, Attrs, align};
+use crate::uapi::key;
 
 /// An attribute's header.
 const HEADER: usize = 4;
-
-/// Whether an attribute says nothing, and is one that no mask here has.
-fn is_empty(attr: Attr<'_>) -> bool {
-    let is_optional = matches!(attr.kind(), key::PRIORITY | key::SKB_MARK | key::CT_STATE | key::CT_ZONE | key::CT_MARK | key::CT_LABELS);
-    is_optional && attr.payload().iter().all(|byte| *byte == 0)
-}
 
 /// An attribute as it stands in a list, padding included.
 fn bytes<'a>(whole: &'a [u8], attr: Attr<'_>) -> &'a [u8] {
     whole.get(attr.offset()..attr.offset() + align(HEADER + attr.payload().len())).unwrap_or_default()
 }
 
-/// A key without what says nothing. One that cannot be read to its end is kept as it is.
-pub(super) fn kept(whole: &[u8]) -> Box<[u8]> {
-    let (mut all, mut length) = (0, 0);
-    for attr in Attrs::new(whole) {
-        let this = bytes(whole, attr).len();
-        all += this;
-        length += if is_empty(attr) { 0 } else { this };
-    }
-    if all != whole.len() {
-        return whole.into();
-    }
-    let mut kept = Vec::with_capacity(length);
-    Attrs::new(whole).filter(|attr| !is_empty(*attr)).for_each(|attr| kept.extend_from_slice(bytes(whole, attr)));
-    kept.into_boxed_slice()
+fn is_zero(attr: Attr<'_>) -> bool {
+    let (words, rest) = attr.payload().as_chunks::<4>();
+    words.iter().all(|word| u32::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
 }
 
-/// What a key says of a packet that the packet itself does not: the port it came in by, the outer header, what it was marked with. Of the key
-/// of a packet that is executed the kernel reads no more (`ovs_nla_get_flow_metadata` in `net/openvswitch/flow_netlink.c`): it takes the rest
-/// from the packet. Replaces what `beside` holds.
-pub fn beside_the_packet(whole: &[u8], beside: &mut Vec<u8>) {
-    beside.clear();
+/// Makes `out` a flow's key without priority, mark and state of a connection where they are zero. One that cannot be read to its end stays as
+/// it is.
+///
+/// A flow is the same to the kernel with either: what is not there is zero (`ovs_nla_get_match` in `net/openvswitch/flow_netlink.c`).
+pub fn concise(whole: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    let mut attrs = Attrs::new(whole);
+    for attr in attrs.by_ref() {
+        let is_optional = matches!(attr.kind(), key::PRIORITY | key::SKB_MARK | key::CT_STATE | key::CT_ZONE | key::CT_MARK | key::CT_LABELS);
+        if !(is_optional && is_zero(attr)) {
+            out.extend_from_slice(bytes(whole, attr));
+        }
+    }
+    if !attrs.rest().is_empty() {
+        out.clear();
+        out.extend_from_slice(whole);
+    }
+}
+
+/// Makes `out` what a key says of a packet that the packet itself does not: the port it came in by, the outer header, what it was marked with.
+///
+/// Of the key of a packet that is executed the kernel reads no more (`ovs_nla_get_flow_metadata` in `net/openvswitch/flow_netlink.c`): it takes
+/// the rest from the packet.
+pub fn beside_the_packet(whole: &[u8], out: &mut Vec<u8>) {
+    out.clear();
     let is_framed = Attrs::new(whole).any(|attr| attr.kind() == key::ETHERNET);
     for attr in Attrs::new(whole) {
         let is_beside = match attr.kind() {
             key::RECIRC_ID | key::DP_HASH | key::PRIORITY | key::SKB_MARK | key::CT_STATE | key::CT_ZONE | key::CT_MARK | key::CT_LABELS => {
-                attr.payload().iter().any(|byte| *byte != 0)
+                !is_zero(attr)
             }
             key::ETHERNET | key::VLAN | key::ENCAP | key::IPV4 | key::IPV6 | key::TCP | key::UDP | key::ICMP | key::ICMPV6 | key::ARP => false,
             key::ND | key::SCTP | key::TCP_FLAGS | key::MPLS | key::NSH | key::IPV6_EXTHDRS => false,
@@ -53,16 +56,16 @@ pub fn beside_the_packet(whole: &[u8], beside: &mut Vec<u8>) {
             _ => true,
         };
         if is_beside {
-            beside.extend_from_slice(bytes(whole, attr));
+            out.extend_from_slice(bytes(whole, attr));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ovsdp_proto::Mac;
-    use ovsdp_proto::key::{KeyBuf, L2};
-    use ovsdp_proto::nla::{TooLong, put_array, put_nested, put_u16, put_u32};
+    use crate::Mac;
+    use crate::key::{KeyBuf, L2};
+    use crate::nla::{TooLong, put_array, put_nested, put_u16, put_u32};
 
     use super::*;
 
@@ -81,22 +84,28 @@ mod tests {
         bytes
     }
 
+    fn short(key: &[u8]) -> Vec<u8> {
+        let mut out = vec![1, 2, 3];
+        concise(key, &mut out);
+        out
+    }
+
     #[test]
     fn what_says_nothing_is_left_out_and_nothing_else() {
-        let (bytes, kept) = (whole(0), kept(&whole(0)));
-        assert_eq!(bytes.len() - kept.len(), 60);
-        assert_eq!(L2::parse(&kept).unwrap(), L2::parse(&bytes).unwrap());
-        let kinds: Vec<u16> = Attrs::new(&kept).map(|attr| attr.kind()).collect();
+        let (bytes, concise) = (whole(0), short(&whole(0)));
+        assert_eq!(bytes.len() - concise.len(), 60);
+        assert_eq!(L2::parse(&concise).unwrap(), L2::parse(&bytes).unwrap());
+        let kinds: Vec<u16> = Attrs::new(&concise).map(|attr| attr.kind()).collect();
         assert_eq!(kinds, [key::RECIRC_ID, key::DP_HASH, key::IN_PORT, key::ETHERNET, key::ETHERTYPE, key::IPV4]);
-        assert_eq!(bytes.len() - super::kept(&whole(5)).len(), 52, "a mark that is there stays");
+        assert_eq!(bytes.len() - short(&whole(5)).len(), 52, "a mark that is there stays");
     }
 
     #[test]
     fn what_cannot_be_read_stays_whole() {
         let mut bytes = whole(0);
         bytes.extend([1, 2, 3]);
-        assert_eq!(*kept(&bytes), *bytes);
-        assert!(kept(&[]).is_empty());
+        assert_eq!(short(&bytes), bytes);
+        assert!(short(&[]).is_empty());
     }
 
     #[test]
@@ -114,11 +123,5 @@ mod tests {
         put_nested::<TooLong>(&mut bytes, key::TUNNEL, |out| Ok(put_u32(out, 1, 8))).unwrap();
         // A packet without an Ethernet header, and the port with the number 0.
         assert_eq!(kinds(&bytes), [key::RECIRC_ID, key::DP_HASH, key::IN_PORT, key::ETHERTYPE, key::TUNNEL]);
-    }
-
-    #[test]
-    fn it_is_one_allocation() {
-        let bytes = whole(0);
-        assert_eq!(allocation_counter::measure(|| drop(kept(&bytes))).count_total, 1);
     }
 }
