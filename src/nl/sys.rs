@@ -49,6 +49,9 @@ pub(super) fn cap_acks(socket: &NlSocket) -> Result<(), Errno> {
 /// Has memory that is freed go back to the system rather than be kept for later, for a program of a few threads that allocates little but now
 /// and then much. To be called before there are threads.
 pub fn keep_no_memory() {
+    // Where the system makes huge pages by itself (khugepaged) it makes one of every 2 MiB that have a page left, and what was given back is
+    // there again. A kernel that refuses costs memory, nothing else.
+    let _ = nix::sys::prctl::set_thp_disable(true);
     /// What is at least this large is a mapping of its own, which ends when it is freed; in bytes.
     #[cfg(target_env = "gnu")]
     const LARGE: libc::c_int = 256 * 1024;
