@@ -74,11 +74,21 @@ impl Soak {
             // Linux's sends from the first address.
             tunnel.far = 2;
         }
+        // With another device of the kernel's below it, it is not the port that it was.
+        let (before, mode) = (self.scene.tunnel, self.scene.stations[TUNNELLED].modes.now());
+        let is_another = (tunnel.kind, tunnel.port) != (before.kind, before.port);
+        if is_another {
+            self.leaves(TUNNELLED, mode)?;
+        }
         self.scene.tunnel = tunnel;
         self.scene.far.run("ip link del vx")?;
         self.scene.write_tunnel();
-        self.scene.write_file(TUNNELLED, self.scene.stations[TUNNELLED].modes.now())?;
+        self.scene.write_file(TUNNELLED, mode)?;
         self.up()?;
+        if is_another {
+            self.changed(TUNNELLED);
+            self.left(TUNNELLED)?;
+        }
         self.scene.answer()
     }
 }
