@@ -2,7 +2,8 @@
 //! be heard where its VLAN or the ports forbid it, with a wrong tag, or twice; and after each event everybody who may hears everybody.
 //!
 //! It is `cargo vm bench soak`: ten minutes are no test that is run with every other. `oracle.rs` and `modes.rs` say what is right, `scene.rs`,
-//! `station.rs` and `files.rs` where it happens, `traffic.rs` what is said. The rest is what happens: all of it stands in `events.rs`.
+//! `station.rs` and `files.rs` where it happens, `traffic.rs` what is said. The rest is what happens, of which the list stands in
+//! `events.rs`.
 
 mod bridges;
 mod commands;

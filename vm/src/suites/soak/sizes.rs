@@ -9,7 +9,7 @@ use super::station::MTU;
 use crate::guest::eventually;
 
 impl Soak {
-    /// A port's device has another MTU: by its file when its number is odd, else by hand.
+    /// A port's device has another MTU: by its file when its number, counted from 0, is odd, else by hand.
     pub(super) fn other_mtu(&mut self) -> anyhow::Result<()> {
         let at = WITH_PORTS[self.dice.below(WITH_PORTS.len())];
         let mtu = [MTU, 1400, 1300][self.dice.below(3)];
