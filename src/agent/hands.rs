@@ -73,8 +73,6 @@ pub(super) struct Hands {
     pub(super) numbers: Numbers,
     /// Whether more of the topology may be outdated than the next device adds.
     pub(super) outdated: bool,
-    /// Devices that are, or lately were, members of bundles.
-    pub(super) bundled: BTreeSet<IfName>,
     /// Whether what is remembered has changed since it was last kept. Only while a change is under way: its journal brings back what
     /// was before, whichever of the two is kept.
     pub(super) unkept: bool,

@@ -35,50 +35,36 @@ pub(super) fn of_bundles(memory: &Memory) -> BTreeSet<IfName> {
     names
 }
 
-fn ports(memory: &Memory) -> impl Iterator<Item = &model::Port> {
-    memory.bridges.values().flat_map(|remembered| remembered.intent.ports.values())
-}
-
 /// The datapath's ports: their numbers by name.
 pub(super) type Attached = BTreeMap<IfName, u32>;
 
 /// The switch's view. A bridge without its local port is not there; a vport without a place is somebody else's. A tunnel port
 /// is there while its device is. `links` need hold only those of [`of_bundles`].
 ///
-/// A device that was a member of a bundle and is asked for no more is no port by itself while it waits to be taken off: with
-/// the cable it has in common with other members it would be a loop. `bundled` keeps which devices are members.
-pub(super) fn topology(places: &Places, memory: &Memory, attached: &Attached, links: &[Link], bundled: &mut BTreeSet<IfName>) -> Topology {
-    let devices = |of_bundles: bool| -> BTreeSet<IfName> {
-        let ports = ports(memory).filter(|port| port.is_bundle() == of_bundles);
-        ports.flat_map(|port| &port.interfaces).map(|interface| interface.name).collect()
-    };
-    let (members, alone) = (devices(true), devices(false));
-    bundled.retain(|name| !alone.contains(name) && attached.contains_key(name));
-    let leaving: BTreeSet<IfName> = bundled.difference(&members).copied().collect();
+/// A device is a port only while its bridge's intent asks for it. One that waits to be taken off is none, though the datapath has it still: how it is
+/// to switch nobody knows any more. With no settings it would be a trunk and let its VLAN out without a tag; a bond's device by itself would make a loop
+/// with the others.
+pub(super) fn topology(places: &Places, memory: &Memory, attached: &Attached, links: &[Link]) -> Topology {
     let links: BTreeMap<IfName, &Link> = links.iter().map(|link| (link.name, link)).collect();
     let mut of_bridge: BTreeMap<IfName, Vec<(IfName, u32)>> = BTreeMap::new();
-    for (name, number) in attached.iter().filter(|(name, _)| !members.contains(*name) && !leaving.contains(*name)) {
+    for (name, number) in attached {
         if let Some(bridge) = places.get(name).filter(|bridge| *bridge != name) {
             of_bridge.entry(*bridge).or_default().push((*name, *number));
         }
     }
     let locals = attached.iter().filter(|(name, _)| places.get(*name) == Some(*name));
     let bridges = locals.map(|(local, number)| {
-        let ports = of_bridge.remove(local).unwrap_or_default().into_iter();
-        let Some(remembered) = memory.bridges.get(local) else {
-            return ports.fold(Bridge::new(*local, *number), |bridge, (name, number)| bridge.port(name, number));
-        };
+        let Some(remembered) = memory.bridges.get(local) else { return Bridge::new(*local, *number) };
         let asked = &remembered.intent.ports;
-        let of_device: BTreeMap<IfName, &PortRules> =
-            asked.values().flat_map(|port| port.interfaces.iter().map(|interface| (interface.name, &port.rules))).collect();
-        let bridge = ports.fold(alone_as_asked(&remembered.intent, *number), |bridge, (name, number)| {
-            bridge.port_with(name, number, of_device.get(&name).copied().cloned().unwrap_or_default())
-        });
+        let alone = asked.values().filter(|port| !port.is_bundle());
+        let rules: BTreeMap<IfName, &PortRules> =
+            alone.flat_map(|port| port.interfaces.iter().map(|interface| (interface.name, &port.rules))).collect();
+        let devices = of_bridge.remove(local).unwrap_or_default().into_iter();
+        let ports = devices.filter_map(|(name, number)| Some((name, number, (*rules.get(&name)?).clone())));
+        let bridge = ports.fold(alone_as_asked(&remembered.intent, *number), |bridge, (name, number, rules)| bridge.port_with(name, number, rules));
         asked.iter().filter_map(|(name, port)| of_several(*local, *name, port, attached, &links)).fold(bridge, Bridge::with)
     });
-    let topology = Topology { bridges: bridges.collect() };
-    bundled.extend(members);
-    topology
+    Topology { bridges: bridges.collect() }
 }
 
 /// A bridge with nothing but its local port, which has this number in the datapath.
@@ -96,14 +82,8 @@ pub(super) enum Added {
 }
 
 /// What the device `name`, just attached with this number, adds; `None` when more may have changed with it: then it takes the whole
-/// [`topology`]. `attached` are the others, `bundled` those that are or were members of bundles.
-pub(super) fn added(
-    places: &Places,
-    memory: &Memory,
-    attached: &Attached,
-    bundled: &BTreeSet<IfName>,
-    (name, number): (IfName, u32),
-) -> Option<Added> {
+/// [`topology`]. `attached` are the others.
+pub(super) fn added(places: &Places, memory: &Memory, attached: &Attached, (name, number): (IfName, u32)) -> Option<Added> {
     let bridge = *places.get(&name)?;
     let asked = &memory.bridges.get(&bridge)?.intent;
     if bridge == name {
@@ -111,7 +91,7 @@ pub(super) fn added(
             |port: &model::Port| !port.is_bundle() && port.interfaces.iter().all(|one| one.kind.has_device() && !attached.contains_key(&one.name));
         return asked.ports.values().all(one).then(|| Added::Bridge(Box::new(alone_as_asked(asked, number))));
     }
-    let port = asked.ports.get(&name).filter(|port| !port.is_bundle() && !bundled.contains(&name))?;
+    let port = asked.ports.get(&name).filter(|port| !port.is_bundle())?;
     let is_its_own = matches!(port.interfaces.as_slice(), [one] if one.name == name && one.kind.has_device());
     is_its_own.then(|| Added::Port(bridge, port.rules.clone()))
 }
@@ -211,12 +191,11 @@ mod tests {
         let all = [(1, "br0"), (2, "p1"), (3, "m1"), (4, "m2")];
         let attached = vports(&all);
         let links = [link("br0", 9, true), link("m1", 1, true), link("m2", 2, false)];
-        let mut bundled = BTreeSet::new();
         let both = memory(&["m1", "m2"]);
         let places = places(&both);
         assert_eq!(of_bundles(&both), ["br0", "m1", "m2"].map(name).into());
         assert_eq!(of_bundles(&memory(&[])), BTreeSet::new());
-        let mut see = |memory: &Memory, attached: &Attached| topology(&places, memory, attached, &links, &mut bundled);
+        let see = |memory: &Memory, attached: &Attached| topology(&places, memory, attached, &links);
         let topology = see(&both, &attached);
         assert_eq!(ports(&topology), ["p1=2", "bond0(m1=3 m2=4 down)"]);
         let lacp = bundle(&topology, 1).lacp.unwrap();
@@ -227,10 +206,37 @@ mod tests {
         let mut alone = memory(&[]);
         alone.bridges.get_mut("br0").unwrap().intent.ports.insert(name("m2"), model::Port::new(system("m2")));
         assert_eq!(ports(&see(&alone, &attached)), ["m2=4", "p1=2"]);
-        see(&memory(&[]), &vports(&all[..2]));
-        assert_eq!(ports(&see(&memory(&[]), &attached)), ["m1=3", "m2=4", "p1=2"], "attached anew by somebody else");
         // Attached, but its link is not to be seen: neither a member nor a port.
         assert_eq!(ports(&see(&memory(&["m1", "p9"]), &vports(&[all[0], all[2], (5, "p9")]))), ["bond0(m1=3)"]);
+    }
+
+    /// Two ports of one VLAN are to go, and the first is gone already.
+    #[test]
+    fn what_is_asked_for_no_more_lets_no_vlan_out_until_it_is_taken_off() {
+        let before = {
+            let mut memory = memory(&[]);
+            let ports = &mut memory.bridges.get_mut("br0").unwrap().intent.ports;
+            for port in ["p2", "p3"] {
+                let rules = PortRules { protected: true, ..PortRules::default() };
+                ports.insert(name(port), model::Port { rules, ..model::Port::new(system(port)) });
+            }
+            memory
+        };
+        let (mut places, after) = (places(&before), memory(&[]));
+        let attached = vports(&[(1, "br0"), (2, "p1"), (4, "p3")]);
+        assert_eq!(ports(&topology(&places, &before, &attached, &[])), ["p1=2", "p3=4"]);
+        assert_eq!(ports(&topology(&places, &after, &attached, &[])), ["p1=2"]);
+        // Nor those of a bridge that is forgotten.
+        assert!(ports(&topology(&places, &Memory::default(), &attached, &[])).is_empty());
+        // One that is in another bridge by now is not that one's either, while it is attached as this one's.
+        let mut moved = memory(&[]);
+        let mut other = model::Bridge::new(name("br1"));
+        other.ports.insert(name("p3"), model::Port::new(system("p3")));
+        moved.bridges.insert(name("br1"), Remembered::new(other));
+        places.insert(name("br1"), name("br1"));
+        let topology = topology(&places, &moved, &vports(&[(1, "br0"), (2, "p1"), (4, "p3"), (5, "br1")]), &[]);
+        assert_eq!(ports(&topology), ["p1=2"]);
+        assert!(topology.bridges[1].ports.is_empty());
     }
 
     #[test]
@@ -239,7 +245,7 @@ mod tests {
         let ports = &mut memory.bridges.get_mut("br0").unwrap().intent.ports;
         ports.get_mut("p1").unwrap().lacp = Some(model::Lacp { system: Some(Mac([2; 6])), ..model::Lacp::default() });
         let attached = vports(&[(1, "br0"), (2, "p1")]);
-        let topology = topology(&places(&memory), &memory, &attached, &[link("p1", 1, true)], &mut BTreeSet::new());
+        let topology = topology(&places(&memory), &memory, &attached, &[link("p1", 1, true)]);
         let bundle = bundle(&topology, 0);
         let lacp = bundle.lacp.unwrap();
         assert_eq!((bundle.bond.is_none(), lacp.system, lacp.system_priority), (true, Mac([2; 6]), 65535));
@@ -250,23 +256,20 @@ mod tests {
         let both = memory(&["m1", "m2"]);
         let plain = memory(&[]);
         let all = vports(&[(1, "br0"), (2, "p1"), (3, "m1"), (4, "p3")]);
-        let none = BTreeSet::new();
-        let add = |memory: &Memory, attached: &[(u32, &str)], bundled: &BTreeSet<IfName>, what: &str| {
-            added(&places(memory), memory, &vports(attached), bundled, (name(what), all[&name(what)]))
-        };
-        let Some(Added::Bridge(bridge)) = add(&plain, &[], &none, "br0") else { panic!("no bridge") };
-        let Some(Added::Port(of, rules)) = add(&plain, &[(1, "br0")], &none, "p1") else { panic!("no port") };
-        let whole = topology(&places(&plain), &plain, &vports(&[(1, "br0"), (2, "p1")]), &[], &mut BTreeSet::new());
+        let add =
+            |memory: &Memory, attached: &[(u32, &str)], what: &str| added(&places(memory), memory, &vports(attached), (name(what), all[&name(what)]));
+        let Some(Added::Bridge(bridge)) = add(&plain, &[], "br0") else { panic!("no bridge") };
+        let Some(Added::Port(of, rules)) = add(&plain, &[(1, "br0")], "p1") else { panic!("no port") };
+        let whole = topology(&places(&plain), &plain, &vports(&[(1, "br0"), (2, "p1")]), &[]);
         assert_eq!((of, whole.bridges), (name("br0"), vec![bridge.port_with(name("p1"), 2, rules)]));
-        for (memory, attached, bundled, what) in [
+        for (memory, attached, what) in [
             // A bundle or a port that is attached already comes with the bridge.
-            (&both, &[][..], &none, "br0"),
-            (&plain, &[(2, "p1")][..], &none, "br0"),
-            (&both, &[(1, "br0")][..], &none, "m1"),
-            (&plain, &[(1, "br0")][..], &BTreeSet::from([name("p1")]), "p1"),
-            (&plain, &[(1, "br0")][..], &none, "p3"),
+            (&both, &[][..], "br0"),
+            (&plain, &[(2, "p1")][..], "br0"),
+            (&both, &[(1, "br0")][..], "m1"),
+            (&plain, &[(1, "br0")][..], "p3"),
         ] {
-            assert!(add(memory, attached, bundled, what).is_none(), "{what}");
+            assert!(add(memory, attached, what).is_none(), "{what}");
         }
     }
 }

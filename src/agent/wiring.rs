@@ -52,8 +52,7 @@ impl Hands {
     /// # Errors
     /// The kernel did not answer.
     pub(super) fn note_attached(&mut self, name: IfName, number: u32) -> Result<(), Error> {
-        let added =
-            if self.outdated { None } else { topology::added(&self.places, &self.shared.memory(), &self.attached, &self.bundled, (name, number)) };
+        let added = if self.outdated { None } else { topology::added(&self.places, &self.shared.memory(), &self.attached, (name, number)) };
         self.attached.insert(name, number);
         self.numbers.take(number);
         let is_in_force = added.is_some_and(|added| {
@@ -85,7 +84,7 @@ impl Hands {
             // An alternative name finds a device too.
             links.extend(self.rtnl.link(name)?.filter(|link| link.name == *name));
         }
-        let topology = topology::topology(&self.places, &self.shared.memory(), &self.attached, &links, &mut self.bundled);
+        let topology = topology::topology(&self.places, &self.shared.memory(), &self.attached, &links);
         let result = self.shared.core().switch.set_topology(now(), topology);
         match result {
             Ok(true) => {

@@ -91,7 +91,6 @@ impl Worker {
             attached: topology::Attached::new(),
             numbers: Numbers::default(),
             outdated: false,
-            bundled: BTreeSet::new(),
             unkept: false,
             seen: Seen::default(),
         };

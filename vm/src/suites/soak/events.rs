@@ -2,18 +2,17 @@
 
 use anyhow::{Context, ensure};
 
-use super::oracle::{Mode, Vlans};
-use super::scene::{BONDED, MEMBERS, PATCHED, PORTS, SOON, TUNNELLED};
+use super::modes::{Bridge, Mode, Vlans};
+use super::scene::{BONDED, MEMBERS, PORTS, SOON, TUNNELLED, agent};
 use super::{BURST, Soak};
 use crate::guest::eventually;
-use crate::suites::stage::agent_pid;
-use crate::suites::steady::{end_agent, kill_agent};
+use crate::suites::steady::end_agent;
 
 /// Something that happens.
 type Happen = fn(&mut Soak) -> anyhow::Result<()>;
 
 /// All that may happen; one is as likely as another.
-pub(super) const EVENTS: [(&str, Happen); 18] = [
+pub(super) const EVENTS: [(&str, Happen); 27] = [
     ("VLANs changed", Soak::other_vlans),
     ("VLANs changed under a kill", Soak::other_vlans_and_a_kill),
     ("station's link", Soak::link),
@@ -24,61 +23,116 @@ pub(super) const EVENTS: [(&str, Happen); 18] = [
     ("bond's cable", Soak::cable),
     ("bond changed", Soak::other_bond),
     ("underlay's cable", Soak::underlay),
-    ("tunnel changed", Soak::other_key),
+    ("tunnel changed", Soak::other_tunnel),
     ("MAC table flushed", Soak::flushed),
     ("aggregate's cable", Soak::aggregates_cable),
     ("aggregate's cable lies", Soak::lying_cable),
     ("aggregate changed", Soak::other_aggregate),
     ("patch taken away", Soak::without_patch),
     ("patch changed", Soak::other_patch),
-    ("addresses made static", Soak::pinned),
+    ("addresses static or not", Soak::pinned),
+    ("port moved", Soak::moved),
+    ("port moved under a kill", Soak::moved_under_a_kill),
+    ("fake bridge comes or goes", Soak::fake_bridge),
+    ("command's port", Soak::commanded_port),
+    ("command's bridge", Soak::commanded_bridge),
+    ("command beside a file", Soak::beside_a_file),
+    ("bridge deleted beside its file", Soak::bridge_deleted),
+    ("lease under an agent that ends", Soak::lease),
+    ("MTU changed", Soak::other_mtu),
 ];
 
 impl Soak {
-    /// Makes the files true, with traffic all the while.
-    pub(super) fn up(&mut self) -> anyhow::Result<()> {
-        let mut up = self.scene.switch.spawn("ovsdp up")?;
-        while up.poll()?.is_none() {
+    /// Does a command that must succeed, with traffic all the while.
+    pub(super) fn amid_traffic(&mut self, line: &str) -> anyhow::Result<()> {
+        let mut command = self.scene.switch.spawn(line)?;
+        while command.poll()?.is_none() {
             self.chatter(8)?;
         }
-        ensure!(up.wait(SOON)? == 0, "up failed: {}{}", up.stdout(), up.stderr());
+        ensure!(command.wait(SOON)? == 0, "{line} failed: {}{}", command.stdout(), command.stderr());
         self.listen()
+    }
+
+    /// Makes the files true, in one of three ways.
+    pub(super) fn up(&mut self) -> anyhow::Result<()> {
+        let line = ["ovsdp up", "ovsdp restart", "ovsdp reload"][self.dice.below(3)];
+        self.amid_traffic(line)
+    }
+
+    /// From now on a port may switch in another way too.
+    pub(super) fn changes(&mut self, at: usize, mode: Mode) -> anyhow::Result<()> {
+        let leaves = self.scene.stations[at].modes.now().bridge != mode.bridge;
+        self.becomes(at, mode, leaves)
+    }
+
+    /// The same of one that leaves its bridge on the way.
+    pub(super) fn leaves(&mut self, at: usize, mode: Mode) -> anyhow::Result<()> {
+        self.becomes(at, mode, true)
+    }
+
+    fn becomes(&mut self, at: usize, mode: Mode, leaves: bool) -> anyhow::Result<()> {
+        self.listen()?;
+        self.oracle.changes(at, mode, leaves, 2 * BURST);
+        self.scene.stations[at].modes.change(mode, leaves);
+        Ok(())
+    }
+
+    /// From now on it switches in that way only.
+    pub(super) fn changed(&mut self, at: usize) {
+        self.oracle.changed(&mut self.scene.stations[at].modes);
+    }
+
+    /// One of the two VLANs that have a tag; not the one that is `taken`.
+    pub(super) fn some_vlan(&mut self, taken: Option<u16>) -> u16 {
+        let vlan = [5, 6][self.dice.below(2)];
+        if taken == Some(vlan) { 11 - vlan } else { vlan }
+    }
+
+    /// Some way to switch.
+    pub(super) fn some_mode(&mut self, bridge: Bridge) -> Mode {
+        let vlan = self.some_vlan(None);
+        let vlans = [Vlans::Access(vlan), Vlans::Access(vlan), Vlans::NativeUntagged(vlan), Vlans::TrunkOf(vlan), Vlans::Trunk][self.dice.below(5)];
+        Mode { vlans, protected: self.dice.below(3) == 0, bridge }
     }
 
     /// Another way to switch for a port, in its file; from now on it may switch in either. Returns whose.
     fn other_mode(&mut self) -> anyhow::Result<usize> {
         let at = PORTS[self.dice.below(PORTS.len())];
-        let vlan = [5, 6][self.dice.below(2)];
-        let vlans = [Vlans::Access(vlan), Vlans::Access(vlan), Vlans::NativeUntagged(vlan), Vlans::TrunkOf(vlan), Vlans::Trunk][self.dice.below(5)];
-        // Ports of different bridges are not protected from each other.
-        let mode = Mode { vlans, protected: at != PATCHED && self.dice.below(3) == 0 };
+        let now = self.scene.stations[at].modes.now();
+        let mut mode = self.some_mode(now.bridge);
+        if self.scene.fake.is_some_and(|fake| fake.station == at) {
+            mode.vlans = now.vlans;
+        }
         self.scene.write_file(at, mode)?;
-        self.listen()?;
-        self.oracle.changes(at, mode, 2 * BURST);
-        self.scene.stations[at].modes.change(mode);
+        self.changes(at, mode)?;
         Ok(at)
     }
 
     fn other_vlans(&mut self) -> anyhow::Result<()> {
         let at = self.other_mode()?;
         self.up()?;
-        self.oracle.changed(&mut self.scene.stations[at].modes);
+        self.changed(at);
         Ok(())
     }
 
     fn other_vlans_and_a_kill(&mut self) -> anyhow::Result<()> {
-        let pid = agent_pid(&self.scene.switch)?;
+        let pid = agent(&self.scene.switch)?;
         let at = self.other_mode()?;
+        self.up_under_a_kill(&pid)?;
+        self.changed(at);
+        Ok(())
+    }
+
+    /// Makes the files true, with an agent that is killed on the way and its successor. `pid`: the agent's.
+    pub(super) fn up_under_a_kill(&mut self, pid: &str) -> anyhow::Result<()> {
         let mut up = self.scene.switch.spawn("ovsdp up")?;
         let frames = 8 * self.dice.below(6);
         self.chatter(frames)?;
-        end_agent(&self.scene.switch, &pid, "KILL")?;
+        end_agent(&self.scene.switch, pid, "KILL")?;
         // Whatever came of it: it may have been done already.
         up.wait(SOON)?;
         self.start_agent()?;
-        self.up()?;
-        self.oracle.changed(&mut self.scene.stations[at].modes);
-        Ok(())
+        self.up()
     }
 
     fn link(&mut self) -> anyhow::Result<()> {
@@ -91,7 +145,7 @@ impl Soak {
 
     fn places(&mut self) -> anyhow::Result<()> {
         // Not to beyond the bond: there a station has to say by gratuitous ARP that it has moved.
-        let near: Vec<usize> = (0..self.scene.stations.len()).filter(|at| *at != BONDED).collect();
+        let near: Vec<usize> = (0..self.scene.stations.len()).filter(|at| *at != BONDED && !self.is_pinned(*at)).collect();
         let (one, other) = (near[self.dice.below(near.len())], near[self.dice.below(near.len())]);
         self.scene.switch.note(&format!("stations {} and {} change places", one + 1, other + 1));
         let (a, b) = (self.scene.stations[one].mac, self.scene.stations[other].mac);
@@ -101,28 +155,28 @@ impl Soak {
 
     fn start_agent(&mut self) -> anyhow::Result<()> {
         self.agent = self.scene.switch.spawn("ovsdp agent")?;
-        eventually(SOON, || agent_pid(&self.scene.switch)).map(drop)
+        eventually(SOON, || agent(&self.scene.switch)).map(drop)
     }
 
-    fn killed(&mut self) -> anyhow::Result<()> {
-        kill_agent(&self.scene.switch)?;
+    pub(super) fn killed(&mut self) -> anyhow::Result<()> {
+        end_agent(&self.scene.switch, &agent(&self.scene.switch)?, "KILL")?;
         self.chatter(BURST / 4)?;
         self.start_agent()
     }
 
-    fn ended(&mut self) -> anyhow::Result<()> {
-        end_agent(&self.scene.switch, &agent_pid(&self.scene.switch)?, "TERM")?;
+    pub(super) fn ended(&mut self) -> anyhow::Result<()> {
+        end_agent(&self.scene.switch, &agent(&self.scene.switch)?, "TERM")?;
         self.chatter(BURST / 4)?;
         self.start_agent()
     }
 
-    fn replaced(&mut self) -> anyhow::Result<()> {
-        let before = agent_pid(&self.scene.switch)?;
+    pub(super) fn replaced(&mut self) -> anyhow::Result<()> {
+        let before = agent(&self.scene.switch)?;
         let mut next = self.scene.switch.spawn("ovsdp agent --replace")?;
         self.chatter(BURST)?;
         next.wait_log("ready", SOON)?;
         self.agent = next;
-        let now = agent_pid(&self.scene.switch)?;
+        let now = agent(&self.scene.switch)?;
         ensure!(now != before, "the agent is still {before}");
         Ok(())
     }
@@ -176,15 +230,8 @@ impl Soak {
         Ok(())
     }
 
-    fn other_key(&mut self) -> anyhow::Result<()> {
-        self.key += 1;
-        self.scene.far.run("ip link del vx")?;
-        self.scene.set_key(self.key)?;
-        self.up()?;
-        self.scene.answer(self.key)
-    }
-
     fn flushed(&mut self) -> anyhow::Result<()> {
-        self.scene.switch.run("ovsdp fdb flush br0").map(drop)
+        let bridge = [Bridge::First, Bridge::Second][self.dice.below(2)];
+        self.scene.switch.run(&format!("ovsdp fdb flush {}", bridge.name())).map(drop)
     }
 }

@@ -1,9 +1,8 @@
-//! What else happens: where the switch is joined to others by LACP, and its bridges to each other by a patch; static addresses.
+//! What else happens: where the switch is joined to others by LACP, and its bridges to each other by a patch.
 
 use anyhow::Context;
 
-use super::oracle::Vlans;
-use super::scene::{AGGREGATE, FIVE_PORTS, PATCHED};
+use super::scene::AGGREGATE;
 use super::{BURST, Soak};
 use crate::suites::stage::DIR;
 
@@ -44,12 +43,10 @@ impl Soak {
         let end = ["a", self.scene.patch][self.dice.below(2)];
         self.scene.switch.run(&format!("ovsdp down {end}"))?;
         self.listen()?;
-        self.oracle.cut_off(PATCHED)?;
-        let was_up = std::mem::replace(&mut self.scene.stations[PATCHED].up, false);
+        self.oracle.part();
         self.chatter(BURST / 2)?;
         self.resumes().context("without the patch")?;
-        self.oracle.joined(2 * BURST);
-        self.scene.stations[PATCHED].up = was_up;
+        self.oracle.join(2 * BURST);
         self.up()
     }
 
@@ -64,27 +61,5 @@ impl Soak {
         }
         self.scene.switch.run(&format!("rm {DIR}/ifcfg-{before}"))?;
         self.up()
-    }
-
-    /// A station's addresses are static for a while, where it is.
-    pub(super) fn pinned(&mut self) -> anyhow::Result<()> {
-        let at = FIVE_PORTS[self.dice.below(FIVE_PORTS.len())];
-        let station = &self.scene.stations[at];
-        let mac: Vec<String> = station.mac.iter().map(|byte| format!("{byte:02x}")).collect();
-        let vlans = match station.modes.now().vlans {
-            Vlans::Access(vlan) | Vlans::TrunkOf(vlan) | Vlans::NativeUntagged(vlan) => vec![vlan],
-            Vlans::Trunk => vec![0, 5, 6],
-        };
-        let (mac, port) = (mac.join(":"), format!("p{}", at + 1));
-        for vlan in &vlans {
-            self.scene.switch.run(&format!("ovsdp fdb add br0 {port} {vlan} {mac}"))?;
-        }
-        self.chatter(BURST / 2)?;
-        self.scene.switch.run("ovsdp fdb flush br0")?;
-        self.resumes().context("with static addresses")?;
-        for vlan in &vlans {
-            self.scene.switch.run(&format!("ovsdp fdb del br0 {vlan} {mac}"))?;
-        }
-        Ok(())
     }
 }

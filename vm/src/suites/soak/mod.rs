@@ -1,14 +1,24 @@
 //! Random traffic under random events: links, stations that move, changed files, an agent that is killed. All the while no frame may
 //! be heard where its VLAN or the ports forbid it, with a wrong tag, or twice; and after each event everybody who may hears everybody.
 //!
-//! It is `cargo vm bench soak`: ten minutes are no test that is run with every other. `oracle.rs` says what is right, `scene.rs` where it
-//! happens, `traffic.rs`, `events.rs` and `joins.rs` what.
+//! It is `cargo vm bench soak`: ten minutes are no test that is run with every other. `oracle.rs` and `modes.rs` say what is right, `scene.rs`,
+//! `station.rs` and `files.rs` where it happens, `traffic.rs` what is said. The rest is what happens, of which the list stands in
+//! `events.rs`.
 
+mod bridges;
+mod commands;
 mod events;
+mod files;
 mod joins;
+mod lease;
+mod modes;
 mod oracle;
+mod pinned;
 mod scene;
+mod sizes;
+mod station;
 mod traffic;
+mod tunnel;
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +28,7 @@ use crate::guest::{Process, World};
 use crate::registry::{Kind, MEMORY, Program};
 use events::EVENTS;
 use oracle::Oracle;
+use pinned::Pinned;
 use scene::Scene;
 
 /// `cargo vm bench soak` and `cargo vm bench soak-again`, with other events.
@@ -62,8 +73,10 @@ struct Soak {
     oracle: Oracle,
     dice: Dice,
     agent: Process,
-    /// The tunnel's key.
-    key: u32,
+    /// The VLAN of the fake bridge that a command made, in which the port is that no file has.
+    commanded_fake: Option<u16>,
+    /// Whose addresses are static.
+    pinned: Option<Pinned>,
 }
 
 impl Soak {
@@ -74,14 +87,17 @@ impl Soak {
         self.scene.switch.note(what);
         happen(self)?;
         self.listen()?;
-        self.resumes().context("afterwards")
+        self.resumes().context("afterwards")?;
+        self.mtus()?;
+        self.holds()?;
+        self.scene.leased.holds(&self.scene.switch)
     }
 }
 
 /// Goes on for `time`; says what was done.
 fn soak(world: &World, seed: u64, time: Duration) -> anyhow::Result<String> {
     let (scene, agent) = Scene::new(world)?;
-    let mut soak = Soak { scene, oracle: Oracle::default(), dice: Dice(seed), agent, key: 1 };
+    let mut soak = Soak { scene, oracle: Oracle::default(), dice: Dice(seed), agent, commanded_fake: None, pinned: None };
     let (end, mut happened) = (Instant::now() + time, [0_u32; EVENTS.len()]);
     while Instant::now() < end {
         let event = soak.dice.below(EVENTS.len());

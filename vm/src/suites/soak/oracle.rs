@@ -1,108 +1,15 @@
-//! What may be heard where: how ports switch, what was sent, and what each station has heard of it. It knows neither hosts nor the switch.
+//! What may be heard where: what was sent by which port, and what each station has heard of it. It knows neither hosts nor the switch.
 
 use anyhow::{Context, ensure};
+
+use super::modes::{Bridge, Mode, Modes};
 
 /// The VLANs frames are in; 0: none.
 pub(super) const VLANS: [u16; 3] = [0, 5, 6];
 /// The tags frames are sent with.
 pub(super) const TAGS: [Option<u16>; 3] = [None, Some(5), Some(6)];
-
-/// How a port switches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mode {
-    pub(super) vlans: Vlans,
-    pub(super) protected: bool,
-}
-
-/// Which VLANs a port carries, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Vlans {
-    /// All of them.
-    Trunk,
-    /// One, with its tag.
-    TrunkOf(u16),
-    /// One, without.
-    Access(u16),
-    /// Every VLAN with its tag, but one without.
-    NativeUntagged(u16),
-}
-
-impl Mode {
-    /// A port that is not protected.
-    pub(super) const fn of(vlans: Vlans) -> Mode {
-        Mode { vlans, protected: false }
-    }
-
-    /// What a file says of it.
-    pub(super) fn options(self) -> String {
-        let protected = if self.protected { " protected=true" } else { "" };
-        match self.vlans {
-            Vlans::Trunk => format!("trunks=[]{protected}"),
-            Vlans::TrunkOf(vlan) => format!("trunks={vlan}{protected}"),
-            Vlans::Access(vlan) => format!("tag={vlan}{protected}"),
-            Vlans::NativeUntagged(vlan) => format!("vlan_mode=native-untagged tag={vlan}{protected}"),
-        }
-    }
-
-    /// The VLAN of a frame that comes in with this tag; `None` when it is not taken.
-    pub(super) fn admits(self, tag: Option<u16>) -> Option<u16> {
-        match (self.vlans, tag) {
-            (Vlans::Trunk, tag) => Some(tag.unwrap_or(0)),
-            (Vlans::TrunkOf(vlan), tag) => tag.filter(|tag| *tag == vlan),
-            (Vlans::Access(vlan) | Vlans::NativeUntagged(vlan), None) => Some(vlan),
-            (Vlans::Access(_), Some(_)) => None,
-            (Vlans::NativeUntagged(_), Some(tag)) => Some(tag),
-        }
-    }
-
-    /// The tag a frame of a VLAN goes out with; `None` when it does not go out.
-    pub(super) fn sends(self, vlan: u16) -> Option<Option<u16>> {
-        let tagged = (vlan != 0).then_some(vlan);
-        match self.vlans {
-            Vlans::Trunk => Some(tagged),
-            Vlans::TrunkOf(own) => (vlan == own).then_some(tagged),
-            Vlans::Access(own) => (vlan == own).then_some(None),
-            Vlans::NativeUntagged(own) if vlan == own => Some(None),
-            Vlans::NativeUntagged(_) => tagged.map(Some),
-        }
-    }
-
-    /// Whether a frame of a VLAN goes from a port like this to one like `to`.
-    pub(super) fn reaches(self, to: Mode, vlan: u16) -> bool {
-        to.sends(vlan).is_some() && !(self.protected && to.protected)
-    }
-}
-
-/// How a port switches, and did before.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Modes {
-    now: Mode,
-    /// Frames below this number may have been sent on in this way: those still on their way when it ended.
-    before: Option<(Mode, u32)>,
-}
-
-impl Modes {
-    /// A port that never switched otherwise.
-    pub(super) const fn new(now: Mode) -> Modes {
-        Modes { now, before: None }
-    }
-
-    /// How it switches, or is to.
-    pub(super) const fn now(self) -> Mode {
-        self.now
-    }
-
-    /// It is about to switch in another way.
-    pub(super) const fn change(&mut self, to: Mode) {
-        *self = Modes { now: to, before: Some((self.now, u32::MAX)) };
-    }
-
-    /// How it may deal with a frame of this number.
-    fn of(self, number: u32) -> impl Iterator<Item = Mode> + Clone {
-        let before = self.before.filter(|(_, until)| number < *until);
-        before.into_iter().map(|(mode, _)| mode).chain([self.now])
-    }
-}
+/// The bridges ports are in.
+const BRIDGES: [Bridge; 3] = [Bridge::First, Bridge::Second, Bridge::Third];
 
 /// Whether a frame may be heard twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,11 +29,16 @@ struct Sent {
     tag: Option<u16>,
     /// Which of [`VLANS`] it may be in.
     vlans: [bool; VLANS.len()],
+    /// Which of [`BRIDGES`] its port may have been in.
+    bridges: [bool; BRIDGES.len()],
     /// Whether its port was surely protected.
     protected: bool,
     twice: Twice,
-    /// Which station was surely cut off from the others.
-    cut_off: Option<u8>,
+    /// Whether its port may have left its bridge just then. The switch then forgets who was behind it, as they turn up elsewhere, perhaps beyond the
+    /// SLB bond: what the network there sends back of them is taken for new, by Open vSwitch too.
+    returns: bool,
+    /// Whether the patch was surely away.
+    apart: bool,
     /// By whom it was heard, a bit each.
     heard: u16,
 }
@@ -137,7 +49,31 @@ impl Sent {
         for (at, vlan) in VLANS.into_iter().enumerate() {
             self.vlans[at] |= mode.admits(self.tag) == Some(vlan);
         }
+        for (at, bridge) in BRIDGES.into_iter().enumerate() {
+            self.bridges[at] |= mode.bridge == bridge;
+        }
         self.protected &= mode.protected;
+    }
+
+    /// Which of `all` it may be in.
+    fn of<T>(all: impl IntoIterator<Item = T>, is: impl IntoIterator<Item = bool>) -> impl Iterator<Item = T> {
+        all.into_iter().zip(is).filter_map(|(one, is)| is.then_some(one))
+    }
+
+    /// Whether a port like `to` may send it on with this tag.
+    fn fits(&self, to: Mode, tag: Option<u16>) -> bool {
+        Sent::of(VLANS, self.vlans).any(|vlan| to.sends(vlan) == Some(tag))
+    }
+
+    /// Whether its bridge may have been joined to that of a port like `to`.
+    fn is_joined(&self, to: Mode) -> bool {
+        Sent::of(BRIDGES, self.bridges).any(|bridge| bridge.is_joined(to.bridge, self.apart))
+    }
+
+    /// Whether no protection surely kept it from a port like `to`.
+    fn is_let(&self, to: Mode) -> bool {
+        let mut elsewhere = Sent::of(BRIDGES, self.bridges).filter(|bridge| *bridge != to.bridge);
+        !(self.protected && to.protected) || elsewhere.any(|bridge| bridge.is_joined(to.bridge, self.apart))
     }
 }
 
@@ -148,8 +84,8 @@ pub(super) struct Oracle {
     heard: u64,
     /// The bond fails over while frames below this number are on their way.
     failing_over: u32,
-    /// Which station is cut off from the others.
-    cut_off: Option<u8>,
+    /// The patch to the second bridge is away.
+    apart: bool,
 }
 
 impl Oracle {
@@ -161,20 +97,35 @@ impl Oracle {
     /// Notes a frame, and gives it a number. `modes`: how its port may switch.
     pub(super) fn sends(&mut self, from: usize, tag: Option<u16>, modes: Modes, twice: Twice) -> anyhow::Result<u32> {
         let number = self.next();
-        let mut sent = Sent { from: u8::try_from(from)?, tag, vlans: [false; VLANS.len()], protected: true, twice, cut_off: self.cut_off, heard: 0 };
+        let (vlans, bridges) = ([false; VLANS.len()], [false; BRIDGES.len()]);
+        let mut sent = Sent {
+            from: u8::try_from(from)?,
+            tag,
+            vlans,
+            bridges,
+            protected: true,
+            twice,
+            returns: modes.leaves(number),
+            apart: self.apart,
+            heard: 0,
+        };
         modes.of(number).for_each(|mode| sent.maybe(mode));
         self.sent.push(sent);
         Ok(number)
     }
 
     /// Notes that a port is about to switch in another way: so may what it has just sent, in the last `frames`, and the switch has not seen.
-    pub(super) fn changes(&mut self, from: usize, mode: Mode, frames: usize) {
-        self.sent.iter_mut().rev().take(frames).filter(|sent| usize::from(sent.from) == from).for_each(|sent| sent.maybe(mode));
+    /// `leaves`: it leaves its bridge on the way.
+    pub(super) fn changes(&mut self, from: usize, mode: Mode, leaves: bool, frames: usize) {
+        for sent in self.sent.iter_mut().rev().take(frames).filter(|sent| usize::from(sent.from) == from) {
+            sent.maybe(mode);
+            sent.returns |= leaves;
+        }
     }
 
     /// Notes that a port does: what is sent from now on is dealt with in no other way.
     pub(super) fn changed(&self, modes: &mut Modes) {
-        modes.before = modes.before.map(|(mode, _)| (mode, self.next()));
+        modes.settle(self.next());
     }
 
     /// From now on the bond fails over; or does not, of what is sent from now on.
@@ -182,17 +133,20 @@ impl Oracle {
         self.failing_over = if on { u32::MAX } else { self.next() };
     }
 
-    /// From now on a station is cut off: what it sends nobody else hears, and it hears nobody.
-    pub(super) fn cut_off(&mut self, station: usize) -> anyhow::Result<()> {
-        self.cut_off = Some(u8::try_from(station)?);
-        Ok(())
+    /// The patch is away: from now on nothing passes between the second bridge and the others.
+    pub(super) const fn part(&mut self) {
+        self.apart = true;
     }
 
-    /// It is about to be joined to the others again: what was sent just before, the last `frames`, may go either way, as the switch may not have
-    /// seen it yet.
-    pub(super) fn joined(&mut self, frames: usize) {
-        self.cut_off = None;
-        self.sent.iter_mut().rev().take(frames).for_each(|sent| sent.cut_off = None);
+    /// It is about to be there again: what was sent just before, the last `frames`, may go either way, as the switch may not have seen it yet.
+    pub(super) fn join(&mut self, frames: usize) {
+        self.apart = false;
+        self.sent.iter_mut().rev().take(frames).for_each(|sent| sent.apart = false);
+    }
+
+    /// Whether what a station sends, whose port switches like `from`, in a VLAN is heard by one whose port switches like `to`, once all is done.
+    pub(super) fn reaches(&self, from: Mode, to: Mode, vlan: u16) -> bool {
+        to.sends(vlan).is_some() && !from.is_protected_from(to) && from.bridge.is_joined(to.bridge, self.apart)
     }
 
     /// Notes that a frame was heard by the station `at`, whose port switches like `modes`, with this tag.
@@ -204,14 +158,12 @@ impl Oracle {
         let sent = self.sent.get_mut(number as usize).context("a frame nobody sent")?;
         let (before, to) = (*sent, modes.of(number));
         let who = || format!("frame {number}, {before:?}, heard by station {} with tag {tag:?}, whose port is {modes:?}", at + 1);
-        ensure!(at != usize::from(sent.from), "{}: by its sender", who());
-        let vlans = || VLANS.into_iter().zip(sent.vlans).filter_map(|(vlan, is)| is.then_some(vlan));
-        ensure!(vlans().any(|vlan| to.clone().any(|mode| mode.sends(vlan) == Some(tag))), "{}: which does not send it so", who());
-        ensure!(!(sent.protected && to.clone().all(|mode| mode.protected)), "{}: both are protected", who());
-        let apart = sent.cut_off.is_some_and(|station| (station == sent.from) != (usize::from(station) == at));
-        ensure!(!apart, "{}: one of them was cut off", who());
+        ensure!(sent.returns || at != usize::from(sent.from), "{}: by its sender", who());
+        ensure!(to.clone().any(|mode| sent.fits(mode, tag)), "{}: which does not send it so", who());
+        ensure!(to.clone().any(|mode| sent.is_joined(mode)), "{}: nothing joined their bridges", who());
+        ensure!(sent.returns || to.clone().any(|mode| sent.is_let(mode)), "{}: both are protected", who());
         let first = sent.heard & (1 << at) == 0;
-        let twice = sent.twice == Twice::Always || (failing_over && sent.twice == Twice::FailingOver);
+        let twice = sent.returns || sent.twice == Twice::Always || (failing_over && sent.twice == Twice::FailingOver);
         ensure!(first || twice, "{}: twice", who());
         sent.heard |= 1 << at;
         self.heard += 1;
@@ -231,6 +183,7 @@ impl Oracle {
 
 #[cfg(test)]
 mod tests {
+    use super::super::modes::Vlans;
     use super::*;
 
     const TRUNK: Mode = Mode::of(Vlans::Trunk);
@@ -252,7 +205,7 @@ mod tests {
 
     fn changing(from: Mode, to: Mode) -> Modes {
         let mut modes = Modes::new(from);
-        modes.change(to);
+        modes.change(to, false);
         modes
     }
 
@@ -286,6 +239,12 @@ mod tests {
         assert!(simply(protected, None, protected, None).contains("both are protected"));
         assert_eq!(simply(protected, None, FIVE, None), "");
         assert_eq!(said(changing(protected, FIVE), None, Modes::new(protected), None), "");
+        // Not by ports of different bridges, nor by one that moves.
+        let elsewhere = protected.of_bridge(Bridge::Second);
+        assert_eq!(simply(protected, None, elsewhere, None), "");
+        assert_eq!(said(changing(protected, elsewhere), None, Modes::new(protected), None), "");
+        let gone = protected.of_bridge(Bridge::Nowhere);
+        assert!(said(changing(protected, gone), None, Modes::new(protected), None).contains("both are protected"));
     }
 
     #[test]
@@ -308,17 +267,45 @@ mod tests {
 
     #[test]
     fn what_passes_where_nothing_does_is_found() {
-        let (mut oracle, five) = (Oracle::default(), Modes::new(FIVE));
+        let (mut oracle, five, behind) = (Oracle::default(), Modes::new(FIVE), Modes::new(FIVE.of_bridge(Bridge::Second)));
         let before = oracle.sends(0, None, five, Twice::Never).unwrap();
-        oracle.cut_off(1).unwrap();
-        let numbers = [0, 1, 2].map(|from| oracle.sends(from, None, five, Twice::Never).unwrap());
-        assert!(oracle.hears(before, 1, None, five).is_ok());
-        assert!(oracle.hears(numbers[0], 1, None, five).is_err() && oracle.hears(numbers[1], 0, None, five).is_err());
+        oracle.part();
+        let numbers = [(0, five), (1, behind), (2, five)].map(|(from, modes)| oracle.sends(from, None, modes, Twice::Never).unwrap());
+        assert!(oracle.hears(before, 1, None, behind).is_ok());
+        assert!(oracle.hears(numbers[0], 1, None, behind).is_err() && oracle.hears(numbers[1], 0, None, five).is_err());
         assert!(oracle.hears(numbers[0], 2, None, five).is_ok());
-        oracle.joined(1);
+        assert!(oracle.hears(numbers[0], 3, None, Modes::new(FIVE.of_bridge(Bridge::Third))).is_ok());
+        oracle.join(1);
         let after = oracle.sends(0, None, five, Twice::Never).unwrap();
-        assert!(oracle.hears(numbers[2], 1, None, five).is_ok() && oracle.hears(after, 1, None, five).is_ok());
-        assert!(oracle.hears(numbers[0], 1, None, five).is_err());
+        assert!(oracle.hears(numbers[2], 1, None, behind).is_ok() && oracle.hears(after, 1, None, behind).is_ok());
+        assert!(oracle.hears(numbers[0], 1, None, behind).is_err());
+    }
+
+    #[test]
+    fn what_no_port_sends_or_takes_is_found() {
+        let nowhere = FIVE.of_bridge(Bridge::Nowhere);
+        assert!(simply(nowhere, None, FIVE, None).contains("nothing joined"));
+        assert!(simply(FIVE, None, nowhere, None).contains("nothing joined"));
+        assert!(simply(nowhere, None, nowhere, None).contains("nothing joined"));
+        assert_eq!(said(changing(nowhere, FIVE), None, changing(FIVE, nowhere), None), "");
+    }
+
+    #[test]
+    fn what_a_port_that_leaves_has_sent_may_come_back() {
+        let (mut oracle, trunk) = (Oracle::default(), Modes::new(TRUNK));
+        let mut from = Modes::new(FIVE);
+        let early = [0; 2].map(|_| oracle.sends(0, None, from, Twice::Never).unwrap());
+        oracle.changes(0, SIX, true, 1);
+        from.change(SIX, true);
+        let amid = oracle.sends(0, None, from, Twice::Never).unwrap();
+        oracle.changed(&mut from);
+        let late = oracle.sends(0, None, from, Twice::Never).unwrap();
+        let again = [early[0], early[1], amid, late].map(|number| {
+            let twice = [6; 2].map(|vlan| oracle.hears(number, 1, Some(vlan), trunk).is_ok());
+            (twice[1], oracle.hears(number, 0, None, from).is_ok())
+        });
+        assert_eq!(again, [(false, false), (true, true), (true, true), (false, false)]);
+        assert!(oracle.hears(amid, 2, Some(7), trunk).is_err());
     }
 
     #[test]
@@ -339,7 +326,7 @@ mod tests {
         let (mut oracle, five, six) = (Oracle::default(), Modes::new(FIVE), Modes::new(SIX));
         let early = oracle.sends(0, None, five, Twice::Never).unwrap();
         let late = oracle.sends(0, None, five, Twice::Never).unwrap();
-        oracle.changes(0, SIX, 1);
+        oracle.changes(0, SIX, false, 1);
         assert!(oracle.hears(early, 1, None, six).is_err() && oracle.hears(late, 1, None, six).is_ok());
     }
 }

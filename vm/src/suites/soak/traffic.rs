@@ -72,7 +72,7 @@ impl Soak {
             let mode = station.modes.now();
             for (tag, vlan) in TAGS.into_iter().filter_map(|tag| Some((tag, mode.admits(tag)?))) {
                 let others = self.scene.stations.iter().enumerate();
-                let hears = others.filter(|(to, other)| *to != from && other.up && mode.reaches(other.modes.now(), vlan));
+                let hears = others.filter(|(to, other)| *to != from && other.up && self.oracle.reaches(mode, other.modes.now(), vlan));
                 let missing: Vec<usize> = hears.map(|(to, _)| to).collect();
                 for_one.extend(missing.iter().map(|to| Wanted { from, tag, dst: self.scene.stations[*to].mac, missing: vec![*to] }));
                 for_everyone.push(Wanted { from, tag, dst: EVERYONE, missing });
