@@ -182,6 +182,10 @@ mod tests {
         let found: Vec<_> = all.into_iter().filter(|found| found.code == Code::Mtu).collect();
         // Of many VXLAN tunnels the first in the folder's order.
         assert_eq!(found.len(), 4094 / 2);
-        assert!(found.iter().all(|found| found.message.contains("makes 1501 of them") && found.related.len() == 1 && found.related[0].file == "ifcfg-t101"));
+        assert!(
+            found
+                .iter()
+                .all(|found| found.message.contains("makes 1501 of them") && found.related.len() == 1 && found.related[0].file == "ifcfg-t101")
+        );
     }
 }
