@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use ovsdp_proto::{IfName, Mac};
 
-use super::hands::{Hands, Why};
+use super::hands::Hands;
 use super::inbox::Order;
 use super::leases::{self, Asker};
+use super::why::Why;
 use super::worker::Worker;
 use super::{alarm, leases6, log};
 use crate::dhcp;

@@ -45,7 +45,9 @@ mod tables;
 mod timing;
 mod topology;
 mod transceivers;
+mod vports;
 mod vsctl;
+mod why;
 mod wiring;
 mod worker;
 
