@@ -39,8 +39,12 @@ mod tests {
     use super::*;
     use crate::uapi::{nsh, vport::vxlan_ext};
 
-    /// Each list's names, and which of them hold others.
-    const LISTS: [(Level, &[(&str, u16)], &[(&str, Level)]); 4] = [
+    /// The names of a list's attributes.
+    type Names = &'static [(&'static str, u16)];
+    /// Those of them that hold others.
+    type Nests = &'static [(&'static str, Level)];
+
+    const LISTS: [(Level, Names, Nests); 4] = [
         (Level::Key, key::ALL, &[("OVS_KEY_ATTR_ENCAP", Level::Key), ("OVS_KEY_ATTR_TUNNEL", Level::Tunnel), ("OVS_KEY_ATTR_NSH", Level::Nsh)]),
         (Level::Tunnel, tunnel_key::ALL, &[("OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS", Level::VxlanOpts)]),
         (Level::VxlanOpts, vxlan_ext::ALL, &[]),
