@@ -60,12 +60,12 @@ pub(super) fn run(args: &GenerateArgs) -> Result<(), Error> {
 
 fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
     std::fs::write(path, text).map_err(|error| {
-        let kind = match error.kind() {
-            std::io::ErrorKind::NotFound => Kind::NoSuch,
-            std::io::ErrorKind::PermissionDenied => Kind::NotPermitted,
-            _ => Kind::Failed,
-        };
-        Error::new(kind, format!("cannot write {}: {error}", path.display()))
+        let failed = |kind| Error::new(kind, format!("cannot write {}: {error}", path.display()));
+        match error.kind() {
+            std::io::ErrorKind::NotFound => failed(Kind::NoSuch).advise("make the folder first"),
+            std::io::ErrorKind::PermissionDenied => failed(Kind::NotPermitted),
+            _ => failed(Kind::Failed),
+        }
     })
 }
 
