@@ -295,7 +295,7 @@ impl Eq for AttrPath {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{IfName, Request, nlmsg::Messages, vport};
+    use crate::{IfName, Request, key::Level, nlmsg::Messages, vport};
 
     fn request() -> Vec<u8> {
         let mut out = Vec::new();
@@ -320,6 +320,21 @@ mod tests {
         })
         .unwrap();
         out
+    }
+
+    #[test]
+    fn the_names_go_into_what_a_key_has_for_nests() {
+        fn agree(names: &Names, level: Level) {
+            for (name, kind) in names.attrs {
+                match (names.nest(*kind), level.below(*kind)) {
+                    (None, None) => {}
+                    (Some(_), Some(below)) if below == level => {}
+                    (Some(names), Some(below)) => agree(names, below),
+                    (names, below) => panic!("{name}: {names:?}, {below:?}"),
+                }
+            }
+        }
+        agree(&KEY, Level::Key);
     }
 
     #[test]

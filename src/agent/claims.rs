@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use ovsdp_proto::IfName;
 
-use super::hands::{Hands, Why};
+use super::hands::Hands;
+use super::why::Why;
 use crate::error::{Error, Kind};
 use crate::host::ipv6;
 use crate::model::Ipv6Setting;

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use ovsdp_proto::IfName;
 
-use super::worker::{Worker, tell, unreadable};
+use super::report::tell;
+use super::worker::{Worker, unreadable};
 use super::{alarm, log};
 use crate::ctl::api::{Confirmed, Progress, Stage};
 use crate::ctl::service::{Lines, Probe};

@@ -8,7 +8,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ovsdp_proto::IfName;
 
-use super::hands::{Hands, Why};
+use super::hands::Hands;
+use super::why::Why;
 use super::{alarm, log};
 use crate::ctl::api::{Progress, Stage};
 use crate::ctl::service::Lines;

@@ -12,28 +12,25 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ovsdp_proto::IfName;
 use ovsdp_proto::uapi::vport::kind as vport_kind;
-use ovsdp_proto::vport::{New, Which};
 
 use super::announcer::Announcer;
 use super::inbox::{Order, Orders};
 use super::leases::Leases;
 use super::leases6::Leases6;
 use super::limit::Limit;
-use super::log;
 use super::numbers::Numbers;
 use super::seen::Seen;
 use super::shared::Shared;
 use super::topology::{Attached, Places};
+use super::why::{GONE, THERE, Why, file_error, forgive, missing, reading_error, step_error};
 use super::{claims, hardware};
-use crate::dp::{self, Datapath, Dispatch, Dp};
+use crate::dp::{Dispatch, Dp};
 use crate::error::{Error, Kind};
 use crate::host::hardware::observe as observe_hardware;
-use crate::host::observe::{observe, system};
+use crate::host::observe::observe;
 use crate::host::paths::{RESOLV_CONF, Run};
 use crate::host::{clients, convert, firewall, ipv6, journal, network_manager, resolved, resolver, store};
-use crate::model::Device;
-use crate::nl;
-use crate::plan::{self, DhcpClient, Entry, ErrorKind, Executor, Firewall, Hardware, Journal, Memory, NetworkManager, Observed, Step, StepError};
+use crate::plan::{self, DhcpClient, Entry, Executor, Firewall, Hardware, Journal, Memory, NetworkManager, Observed, Step, StepError};
 use crate::rtnl::{self, LinkChange, Mode, Rtnl};
 
 /// Where upcalls are to go.
@@ -82,75 +79,12 @@ pub(super) struct Hands {
 
 /// Whether a step is done as planned, or taken back as far as it was ever done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     Strict,
     Lenient,
 }
 
-/// Why a step was not done, before it is known which; with what the kernel said, if it was the kernel.
-pub(super) struct Why {
-    pub(super) error: Error,
-    errno: Option<Errno>,
-}
-
-impl From<nl::Failure> for Why {
-    fn from(failure: nl::Failure) -> Self {
-        Self { errno: failure.errno(), error: failure.into() }
-    }
-}
-
-impl From<dp::Error> for Why {
-    fn from(error: dp::Error) -> Self {
-        match error {
-            dp::Error::Failed(failure) => failure.into(),
-            other => Error::from(other).into(),
-        }
-    }
-}
-
-impl From<Error> for Why {
-    fn from(error: Error) -> Self {
-        Self { error, errno: None }
-    }
-}
-
-impl std::fmt::Display for Why {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl Why {
-    pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error::new(kind, message).into()
-    }
-
-    /// The same with what to do about it.
-    pub(super) fn advise(self, advice: &str) -> Self {
-        Self { error: self.error.advise(advice), ..self }
-    }
-}
-
-/// The object is there already.
-const THERE: &[Errno] = &[Errno::EEXIST];
-/// The object is gone already.
-const GONE: &[Errno] = &[Errno::ENOENT, Errno::ESRCH, Errno::ENODEV, Errno::ENXIO, Errno::EADDRNOTAVAIL];
-
-/// Takes what the kernel says for success where it means that it is so already.
-fn forgive(result: Result<(), Why>, forgiven: &[Errno]) -> Result<(), Why> {
-    match result {
-        Err(Why { errno: Some(errno), .. }) if forgiven.contains(&errno) => Ok(()),
-        other => other,
-    }
-}
-
 impl Hands {
-    /// Which datapath there is.
-    fn datapath(&mut self) -> Result<Datapath, Why> {
-        let system = system()?;
-        self.dp.datapath(&system)?.ok_or_else(|| missing("find datapath", system))
-    }
-
     pub(super) fn index(&mut self, name: IfName) -> Result<u32, Why> {
         Ok(self.rtnl.link(&name)?.ok_or_else(|| missing("find", name))?.index)
     }
@@ -161,21 +95,6 @@ impl Hands {
     /// The kernel did not answer.
     pub(super) fn mtus(&mut self) -> Result<BTreeMap<IfName, u32>, Error> {
         Ok(self.rtnl.links()?.into_iter().map(|link| (link.name, link.mtu)).collect())
-    }
-
-    /// Has the kernel send every upcall of `datapath` to the handlers.
-    ///
-    /// # Errors
-    /// The kernel refused.
-    pub(super) fn direct_upcalls(&mut self, datapath: &Datapath) -> Result<(), Error> {
-        let Upcalls { pids, dispatch, .. } = self.upcalls.clone();
-        let datapath = self.dp.set_upcall_pids(datapath, &pids, dispatch)?;
-        if datapath.dispatch() == Dispatch::PerVport {
-            for vport in self.dp.vports(datapath.index)? {
-                self.dp.set_vport_upcall_pids(datapath.index, Which::Number(vport.number), &pids)?;
-            }
-        }
-        Ok(())
     }
 
     /// Tells the neighbours of the addresses added since the last time. Nothing that waits may come before it.
@@ -310,98 +229,6 @@ impl Hands {
         }
     }
 
-    fn create_datapath(&mut self, way: Way) -> Result<(), Why> {
-        let name = system()?;
-        if way == Way::Lenient && self.dp.datapath(&name)?.is_some() {
-            return Ok(());
-        }
-        let Upcalls { pids, dispatch, .. } = self.upcalls.clone();
-        self.dp.create_datapath(&name, &pids, dispatch)?;
-        Ok(self.refresh()?)
-    }
-
-    fn delete_datapath(&mut self, way: Way) -> Result<(), Why> {
-        let name = system()?;
-        // The kernel would take the ports of others along.
-        if let Some(datapath) = self.dp.datapath(&name)?
-            && let Some(other) = self.dp.vports(datapath.index)?.into_iter().find(|vport| vport.number != 0)
-        {
-            log::say(format_args!("the datapath stays: {} is a port of it", other.name));
-            let busy = || Why::new(Kind::Failed, format!("{} was attached to it meanwhile", other.name));
-            return if way == Way::Lenient { Ok(()) } else { Err(busy()) };
-        }
-        let result = self.dp.delete_datapath(&name).map_err(Why::from);
-        if way == Way::Lenient {
-            forgive(result, GONE)?
-        } else {
-            result?
-        }
-        Ok(self.refresh()?)
-    }
-
-    fn attach(&mut self, bridge: IfName, name: IfName, kind: u32, port_no: Option<u32>, way: Way) -> Result<(), Why> {
-        // Before its first packet comes up the switch must know where it belongs.
-        self.places.insert(name, bridge);
-        self.add_vport(name, kind, port_no, way)
-    }
-
-    fn add_vport(&mut self, name: IfName, kind: u32, port_no: Option<u32>, way: Way) -> Result<(), Why> {
-        let datapath = self.datapath()?;
-        if way == Way::Lenient && self.dp.vport(datapath.index, Which::Name(&name))?.is_some() {
-            return Ok(self.refresh()?);
-        }
-        let pids: &[u32] = if datapath.dispatch() == Dispatch::PerVport { &self.upcalls.pids } else { &[] };
-        let port_no = port_no.or_else(|| self.numbers.free());
-        let new = New { dp_ifindex: datapath.index, name: &name, kind, upcall_pids: pids, port_no, ifindex: None, tunnel: None };
-        let mut made = self.dp.add_vport(&new);
-        // Somebody else's port has the number meanwhile: any other does, flows are decided anew.
-        if port_no.is_some() && made.as_ref().is_err_and(|error| matches!(error.kind(), nl::Kind::Busy | nl::Kind::Exists)) {
-            made = self.dp.add_vport(&New { port_no: None, ..new });
-        }
-        let made = made?;
-        Ok(self.note_attached(made.name, made.number)?)
-    }
-
-    fn detach(&mut self, name: IfName, way: Way) -> Result<(), Why> {
-        let result = self.datapath().and_then(|datapath| Ok(self.dp.delete_vport(datapath.index, Which::Name(&name))?));
-        if way == Way::Lenient {
-            forgive(result, GONE)?
-        } else {
-            result?
-        }
-        self.places.remove(&name);
-        Ok(self.note_detached(name)?)
-    }
-
-    fn create_tunnel(&mut self, device: Device, way: Way) -> Result<(), Why> {
-        let (name, tunnel) = (device.name(), convert::to_tunnel(device));
-        let is_there = way == Way::Lenient && self.rtnl.link(&name)?.is_some_and(|link| link.tunnel == Some(tunnel));
-        if !is_there {
-            self.rtnl.create_tunnel(&name, tunnel).map_err(|failure| {
-                let lacking = failure.kind() == nl::Kind::NotSupported;
-                let mut why = Why::from(failure);
-                if lacking {
-                    why.error.advice = Some(format!("install the kernel's module for it and `modprobe {}`", device.module()));
-                }
-                why
-            })?;
-        }
-        if let Err(error) = self.remember(|memory| _ = memory.tunnels.insert(device)) {
-            // One that nobody remembers to have made would stay for ever.
-            self.delete_tunnel(device)?;
-            return Err(error.into());
-        }
-        Ok(())
-    }
-
-    /// Deletes a device of ours. One that is gone, or has become something else, is no longer ours either way.
-    fn delete_tunnel(&mut self, device: Device) -> Result<(), Why> {
-        if let Some(link) = self.rtnl.link(&device.name())?.filter(|link| link.tunnel == Some(convert::to_tunnel(device))) {
-            forgive(self.rtnl.delete_link(link.index).map_err(Why::from), GONE)?;
-        }
-        Ok(self.remember(|memory| _ = memory.tunnels.remove(&device))?)
-    }
-
     fn set_link(&mut self, name: IfName, change: LinkChange) -> Result<(), Why> {
         let index = self.index(name)?;
         Ok(self.rtnl.set_link(index, &change)?)
@@ -432,11 +259,6 @@ impl Hands {
     }
 }
 
-/// What the kernel would say of an object that is not there.
-fn missing(doing: &'static str, name: IfName) -> Why {
-    nl::Error::Kernel { errno: Errno::ENODEV, message: None, attr: None }.on(doing, name).into()
-}
-
 /// Stops or continues another program's DHCP client, if it is still the same process.
 fn signal(client: &DhcpClient, signal: Signal) -> Result<(), Why> {
     let Ok(pid) = i32::try_from(client.pid) else { return Ok(()) };
@@ -446,38 +268,6 @@ fn signal(client: &DhcpClient, signal: Signal) -> Result<(), Why> {
     match kill(Pid::from_raw(pid), signal) {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),
         Err(errno) => Err(Why::new(Kind::NotPermitted, format!("{} (process {pid}): {}", client.name, errno.desc()))),
-    }
-}
-
-/// What went wrong, as an error of this step.
-fn step_error(step: &Step, why: Why) -> StepError {
-    let Error { kind, message, advice } = why.error;
-    StepError { what: "failed".into(), object: step.to_string(), reason: message, advice, kind: class(kind) }
-}
-
-const fn class(kind: Kind) -> ErrorKind {
-    match kind {
-        Kind::Failed | Kind::Usage => ErrorKind::Failed,
-        Kind::BadConfiguration => ErrorKind::BadConfiguration,
-        Kind::NoSuch => ErrorKind::NotFound,
-        Kind::NotPermitted => ErrorKind::NotPermitted,
-        Kind::KernelLacks => ErrorKind::Unsupported,
-        Kind::OtherSwitch => ErrorKind::OtherSwitch,
-        Kind::TimedOut => ErrorKind::TimedOut,
-    }
-}
-
-fn reading_error(object: &str, Error { kind, message, advice }: Error) -> StepError {
-    StepError { what: "reading".into(), object: object.into(), reason: message, advice, kind: class(kind) }
-}
-
-fn file_error(what: &str, path: &Path, error: &std::io::Error) -> StepError {
-    StepError {
-        what: what.into(),
-        object: path.display().to_string(),
-        reason: error.to_string(),
-        advice: Some("see that the run directory can be written".into()),
-        kind: ErrorKind::Failed,
     }
 }
 

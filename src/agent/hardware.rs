@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nix::errno::Errno;
 use ovsdp_proto::IfName;
 
-use super::hands::Why;
+use super::why::Why;
 use crate::error::{Error, Kind};
 use crate::ethtool::{DUPLEX_UNKNOWN, Ethtool, SPEED_UNKNOWN};
 use crate::host::hardware::{fields, what};

@@ -1,4 +1,4 @@
-//! The steps about leases, and that clients run for those, and only those, that the memory wants one.
+//! The steps about leases, what becomes of them, and that clients run for those, and only those, that the memory wants one.
 //!
 //! It must not know what a lease brings: that is the plan's.
 
@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use ovsdp_proto::{IfName, Mac};
 
-use super::hands::{Hands, Why};
+use super::hands::Hands;
 use super::inbox::Order;
 use super::leases::{self, Asker};
+use super::why::Why;
+use super::worker::Worker;
 use super::{alarm, leases6, log};
 use crate::dhcp;
 use crate::error::{Error, Kind};
-use crate::plan::{Claim, Lease, Remembered};
+use crate::plan::{self, Claim, Executor, Lease, Remembered};
 use crate::rtnl::{self, Mode};
 
 /// How long a client that gives up in time itself is waited for beyond that, and one that declined an address.
@@ -224,6 +226,58 @@ impl Hands {
                 Ok(asker) => self.leases.ask(asker, None),
                 Err(why) => log::say(format_args!("nobody asks for a lease on {ifname}: {why}")),
             }
+        }
+    }
+}
+
+impl Worker {
+    /// What became of an interface's lease.
+    pub(super) fn lease(&mut self, ifname: IfName, event: dhcp::Event) {
+        let memory = self.hands.shared.memory().clone();
+        let Some(bridge) = memory.place_of(ifname) else { return };
+        match event {
+            dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease) => {
+                let lease = leases::to_plan(&lease);
+                if memory.get(bridge).and_then(|remembered| remembered.leases.get(&ifname)) == Some(&lease) {
+                    return;
+                }
+                match self.hands.declined(ifname, &lease) {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(why) => log::say(format_args!("{ifname}: {why}")),
+                }
+                log::say(format_args!("{ifname} has {} from {} for {} s", lease.address, lease.server, lease.lease_secs));
+                if let Err(error) = self.hands.keep(bridge, ifname, Some(lease)) {
+                    log::say(error);
+                }
+                self.restore(bridge);
+            }
+            dhcp::Event::Lost { reason } => {
+                log::say(format_args!("the lease of {ifname} is lost: {reason}; asking for another"));
+                let held = memory.get(bridge).and_then(|remembered| remembered.leases.get(&ifname));
+                if let Some(lease) = held {
+                    self.give_up_address(ifname, lease.address.addr().into());
+                }
+                if let Err(error) = self.hands.keep(bridge, ifname, None) {
+                    log::say(error);
+                }
+            }
+            dhcp::Event::Failed(error) => log::say(error),
+        }
+    }
+
+    /// An address whose lease ended must not be used (RFC 2131 4.4.5, RFC 8415 18.2.10).
+    pub(super) fn give_up_address(&mut self, ifname: IfName, leased: IpAddr) {
+        let is_leased = |address: &plan::Address| address.ifname == ifname && address.address.addr() == leased;
+        let result = self.hands.observe().map(|observed| observed.addresses.into_iter().find(is_leased));
+        match result {
+            Ok(Some(address)) => {
+                if let Err(error) = self.hands.undo(&plan::Step::RemoveAddress { address }) {
+                    log::say(error);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => log::say(error),
         }
     }
 }

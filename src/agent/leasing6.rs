@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use ovsdp_proto::IfName;
 
-use super::hands::{Hands, Why};
+use super::hands::Hands;
 use super::inbox::Order;
 use super::leases6::{self, Asker6};
 use super::leasing::MARGIN;
+use super::why::Why;
 use super::worker::Worker;
 use super::{alarm, log};
 use crate::dhcp::v6::{Cause, Event};

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ovsdp_proto::IfName;
 
-use super::hands::{Hands, Why};
+use super::hands::Hands;
+use super::why::Why;
 use crate::ctl::service::Probe;
 use crate::error::{Error, Kind};
 use crate::packet::{self, Neighbour};

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use ovsdp_proto::IfName;
 
+use super::report::{changed, outcome};
 use super::seen::Seen;
-use super::worker::{Worker, changed, outcome};
+use super::worker::Worker;
 use crate::ctl::api::{Progress, Stage};
 use crate::ctl::service::Lines;
 use crate::error::{Error, Kind};

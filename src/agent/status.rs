@@ -2,12 +2,10 @@
 
 use super::alarm::seconds_left;
 use super::shared::{Core, Shared};
-use crate::ctl::api::{AgentStatus, BridgeStatus, LeaseStatus, UnconfirmedStatus};
+use crate::ctl::api::{AgentStatus, BridgeStatus, UnconfirmedStatus};
 use crate::ctl::metrics::{AgentMetrics, Losses};
 use crate::dp::Dispatch;
-use crate::host::clock;
 use crate::nl;
-use crate::plan::{HeldLease, Remembered};
 
 /// How the agent and its bridges are.
 pub(super) fn agent(shared: &Shared) -> AgentStatus {
@@ -31,13 +29,12 @@ pub(super) fn agent(shared: &Shared) -> AgentStatus {
         flows: core.flows.len(),
         flow_limit: core.flows.limit(),
         unconfirmed: unconfirmed.map(|change| UnconfirmedStatus { left: seconds_left(&change), seconds: change.seconds, by: change.by }),
-        bridges: memory.bridges.iter().map(|(name, remembered)| bridge(&core, name.as_str(), remembered)).collect(),
+        bridges: memory.bridges.keys().map(|name| bridge(&core, name.as_str())).collect(),
     }
 }
 
-fn bridge(core: &Core, name: &str, remembered: &Remembered) -> BridgeStatus {
+fn bridge(core: &Core, name: &str) -> BridgeStatus {
     let stats = core.switch.fdb_stats(name).unwrap_or_default();
-    let now = clock::unix_secs();
     BridgeStatus {
         name: name.to_owned(),
         macs: stats.current,
@@ -46,14 +43,7 @@ fn bridge(core: &Core, name: &str, remembered: &Remembered) -> BridgeStatus {
         expired: stats.expired,
         evicted: stats.evicted,
         moved: stats.moved,
-        leases: remembered.held(now).into_iter().map(lease).collect(),
-        asking: remembered.asking().iter().map(ToString::to_string).collect(),
-        asking6: remembered.asking6().iter().map(ToString::to_string).collect(),
     }
-}
-
-fn lease(HeldLease { interface, address, server, remaining }: HeldLease) -> LeaseStatus {
-    LeaseStatus { interface: interface.to_string(), address: address.to_string(), server: server.to_string(), remaining }
 }
 
 /// What the agent measures of itself.

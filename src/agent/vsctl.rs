@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ovsdp_proto::IfName;
 
-use super::worker::{Worker, changed, outcome};
+use super::report::{changed, outcome};
+use super::worker::Worker;
 use crate::ctl::api::{Progress, Stage};
 use crate::ctl::service::Lines;
 use crate::error::Error;

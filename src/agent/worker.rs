@@ -2,7 +2,6 @@
 //! other, so that nothing is ever planned on a state that another change is just changing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,24 +15,24 @@ use super::announcer::Announcer;
 use super::counters::Place;
 use super::hands::{Hands, Upcalls};
 use super::inbox::{Order, Orders};
-use super::leases::{self, Leases};
+use super::leases::Leases;
 use super::leases6::Leases6;
 use super::limit::Limit;
 use super::numbers::Numbers;
+use super::report::{changed, outcome, tell};
 use super::seen::Seen;
 use super::shared::{REST, Shared};
 use super::{adopt, alarm, bundles, log, reach, restart, topology};
 use crate::ctl::api::{Progress, Stage, Who};
 use crate::ctl::service::{Change, Lines, Terms};
-use crate::dhcp;
-use crate::dp::{self, Dispatch, Dp};
+use crate::dp::{self, Dp};
 use crate::error::{Error, Kind};
 use crate::host::observe::system;
 use crate::host::paths::Run;
-use crate::host::{config, journal, of_step, store};
+use crate::host::{config, journal, store};
 use crate::model::{Bridge, Intent};
 use crate::nl;
-use crate::plan::{self, Cause, Executor, Journal, Memory, Outcome, Report, Target, Unconfirmed};
+use crate::plan::{self, Journal, Memory, Outcome, Report, Target, Unconfirmed};
 use crate::rtnl::{self, Rtnl};
 
 /// How long a change waits for flows to follow it.
@@ -43,8 +42,8 @@ const PASS_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) hands: Hands,
-    links: rtnl::Events,
-    datapaths: dp::Events,
+    pub(super) links: rtnl::Events,
+    pub(super) datapaths: dp::Events,
     losses: Place,
     /// The change that waits to be confirmed, and what ends the wait.
     pub(super) waiting: Option<Journal>,
@@ -52,9 +51,9 @@ pub(super) struct Worker {
     /// What became of the one before, for who comes too late.
     pub(super) taken_back: Option<String>,
     /// The MTU each device had when it was last heard of.
-    mtus: BTreeMap<IfName, u32>,
+    pub(super) mtus: BTreeMap<IfName, u32>,
     /// Whether each device had carrier then.
-    carriers: BTreeMap<IfName, bool>,
+    pub(super) carriers: BTreeMap<IfName, bool>,
 }
 
 impl Worker {
@@ -329,198 +328,6 @@ impl Worker {
             log::say(format_args!("{bridge} is not as it should be: {error}"));
         }
     }
-
-    fn lease(&mut self, ifname: IfName, event: dhcp::Event) {
-        let memory = self.hands.shared.memory().clone();
-        let Some(bridge) = memory.place_of(ifname) else { return };
-        match event {
-            dhcp::Event::Bound(lease) | dhcp::Event::Renewed(lease) => {
-                let lease = leases::to_plan(&lease);
-                if memory.get(bridge).and_then(|remembered| remembered.leases.get(&ifname)) == Some(&lease) {
-                    return;
-                }
-                match self.hands.declined(ifname, &lease) {
-                    Ok(true) => return,
-                    Ok(false) => {}
-                    Err(why) => log::say(format_args!("{ifname}: {why}")),
-                }
-                log::say(format_args!("{ifname} has {} from {} for {} s", lease.address, lease.server, lease.lease_secs));
-                if let Err(error) = self.hands.keep(bridge, ifname, Some(lease)) {
-                    log::say(error);
-                }
-                self.restore(bridge);
-            }
-            dhcp::Event::Lost { reason } => {
-                log::say(format_args!("the lease of {ifname} is lost: {reason}; asking for another"));
-                let held = memory.get(bridge).and_then(|remembered| remembered.leases.get(&ifname));
-                if let Some(lease) = held {
-                    self.give_up_address(ifname, lease.address.addr().into());
-                }
-                if let Err(error) = self.hands.keep(bridge, ifname, None) {
-                    log::say(error);
-                }
-            }
-            dhcp::Event::Failed(error) => log::say(error),
-        }
-    }
-
-    /// An address whose lease ended must not be used (RFC 2131 4.4.5, RFC 8415 18.2.10).
-    pub(super) fn give_up_address(&mut self, ifname: IfName, leased: IpAddr) {
-        let is_leased = |address: &plan::Address| address.ifname == ifname && address.address.addr() == leased;
-        let result = self.hands.observe().map(|observed| observed.addresses.into_iter().find(is_leased));
-        match result {
-            Ok(Some(address)) => {
-                if let Err(error) = self.hands.undo(&plan::Step::RemoveAddress { address }) {
-                    log::say(error);
-                }
-            }
-            Ok(None) => {}
-            Err(error) => log::say(error),
-        }
-    }
-
-    /// Follows what happened to devices and datapaths.
-    pub(super) fn follow(&mut self) {
-        let mut appeared = false;
-        let mut ports = false;
-        let mut redirect = false;
-        let (mut resized, mut fresh) = (BTreeSet::new(), BTreeSet::new());
-        let mut lost = false;
-        let mut returned = BTreeSet::new();
-        let (mtus, carriers) = (&mut self.mtus, &mut self.carriers);
-        let links = self.links.drain(|event| match event {
-            rtnl::Event::Link(link) => {
-                appeared = true;
-                if carriers.insert(link.name, link.carrier) == Some(false) && link.carrier {
-                    returned.insert(link.name);
-                }
-                match mtus.insert(link.name, link.mtu) {
-                    None => drop(fresh.insert(link.name)),
-                    Some(before) if before != link.mtu => drop(resized.insert(link.name)),
-                    Some(_) => {}
-                }
-            }
-            rtnl::Event::LinkGone { name, .. } => {
-                mtus.remove(&name);
-                carriers.remove(&name);
-                ports = true;
-            }
-            rtnl::Event::Resync => (ports, lost) = (true, true),
-            _ => {}
-        });
-        let datapaths = self.datapaths.drain(|event| {
-            ports = true;
-            redirect |= matches!(event, dp::Event::Datapath(_) | dp::Event::Resync);
-        });
-        for error in [links.err().map(Error::from), datapaths.err().map(Error::from)].into_iter().flatten() {
-            log::say(format_args!("events were lost: {error}"));
-            ports = true;
-        }
-        if ports && let Err(error) = self.hands.refresh() {
-            log::say(format_args!("cannot see the datapath: {error}"));
-        }
-        if redirect {
-            self.keep_upcalls();
-        }
-        if ports || appeared {
-            self.reattach();
-        }
-        if lost {
-            match self.hands.mtus() {
-                Ok(now) => {
-                    resized.extend(now.iter().filter(|(name, mtu)| self.mtus.get(*name).is_some_and(|before| before != *mtu)).map(|(name, _)| *name));
-                    fresh.extend(now.keys().filter(|name| !self.mtus.contains_key(*name)).copied());
-                    self.mtus = now;
-                }
-                Err(error) => log::say(format_args!("devices cannot be read: {error}")),
-            }
-        }
-        self.resize(&resized);
-        self.revive(&fresh);
-        self.hands.confirm_leases6(&returned);
-    }
-
-    /// A bridge's internal ports have the smallest MTU of its devices, unless a file says otherwise: also when one of those gets another.
-    fn resize(&mut self, resized: &BTreeSet<IfName>) {
-        let bridges: BTreeSet<IfName> = {
-            let memory = self.hands.shared.memory();
-            resized.iter().filter_map(|name| memory.place_of(*name)).filter(|name| memory.bridges.contains_key(name)).collect()
-        };
-        bridges.into_iter().for_each(|bridge| self.restore(bridge));
-    }
-
-    /// A device that is no port and is back by its name becomes again what it was.
-    fn revive(&mut self, fresh: &BTreeSet<IfName>) {
-        let back: Vec<IfName> = self.hands.shared.memory().plain.keys().filter(|name| fresh.contains(*name)).copied().collect();
-        for name in back {
-            log::say(format_args!("{name} is back"));
-            self.restore(name);
-        }
-    }
-
-    /// Other tools rewrite a datapath's features by looking at it; upcalls must go on coming here.
-    fn keep_upcalls(&mut self) {
-        let Upcalls { dispatch, .. } = self.hands.upcalls;
-        let result = system().and_then(|name| match self.hands.dp.datapath(&name)? {
-            Some(datapath) => {
-                let ours = datapath.per_cpu_pids.iter().all(|pid| self.hands.upcalls.pids.contains(pid));
-                if datapath.dispatch() == dispatch && (dispatch == Dispatch::PerVport || ours) {
-                    return Ok(());
-                }
-                self.hands.direct_upcalls(&datapath)
-            }
-            None => Ok(()),
-        });
-        if let Err(error) = result {
-            log::say(format_args!("upcalls may go elsewhere: {error}"));
-        }
-    }
-
-    /// A device that is back by its name becomes the port again that it was: attached at once, whatever else its bridge
-    /// still waits for, and then everything else as it should be.
-    pub(super) fn reattach(&mut self) {
-        let memory = self.hands.shared.memory().clone();
-        for (bridge, remembered) in &memory.bridges {
-            let missing = remembered.members.keys().filter(|name| !self.hands.attached.contains_key(*name)).copied().collect::<Vec<_>>();
-            let is_there = |hands: &mut Hands, name: &IfName| matches!(hands.rtnl.link(name), Ok(Some(link)) if link.name == *name);
-            let back: Vec<_> = missing.into_iter().filter(|name| is_there(&mut self.hands, name)).collect();
-            if back.is_empty() {
-                continue;
-            }
-            for name in back {
-                log::say(format_args!("{name} is back"));
-                let attach = plan::Step::AttachSystem { bridge: *bridge, name, port_no: None };
-                let stays_down = remembered.intent.interfaces().any(|one| one.name == name && one.down);
-                for step in [attach].into_iter().chain((!stays_down).then_some(plan::Step::SetUp { name })) {
-                    if let Err(error) = self.hands.execute(&step) {
-                        log::say(error);
-                    }
-                }
-            }
-            self.restore(*bridge);
-        }
-    }
-}
-
-/// Tells whoever asked, or the log, what happens.
-pub(super) fn tell(lines: Option<&Lines>, event: &plan::Event<'_>) {
-    let (stage, step) = match *event {
-        plan::Event::Started(step) => (Stage::Begin, step),
-        plan::Event::Done(step) => (Stage::Ok, step),
-        plan::Event::Failed(step, _) => (Stage::Failed, step),
-        plan::Event::Undoing(_) => return,
-        plan::Event::Undone(step) => (Stage::Undone, step),
-        plan::Event::UndoFailed(step, error) => {
-            log::say(format_args!("not undone: {step}: {error}"));
-            (Stage::Stuck, step)
-        }
-    };
-    match lines {
-        Some(_) if step.is_quiet() => {}
-        Some(lines) => drop(lines.send(Ok(Progress::line(stage, step.to_string())))),
-        None if stage == Stage::Begin => {}
-        None => log::say(format_args!("{step}: {stage:?}")),
-    }
 }
 
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
@@ -531,31 +338,4 @@ pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 /// Names from the control socket, which anyone in its group may write to.
 fn ifnames(names: &[String]) -> Result<Vec<IfName>, Error> {
     names.iter().map(|name| IfName::new(name).map_err(|error| Error::new(Kind::NoSuch, format!("{name:?}: {error}")))).collect()
-}
-
-/// How many of `steps` changed something people see.
-pub(super) fn changed(steps: &[plan::Step]) -> u32 {
-    u32::try_from(steps.iter().filter(|step| !step.is_quiet() && !step.is_look()).count()).unwrap_or(u32::MAX)
-}
-
-/// How a report ends for whoever asked.
-pub(super) fn outcome(outcome: Outcome) -> Result<(), Error> {
-    let (cause, left) = match outcome {
-        Outcome::Unchanged | Outcome::Applied => return Ok(()),
-        Outcome::Refused(cause) => (cause, "nothing was changed"),
-        Outcome::RolledBack(cause) => (cause, "everything is as it was before"),
-        Outcome::Stuck { cause, .. } => (cause, "not everything could be undone: the lines marked [STUCK ] say what"),
-    };
-    let mut error = match cause {
-        Cause::Plan(error) => error.into(),
-        Cause::Executor(error) => error.into(),
-        Cause::Step { error, .. } => {
-            let mut end = Error::new(of_step(error.kind), format!("{}: {}", error.object, error.reason));
-            end.advice = error.advice;
-            end
-        }
-        other @ Cause::NotConverged { .. } => Error::new(Kind::Failed, other.to_string()),
-    };
-    error.message = format!("{}; {left}", error.message);
-    Err(error)
 }

@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use super::check::{self, CheckArgs};
 use super::fdb::FdbArgs;
 use super::flows::{self, FlowsArgs};
+use super::generate::GenerateArgs;
 use super::metrics::MetricsArgs;
 use super::stats::StatsArgs;
 use super::top::TopArgs;
@@ -37,13 +38,23 @@ pub(super) fn parse(words: Vec<OsString>) -> Result<Command, clap::Error> {
     // To build all that can be typed takes longer than what is asked for most often, at boot and from scripts: a change that finds
     // nothing to do. It has the few like it built.
     if words.get(1).and_then(|word| word.to_str()).is_some_and(Change::has_subcommand) {
-        return read(Change::augment_subcommands(Root::command()), words, Change::from_arg_matches).map(Command::Change);
+        return read(described(Change::augment_subcommands(Root::command())), words, Change::from_arg_matches).map(Command::Change);
     }
     if words.get(1).is_some_and(|word| word == "--version" || word == "-V") {
         // What clap prints of it needs none of them.
-        return read(Root::command().subcommand_required(false), words, Command::from_arg_matches);
+        return read(described(Root::command().subcommand_required(false)), words, Command::from_arg_matches);
     }
-    read(Command::augment_subcommands(Root::command()), words, Command::from_arg_matches)
+    read(known(), words, Command::from_arg_matches)
+}
+
+/// All that can be typed.
+pub(super) fn known() -> clap::Command {
+    described(Command::augment_subcommands(Root::command()))
+}
+
+/// What derives the commands describes the program by the type that lists them.
+fn described(known: clap::Command) -> clap::Command {
+    known.about(ABOUT)
 }
 
 fn read<T>(
@@ -51,8 +62,6 @@ fn read<T>(
     words: Vec<OsString>,
     understand: impl FnOnce(&clap::ArgMatches) -> Result<T, clap::Error>,
 ) -> Result<T, clap::Error> {
-    // What derives the commands describes the program by the type that lists them.
-    known = known.about(ABOUT);
     let matches = known.try_get_matches_from_mut(words)?;
     understand(&matches).map_err(|error| error.format(&mut known))
 }
@@ -216,6 +225,8 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value_t = Dispatch::Auto)]
         dispatch: Dispatch,
     },
+    /// Make manual pages, or what completes this program's words in a shell
+    Generate(GenerateArgs),
 }
 
 /// One of the commands of `ovsdp ifcfg`.

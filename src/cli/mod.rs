@@ -11,6 +11,7 @@ mod dump;
 mod fdb;
 mod flow;
 mod flows;
+mod generate;
 mod hooks;
 mod ifcfg;
 mod launch;
@@ -91,6 +92,7 @@ fn run(command: Command, agent: impl FnOnce(AgentArgs) -> Result<(), Error>) -> 
         Command::Appctl { words, json } => appctl::run(&run, &words, json),
         Command::Flow { command } => flow::run(command),
         Command::Ifcfg { command } => ifcfg::run(command),
+        Command::Generate(args) => generate::run(&args),
         Command::Agent { background, dispatch, replace } => agent(AgentArgs { background, per_vport: dispatch == Dispatch::PerVport, replace }),
     };
     done.map(|()| ExitCode::SUCCESS)

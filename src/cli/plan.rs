@@ -37,7 +37,7 @@ pub(super) fn run(run: &Run, names: &[String], common: Common) -> Result<(), Err
     observed.manager = network_manager::observe(&plan::may_leave(&target, &observed.memory))?;
     let plan = plan::up(&intent, &names, &observed)?;
     if common.json {
-        return output::json(&json!({ "steps": plan.steps, "notes": plan.notes }));
+        return output::json(&json!({ "steps": plan.steps, "later": plan.later, "notes": plan.notes }));
     }
     if plan.is_empty() {
         return output::text("nothing to do: everything is as the files say\n");

@@ -106,20 +106,7 @@ pub struct UnconfirmedStatus {
     pub left: u32,
 }
 
-/// A lease the agent holds for a bridge or internal port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
-pub struct LeaseStatus {
-    /// The interface the address is on.
-    pub interface: String,
-    /// The address with its prefix length.
-    pub address: String,
-    /// The server it is from.
-    pub server: String,
-    /// Seconds until it ends.
-    pub remaining: u64,
-}
-
-/// What the agent knows of one bridge.
+/// What the agent alone knows of one bridge. Its leases stand in the agent's memory, where `ovsdp status` reads them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomType)]
 pub struct BridgeStatus {
     /// The bridge's name.
@@ -136,14 +123,6 @@ pub struct BridgeStatus {
     pub evicted: u64,
     /// Entries that moved from one port to another.
     pub moved: u64,
-    /// The leases held for its interfaces.
-    pub leases: Vec<LeaseStatus>,
-    /// The interfaces that are to have a lease and have none: a server is looked for.
-    #[serde(default)]
-    pub asking: Vec<String>,
-    /// The same, of a DHCPv6 server.
-    #[serde(default)]
-    pub asking6: Vec<String>,
 }
 
 /// What the agent knows of itself.

@@ -274,8 +274,8 @@ mod interface {
     use zlink::Reply;
 
     use super::super::api::{
-        AgentStatus, ApiError, BridgeStatus, Confirmed, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, HandedOver, LeaseStatus, Printed, Progress,
-        Stage, Trace, TraceStep, UnconfirmedStatus, Who,
+        AgentStatus, ApiError, BridgeStatus, Confirmed, Fdb, FdbChanged, FdbCounts, FdbEntry, FdbStats, HandedOver, Printed, Progress, Stage, Trace,
+        TraceStep, UnconfirmedStatus, Who,
     };
     use super::super::metrics::{AgentMetrics, Losses, Timing};
     use super::{Change, FdbChange, Request, Service, Terms, TraceOf, gone};
@@ -287,7 +287,7 @@ mod interface {
         version = env!("CARGO_PKG_VERSION"),
         url = env!("CARGO_PKG_REPOSITORY"),
         types = [
-            Progress, Who, Confirmed, UnconfirmedStatus, LeaseStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Printed, Stage, HandedOver, Timing,
+            Progress, Who, Confirmed, UnconfirmedStatus, BridgeStatus, AgentStatus, FdbEntry, Fdb, FdbChanged, FdbCounts, FdbStats, TraceStep, Trace, Printed, Stage, HandedOver, Timing,
             Losses, AgentMetrics
         ]
     )]

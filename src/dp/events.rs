@@ -49,20 +49,8 @@ impl Events {
     ///
     /// # Errors
     /// When the socket is broken.
-    pub fn drain(&mut self, mut visit: impl FnMut(Event)) -> Result<bool, Error> {
-        let families = self.families;
-        let mut unreadable = 0;
-        let result = self.multicast.drain(|event| {
-            match event {
-                nl::Event::Resync => visit(Event::Resync),
-                nl::Event::Message(message) => match read(families, &message) {
-                    Ok(event) => event.into_iter().for_each(&mut visit),
-                    Err(_) => unreadable += 1,
-                },
-            }
-            Ok::<(), nl::Error>(())
-        });
-        self.multicast.count_unreadable(unreadable);
+    pub fn drain(&mut self, visit: impl FnMut(Event)) -> Result<bool, Error> {
+        let result = self.multicast.hand_out(|| Event::Resync, |message| read(self.families, message), visit);
         result.map_err(|error| error.on("receive", "datapath events").into())
     }
 

@@ -2,6 +2,7 @@
 //! compiled once and allocates nothing for a flow. It must not know any syntax: the text is read above.
 
 use ovsdp_proto::flow::Flow;
+use ovsdp_proto::key::Level;
 use ovsdp_proto::nla::Attrs;
 use ovsdp_proto::uapi::{key, tunnel_key};
 
@@ -59,7 +60,7 @@ impl Filter {
     /// # Errors
     /// [`Unfit`].
     pub fn with_key(mut self, key: &[u8], mask: &[u8]) -> Result<Self, Unfit> {
-        self.nest(&mut Vec::new(), key, mask)?;
+        self.nest(Level::Key, &mut Vec::new(), key, mask)?;
         Ok(self)
     }
 
@@ -81,27 +82,24 @@ impl Filter {
         self
     }
 
-    fn nest(&mut self, path: &mut Vec<u16>, values: &[u8], masks: &[u8]) -> Result<(), Unfit> {
+    fn nest(&mut self, level: Level, path: &mut Vec<u16>, values: &[u8], masks: &[u8]) -> Result<(), Unfit> {
         for mask in Attrs::new(masks) {
             let kind = mask.kind();
             let value = Attrs::new(values).find(kind);
             let bytes = value.map(|value| value.payload()).unwrap_or_default();
             path.push(kind);
-            match (path.as_slice(), mask.payload()) {
-                // What has ENCAP's number in another nest is a field: the source address of a tunnel.
-                (place, below) if place.iter().all(|kind| *kind == key::ENCAP) => self.nest(path, bytes, below)?,
-                ([.., key::TUNNEL, tunnel_key::VXLAN_OPTS], below) => self.nest(path, bytes, below)?,
-                ([key::TUNNEL | key::NSH], below) => self.nest(path, bytes, below)?,
-                ([.., key::TUNNEL, tunnel_key::GENEVE_OPTS], _) => return Err(Unfit("Geneve options")),
-                ([.., key::TUNNEL, tunnel_key::ERSPAN_OPTS], _) => return Err(Unfit("ERSPAN options")),
-                (place, []) => {
-                    let place = Place::At(place.to_vec());
+            match (level, kind, mask.payload()) {
+                (Level::Tunnel, tunnel_key::GENEVE_OPTS, _) => return Err(Unfit("Geneve options")),
+                (Level::Tunnel, tunnel_key::ERSPAN_OPTS, _) => return Err(Unfit("ERSPAN options")),
+                (_, _, masks) if let Some(below) = level.below(kind) => self.nest(below, path, bytes, masks)?,
+                (_, _, []) => {
+                    let place = Place::At(path.clone());
                     self.terms.push(Term { place, flag: true, offset: 0, bits: vec![(value.is_some().into(), 1)] });
                 }
-                (_, mask) if mask.iter().all(|byte| *byte == 0) => {}
-                (place, mask) => {
+                (_, _, mask) if mask.iter().all(|byte| *byte == 0) => {}
+                (_, _, mask) => {
                     let bits = mask.iter().enumerate().map(|(at, mask)| (bytes.get(at).copied().unwrap_or(0) & mask, *mask)).collect();
-                    self.terms.push(Term { place: Place::At(place.to_vec()), flag: false, offset: 0, bits });
+                    self.terms.push(Term { place: Place::At(path.clone()), flag: false, offset: 0, bits });
                 }
             }
             path.pop();

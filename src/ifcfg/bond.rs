@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use ovsdp_proto::IfName;
 
 use super::address::Ask;
-use super::assign::Vars;
+use super::assign::{Evaluated, Vars};
 use super::code::Code;
 use super::diag::{Diagnostic, Severity, Sink, shown};
 use super::folder::Other;
@@ -15,7 +15,7 @@ use super::settings::{self, Named, Placed, Reader, Role, Settings};
 use super::span::Span;
 use crate::model::{Interface, Kind, Patience};
 
-/// What a file that is not Open vSwitch's says of its device, should that be one of a bond's.
+/// What a file that is not Open vSwitch's says of its device, which is one of a bond's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Member {
     /// What it is asked for; `None` when it cannot be carried out.
@@ -24,9 +24,25 @@ pub(super) struct Member {
     pub(super) findings: Vec<Diagnostic>,
 }
 
+/// Reads those of `others` as a bond's devices that a bond of `list` names. `evaluate` gives a file's values; one with an error among them is
+/// passed over.
+pub(super) fn read_members(list: &[Settings], others: &mut [Other], evaluate: impl Fn(&str) -> Evaluated) {
+    let mut wanted: BTreeSet<IfName> = list.iter().flat_map(|settings| settings.role.members()).map(|member| member.name).collect();
+    for other in others.iter_mut().filter(|other| !other.broken) {
+        let device = other.device.as_deref().or_else(|| other.file.strip_prefix("ifcfg-"));
+        // Of two files for one device the first counts, as in `file_of`.
+        if device.and_then(|device| IfName::new(device).ok()).is_some_and(|device| wanted.remove(&device)) {
+            let Evaluated { vars, used, sink } = evaluate(&other.file);
+            if !sink.has_errors() {
+                other.says = read_member(&other.file, &vars, &used);
+            }
+        }
+    }
+}
+
 /// Reads a file that is not Open vSwitch's as that of a bond's device. Keys that are not carried out stop nothing: what the device becomes is
 /// said by the bond's file.
-pub(super) fn read_member(file: &str, vars: &Vars, used: &BTreeSet<String>) -> Member {
+fn read_member(file: &str, vars: &Vars, used: &BTreeSet<String>) -> Member {
     let (mut sink, mut keys) = (Sink::default(), Sink::default());
     let settings = settings::read_as(file, vars, &mut sink, Some(Role::Member));
     settings::judge_keys(file, vars, used, &mut keys);
@@ -105,7 +121,7 @@ pub(super) fn interfaces(settings: &Settings, members: &[Named], others: &[Other
 
 /// What is wrong with what members' own files ask of the devices.
 pub(super) fn findings(unique: &[&Settings], others: &[Other]) -> Vec<Diagnostic> {
-    let members = unique.iter().flat_map(|settings| if let Role::Bond(_, members) = &settings.role { members.as_slice() } else { &[] });
+    let members = unique.iter().flat_map(|settings| settings.role.members());
     members.filter_map(|member| file_of(others, member.name)).flat_map(|other| other.says.findings.clone()).collect()
 }
 
@@ -136,8 +152,7 @@ pub(super) fn of_two(unique: &[&Settings], found: &mut Vec<Diagnostic>) {
 
 /// The lines that give members addresses: the file, the place and which device carries none.
 pub(super) fn addressed<'a>(settings: &'a Settings, others: &'a [Other]) -> impl Iterator<Item = (&'a str, Span, String)> {
-    let members = if let Role::Bond(_, members) = &settings.role { members.as_slice() } else { &[] };
-    members.iter().filter_map(|member| {
+    settings.role.members().iter().filter_map(|member| {
         let other = file_of(others, member.name)?;
         let Ask::OnPort { at } = other.says.settings.as_ref()?.ask else { return None };
         Some((other.file.as_str(), at, format!("`{}` is a member of the bond `{}`", member.name, settings.device.name)))

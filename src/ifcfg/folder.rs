@@ -24,7 +24,7 @@ pub(super) struct Other {
     pub(super) device_span: Span,
     /// Open vSwitch's, with errors; else somebody else's.
     pub(super) broken: bool,
-    /// What it says of the device, should that be a bond's.
+    /// What it says of the device, when that is a bond's.
     pub(super) says: bond::Member,
 }
 

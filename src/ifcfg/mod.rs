@@ -243,8 +243,7 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
             if !broken {
                 plain.extend(plain::read(name, &evaluated.vars, &evaluated.used));
             }
-            let says = if broken { Member::default() } else { bond::read_member(name, &evaluated.vars, &evaluated.used) };
-            others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false, says });
+            others.push(Other { file: name.to_owned(), device: device.clone(), device_span, broken: false, says: Member::default() });
             State::Foreign
         };
         let device = match state {
@@ -253,6 +252,7 @@ fn understand(sources: &Sources, host: &Host) -> Understood {
         };
         entries.push(Entry { file: name.to_owned(), device, alias, state });
     }
+    bond::read_members(&list, &mut others, |file| evaluate_on(sources, file, &base, host));
     diagnostics.extend(network::judge(&base, &used, host));
     list.iter_mut().for_each(|settings| diagnostics.append(&mut spare(settings)));
     for one in &mut plain {

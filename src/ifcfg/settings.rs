@@ -65,6 +65,11 @@ impl Role {
         }
     }
 
+    /// The devices of a bond; none of anything else.
+    pub(super) const fn members(&self) -> &[Named] {
+        if let Self::Bond(_, members) = self { members.as_slice() } else { &[] }
+    }
+
     /// Whether it is for other devices to carry its packets, and addresses on it have no effect.
     pub(super) const fn is_uplink(&self) -> bool {
         matches!(self, Self::Port(_) | Self::Bond(..) | Self::Member)
@@ -115,7 +120,7 @@ pub(super) struct Settings {
 impl Settings {
     /// Whether it is about the device `name`: its own, or one of a bond.
     pub(super) fn is_about(&self, name: IfName) -> bool {
-        self.device.name == name || matches!(&self.role, Role::Bond(_, members) if members.iter().any(|member| member.name == name))
+        self.device.name == name || self.role.members().iter().any(|member| member.name == name)
     }
 
     /// The Ethernet address the interface is to have. What ovs-vsctl is told comes after what the keys say, as `hwaddr` counts

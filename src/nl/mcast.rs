@@ -71,6 +71,32 @@ impl Multicast {
         Ok(true)
     }
 
+    /// As [`Multicast::drain`], with what a room above makes of each message by `read`: nothing of one that says nothing to it. What it cannot
+    /// read is counted. `lost` is its word for [`Event::Resync`].
+    ///
+    /// # Errors
+    /// [`Error::Socket`] when the socket itself is broken.
+    pub fn hand_out<T, B>(
+        &mut self,
+        lost: impl Fn() -> T,
+        read: impl Fn(&Message<'_>) -> Result<Option<T>, B>,
+        mut visit: impl FnMut(T),
+    ) -> Result<bool, Error> {
+        let mut unreadable = 0;
+        let result = self.drain(|event| {
+            match event {
+                Event::Resync => visit(lost()),
+                Event::Message(message) => match read(&message) {
+                    Ok(event) => event.into_iter().for_each(&mut visit),
+                    Err(_) => unreadable += 1,
+                },
+            }
+            Ok(())
+        });
+        self.wire.counters.unreadable += unreadable;
+        result
+    }
+
     /// Waits until there is something to [`Multicast::drain`], at most `timeout`. Returns whether there is.
     ///
     /// # Errors
@@ -82,11 +108,6 @@ impl Multicast {
     /// What was lost on this socket so far.
     pub const fn counters(&self) -> Counters {
         self.wire.counters
-    }
-
-    /// Counts notifications that a room above could not read.
-    pub const fn count_unreadable(&mut self, messages: u64) {
-        self.wire.counters.unreadable += messages;
     }
 }
 

@@ -17,6 +17,7 @@ use super::requires;
 use super::resolver;
 use super::stacked;
 use super::step::Step;
+use super::tuning;
 use super::tunnels;
 use crate::model::{Addressing, Bridge, Intent, Record};
 
@@ -25,6 +26,10 @@ use crate::model::{Addressing, Bridge, Intent, Record};
 pub struct Plan {
     /// The steps; none when nothing differs.
     pub steps: Vec<Step>,
+    /// What will be asked of devices that these steps make, by the files' words; planned in full once they are there, from what they say of
+    /// themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<Step>,
     /// What people should be told besides.
     pub notes: Vec<String>,
 }
@@ -211,7 +216,7 @@ pub(super) fn with_active_ports(bridge: &Bridge, names: &[IfName], remembered: O
 fn assemble(observed: &Observed, targets: &[(IfName, Option<Bridge>)], waiting: &[IfName], detached: Vec<Step>) -> Result<Plan, PlanError> {
     let mut plans: Vec<(IfName, BridgePlan)> = targets.iter().map(|(name, target)| (*name, bridge::plan(observed, *name, target.as_ref()))).collect();
     let after = memory_after(observed, &mut plans);
-    let mut plan = Plan::default();
+    let mut plan = Plan { later: tuning::later(observed, targets), ..Plan::default() };
     let (mut claims, mut after_claims, mut awaited, mut last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut carriers = Vec::new();
     plan.steps.extend(manager::tell(observed, targets));

@@ -116,7 +116,7 @@ pub(super) fn difference(step: &Step) -> (char, String) {
         Step::AddRule { rule } => ('+', format!("rule {rule}")),
         Step::RemoveRule { rule } => ('-', format!("rule {rule}")),
         Step::SetIpv6 { name, setting, from, to } => ('~', changed(*name, &format!("IPv6 {setting}"), from.as_ref(), to)),
-        Step::Tune { name, from, to } => ('~', changed(*name, "settings", Some(&from.text()), &to.text())),
+        Step::Tune { name, from, to } => ('~', changed(*name, "settings", Some(from.text()).filter(|from| !from.is_empty()).as_ref(), &to.text())),
         Step::SetZone { name, from, to } => ('~', changed(*name, "zone", Some(&in_zone(from.as_ref())), &in_zone(to.as_ref()))),
         Step::LeaveAlone { from, to, .. } => match only(to, from) {
             Some(names) => ('+', format!("NetworkManager leaves {names} alone")),

@@ -14,7 +14,7 @@ use super::apply::Target;
 use super::memory::Memory;
 use super::observed::Observed;
 use super::step::Step;
-use crate::model::{Bridge, Interface, Tuning, TuningGroup, TuningSetting as Setting};
+use crate::model::{Bridge, Interface, Kind, Tuning, TuningGroup, TuningSetting as Setting};
 
 /// What a device says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ pub(super) struct Change {
 pub(super) fn towards(observed: &Observed, interface: &Interface, pinned: Option<&Tuning>, had: Option<&Tuned>) -> Change {
     let name = interface.name;
     let mut change = Change { before: had.cloned().unwrap_or_default(), ..Change::default() };
-    // One that is not there yet is asked once it is.
+    // One that is not there yet is asked once it is: `later`.
     let Some(hardware) = observed.hardware.get(&name) else { return change };
     let mut to = back(hardware, &change.before, pinned, &interface.tuning);
     change.before.features.retain(|feature, _| asks_for(&interface.tuning, feature));
@@ -146,6 +146,14 @@ pub(super) fn towards(observed: &Observed, interface: &Interface, pinned: Option
     }
     change.steps = steps(name, hardware, to);
     change
+}
+
+/// What is asked of the devices that are to be made for `targets`. What they have is not known, so it is said in the files' words.
+pub(super) fn later(observed: &Observed, targets: &[(IfName, Option<Bridge>)]) -> Vec<Step> {
+    let interfaces = targets.iter().filter_map(|(_, target)| target.as_ref()).flat_map(Bridge::interfaces);
+    let new = interfaces.filter(|one| one.kind == Kind::Internal && !one.tuning.is_empty() && !observed.links.contains_key(&one.name));
+    let asked = |tuning: &Tuning| Tuned { features: tuning.features.iter().cloned().collect(), settings: tuning.settings.clone() };
+    new.map(|one| Step::Tune { name: one.name, from: Tuned::default(), to: asked(&one.tuning) }).collect()
 }
 
 /// The steps that give a device back what it had before it was asked for what `pinned` says.

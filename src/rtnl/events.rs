@@ -9,7 +9,7 @@ use ovsdp_proto::nlmsg::Message;
 use super::link::Seen;
 use super::names::{group, rtm};
 use super::{Address, Error, Link, Route};
-use crate::nl::{self, Counters, Multicast, Protocol};
+use crate::nl::{Counters, Multicast, Protocol};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,19 +68,8 @@ impl Events {
     ///
     /// # Errors
     /// When the socket is broken.
-    pub fn drain(&mut self, mut visit: impl FnMut(Event)) -> Result<bool, Error> {
-        let mut unreadable = 0;
-        let result = self.multicast.drain(|event| {
-            match event {
-                nl::Event::Resync => visit(Event::Resync),
-                nl::Event::Message(message) => match read(&message) {
-                    Ok(event) => event.into_iter().for_each(&mut visit),
-                    Err(_) => unreadable += 1,
-                },
-            }
-            Ok::<(), nl::Error>(())
-        });
-        self.multicast.count_unreadable(unreadable);
+    pub fn drain(&mut self, visit: impl FnMut(Event)) -> Result<bool, Error> {
+        let result = self.multicast.hand_out(|| Event::Resync, read, visit);
         result.map_err(|error| error.on("receive", "link, address and route events"))
     }
 

@@ -7,7 +7,7 @@ use core::fmt;
 use ovsdp_proto::IfName;
 use ovsdp_proto::action::append_actions;
 use ovsdp_proto::flow::{FlowBuf, parse_flow};
-use ovsdp_proto::key::{L2, append_key};
+use ovsdp_proto::key::{L2, Level, append_key};
 use ovsdp_proto::nla::{self, Attrs, TooLong};
 use ovsdp_proto::text::{ParseError, ParseReason, Style};
 use ovsdp_proto::uapi::key;
@@ -100,16 +100,12 @@ fn key_of(text: &str, port: &dyn Fn(&str) -> Option<u32>) -> Result<Vec<u8>, Unt
     }
 }
 
-/// What holds attributes of its own, beside a key's others; in the outer header nothing does.
-const NESTS: &[u16] = &[key::ENCAP, key::TUNNEL];
-
-/// Appends what of a key is under a mask, as the kernel gives a flow's key back. `nests` are the attributes that hold others here.
-fn put_masked(key: &[u8], mask: &[u8], nests: &[u16], out: &mut Vec<u8>) {
+/// Appends what of a key, or of a list within it, is under a mask, as the kernel gives a flow's key back.
+fn put_masked(key: &[u8], mask: &[u8], level: Level, out: &mut Vec<u8>) {
     for attr in Attrs::new(key) {
         let Some(bits) = Attrs::new(mask).find(attr.kind()) else { continue };
         // No attribute is longer than it was.
-        let _ = if nests.contains(&attr.kind()) {
-            let below = if attr.kind() == key::ENCAP { nests } else { &[] };
+        let _ = if let Some(below) = level.below(attr.kind()) {
             nla::put_nested::<TooLong>(out, attr.kind(), |out| {
                 put_masked(attr.payload(), bits.payload(), below, out);
                 Ok(())
@@ -153,7 +149,7 @@ impl Switch {
             reason: decision.reason,
             megaflow: (decision.install != Install::No).then(|| {
                 let mut matched = Vec::new();
-                put_masked(&key, &decision.mask, NESTS, &mut matched);
+                put_masked(&key, &decision.mask, Level::Key, &mut matched);
                 text(&|out| append_key(out, &matched, Some(&decision.mask), &style))
             }),
             actions: text(&|out| append_actions(out, &decision.actions, &style)),

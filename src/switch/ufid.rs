@@ -10,8 +10,8 @@ use std::hash::DefaultHasher;
 
 use foldhash::quality::RandomState;
 use ovsdp_proto::flow::Ufid;
+use ovsdp_proto::key::Level;
 use ovsdp_proto::nla::{Attr, Attrs};
-use ovsdp_proto::uapi::key;
 
 /// A secret number that names are made with: 16 random bytes, the same for every handler of one agent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,21 +69,21 @@ impl Digest {
     }
 }
 
-/// Deepest nest looked into: ENCAP within ENCAP, and one for what they hold.
+/// Deepest list looked into: ENCAP within ENCAP, and one that what is behind them holds. So many numbers and one make a path.
 const MAX_DEPTH: u32 = 3;
 
 /// Hands over each attribute of a mask that matches anything at all: its place (the numbers of its nests and its own, a
 /// byte each, counted from 1: a tunnel's key has the number 0) and its bytes.
 fn significant(mask: &[u8], visit: &mut dyn FnMut(u32, &[u8])) {
-    walk(mask, 0, 0, visit);
+    walk(mask, Level::Key, 0, 0, visit);
 }
 
-fn walk(mask: &[u8], path: u32, depth: u32, visit: &mut dyn FnMut(u32, &[u8])) {
+fn walk(mask: &[u8], level: Level, path: u32, depth: u32, visit: &mut dyn FnMut(u32, &[u8])) {
     for attr in Attrs::new(mask) {
         let path = step(path, attr);
-        if is_nest(attr) && depth < MAX_DEPTH - 1 {
-            // What is in TUNNEL has numbers of its own, and is no nest: the source address has ENCAP's.
-            walk(attr.payload(), path, if attr.kind() == key::TUNNEL { MAX_DEPTH } else { depth + 1 }, visit);
+        // Of a packet without a tunnel the kernel gives back a TUNNEL nest whose time to live matches anything.
+        if let Some(below) = level.below(attr.kind()).filter(|_| depth < MAX_DEPTH) {
+            walk(attr.payload(), below, path, depth + 1, visit);
         } else if attr.payload().iter().any(|byte| *byte != 0) {
             visit(path, attr.payload());
         }
@@ -105,16 +105,12 @@ fn step(path: u32, attr: Attr<'_>) -> u32 {
     (path << 8) | (u32::from(attr.kind().min(0xfe)) + 1)
 }
 
-/// Of a packet without a tunnel the kernel gives back a TUNNEL nest whose time to live matches anything.
-fn is_nest(attr: Attr<'_>) -> bool {
-    matches!(attr.kind(), key::ENCAP | key::TUNNEL)
-}
-
 #[cfg(test)]
 mod tests {
     use ovsdp_proto::Mac;
     use ovsdp_proto::key::{KeyBuf, TunnelField};
     use ovsdp_proto::nla::{self, TooLong, put_nested};
+    use ovsdp_proto::uapi::{key, tunnel_key, vport::vxlan_ext};
 
     use super::*;
 
@@ -174,11 +170,16 @@ mod tests {
         for kind in 0..=15 {
             let tunnelled = |byte: u8| {
                 let mut nest = Vec::new();
-                put_nested::<TooLong>(&mut nest, key::TUNNEL, |out| nla::put(out, kind, &[byte; 4])).unwrap();
+                put_nested::<TooLong>(&mut nest, key::TUNNEL, |out| match kind {
+                    tunnel_key::VXLAN_OPTS => put_nested(out, kind, |out| nla::put(out, vxlan_ext::GBP, &[byte; 4])),
+                    _ => nla::put(out, kind, &[byte; 4]),
+                })
+                .unwrap();
                 nest
             };
             assert_ne!(SEED.ufid(&tunnelled(1), &tunnelled(0xff)), SEED.ufid(&tunnelled(2), &tunnelled(0xff)), "{kind}");
             assert_ne!(Digest::new(&hasher, &[], &tunnelled(0xff)), Digest::new(&hasher, &[], &tunnelled(0)), "{kind}");
+            assert_eq!(Digest::new(&hasher, &[], &tunnelled(0)), Digest::new(&hasher, &[], &[]), "{kind}: it matches anything");
         }
     }
 

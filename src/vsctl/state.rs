@@ -55,13 +55,13 @@ impl Database {
         self.tell("Interface", row, "error", state.error.as_deref().map(Atom::from));
         let counted = state.statistics.iter().map(|(name, count)| (Atom::from(*name), Atom::Integer(*count)));
         if let Some((table, column)) = Table::of("Interface").and_then(|table| Some((table, table.column("statistics")?))) {
-            self.set(table, row, column, Datum::Map(counted.collect()));
+            self.set(table, row, column, Datum::map(counted));
         }
     }
 
     fn tell(&mut self, of: &str, row: Uuid, name: &str, atom: Option<Atom>) {
         if let Some((table, column)) = Table::of(of).and_then(|table| Some((table, table.column(name)?))) {
-            self.set(table, row, column, Datum::Set(atom.into_iter().collect()));
+            self.set(table, row, column, Datum::set(atom));
         }
     }
 }

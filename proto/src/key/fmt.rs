@@ -12,8 +12,7 @@ pub(crate) use nests::{TUN_CSUM, TUN_DF, TUN_FLAGS, TUN_KEY, TUN_OAM, write_nsh_
 use fields::Struct;
 use mask::{Masks, all};
 
-use crate::key::VLAN_PRESENT;
-use crate::key::{Arp, CtTuple4, CtTuple6, Ethernet, Icmp, Ipv4, Ipv6, Lse, Nd, NdExtensions, Ports};
+use crate::key::{Arp, CtTuple4, CtTuple6, Ethernet, Icmp, Ipv4, Ipv6, Level, Lse, Nd, NdExtensions, Ports, VLAN_PRESENT};
 use crate::nla::{Attr, Attrs};
 use crate::text::put::{BigHex, Bytes, Hex, Hex16, List, Prefixed, put};
 use crate::text::{self, Style};
@@ -63,7 +62,7 @@ fn write_key(out: &mut Vec<u8>, bytes: &[u8], mask: Mask<'_>, style: &Style<'_>,
         has_eth_type |= kind == key::ETHERTYPE;
         has_packet_type |= kind == key::PACKET_TYPE;
         let attr_mask = masks.of(kind);
-        let nested = matches!(kind, key::ENCAP | key::TUNNEL | key::NSH);
+        let nested = Level::Key.below(kind).is_some();
         // An attribute this does not know is printed whatever its mask.
         let wildcard = match mask {
             Mask::Exact => false,

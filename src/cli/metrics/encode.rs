@@ -310,18 +310,7 @@ mod tests {
             refused: 1,
             flows: 7,
             flow_limit: 10_000,
-            bridges: vec![BridgeStatus {
-                name: "br0".into(),
-                macs: 3,
-                macs_max: 8192,
-                learned: 5,
-                expired: 1,
-                evicted: 0,
-                moved: 1,
-                leases: Vec::new(),
-                asking: Vec::new(),
-                asking6: Vec::new(),
-            }],
+            bridges: vec![BridgeStatus { name: "br0".into(), macs: 3, macs_max: 8192, learned: 5, expired: 1, evicted: 0, moved: 1 }],
         };
         let timing = |counts: [u64; 3]| Timing { bounds_ns: vec![10_000, 1_000_000], counts: counts.to_vec(), sum_ns: 2_500_000_000 };
         let losses = Losses { dump_intr: 1, enobufs: 2, truncated: 0, resent: 0, foreign: 0, stray: 0, unreadable: 0 };

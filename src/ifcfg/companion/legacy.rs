@@ -2,6 +2,7 @@
 //!
 //! It must not act on routes of other interfaces: whoever sets those up reads the same file.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -55,6 +56,21 @@ pub(super) fn read(list: &[Settings], sources: &Sources, host: &Host, found: &mu
     }
     found.extend(sink.into_list());
     routes
+}
+
+/// Reports the lines that begin with the name of an interface which none of the files `described` describes.
+pub(super) fn orphans(sources: &Sources, described: &BTreeSet<&str>) -> Vec<Diagnostic> {
+    let mut sink = Sink::default();
+    // What cannot be split was reported by `read`.
+    for words in line::split(STATIC_ROUTES, sources.get(STATIC_ROUTES).unwrap_or_default(), &mut Sink::default()) {
+        let Some((first, last)) = words.first().zip(words.last()) else { continue };
+        if !(matches!(first.text, "any" | "lo") || described.contains(first.text)) {
+            let message = format!("no file describes `{}`, and only lines that begin with `any` are read", shown(first.text.as_bytes()));
+            let help = "begin it with `any`, or write the route into the `route-` file of the interface it belongs to";
+            sink.push(Diagnostic::warning(Code::Companion, STATIC_ROUTES, message).at(first.span.to(last.span)).help(help));
+        }
+    }
+    sink.into_list()
 }
 
 fn one<'a>(context: Context<'a>, any: &Word<'a>, line: &'a [Word<'a>]) -> Read<Line<'a>> {

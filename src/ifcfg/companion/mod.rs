@@ -154,7 +154,7 @@ impl Folder<'_> {
     }
 }
 
-/// Reports the files beside interfaces' own that belong to none of the `described`.
+/// Reports the files beside interfaces' own, and the lines of `static-routes`, that belong to none of the `described`.
 pub(super) fn orphans(sources: &Sources, described: &BTreeSet<&str>) -> Vec<Diagnostic> {
     let aliases = sources.interfaces().filter_map(|(file, src)| Some((file, parent(file)?, src)));
     let beside = sources.companions().filter_map(|(file, src)| Some((file, stem(file)?, src)));
@@ -167,7 +167,7 @@ pub(super) fn orphans(sources: &Sources, described: &BTreeSet<&str>) -> Vec<Diag
             |near| format!("did you mean `{}`?", file.replacen(name, near, 1)),
         ))
     };
-    lost.map(report).collect()
+    lost.map(report).chain(legacy::orphans(sources, described)).collect()
 }
 
 /// The interface that a file of routes or rules is called after.

@@ -439,7 +439,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
         "a file beside the interface's that cannot be carried out",
         None,
         "A `route-` or `route6-` file of a port, of a bond's device, or of an interface without an address; a port's `rule-` file. As a \
-        warning: such a file, or an alias's, of an interface that no file describes.",
+        warning: such a file, an alias's, or a line of `static-routes`, of an interface that no file describes.",
         "A port carries neither addresses nor routes: this host would be without those of the file. What belongs to nobody is read by \
         nobody; often its name is misspelt.",
         "A port's routes and rules in the files of its bridge; the right name; or the file put aside.",

@@ -89,3 +89,16 @@ fn what_a_device_cannot_do_is_said() {
         ]
     );
 }
+
+/// What it has can only be seen once it is there, but what its file asks for is known.
+#[test]
+fn what_is_asked_of_a_bridge_that_is_yet_to_be_made_is_shown() {
+    let mut world = host();
+    let mut files = files(Tuning::default());
+    files.bridges.get_mut(&name("br0")).unwrap().local.tuning = tuning(&[("gro", false)], &[(Setting::RingRx, 512)]);
+    let plan = super::super::up(&files, &[], &world.state).unwrap();
+    assert!(plan.steps.iter().all(|step| !matches!(step, Step::Tune { .. })));
+    assert!(plan.render().contains("\n~ settings of br0: gro off; ring rx 512, once it is there\n"), "{}", plan.render());
+    up_for_good(&mut world, &files);
+    assert_eq!(super::super::up(&files, &[], &world.state).unwrap(), Plan::default());
+}

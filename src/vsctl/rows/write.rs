@@ -24,17 +24,13 @@ pub(super) fn database<'a>(root: Uuid, bridges: impl Iterator<Item = &'a Bridge>
     if let Some(table) = Table::of("Open_vSwitch")
         && let Some(column) = table.column("bridges")
     {
-        database.set(table, root, column, set(rows.into_iter().map(Atom::Uuid)));
+        database.set(table, root, column, Datum::set(rows.into_iter().map(Atom::Uuid)));
     }
     database
 }
 
-fn set(atoms: impl Iterator<Item = Atom>) -> Datum {
-    Datum::Set(atoms.collect())
-}
-
 fn vids<'a>(vids: impl Iterator<Item = Vid> + 'a) -> Datum {
-    set(vids.map(|vid| Atom::Integer(u16::from(vid).into())))
+    Datum::set(vids.map(|vid| Atom::Integer(u16::from(vid).into())))
 }
 
 impl<'a> Writer<'a> {
@@ -71,7 +67,7 @@ impl<'a> Writer<'a> {
     }
 
     fn map<'b>(&mut self, column: &str, map: impl Iterator<Item = (&'b str, &'b str)>) {
-        self.put(column, Datum::Map(map.map(|(key, value)| (Atom::from(key), Atom::from(value))).collect()));
+        self.put(column, Datum::map(map.map(|(key, value)| (Atom::from(key), Atom::from(value)))));
     }
 
     fn ids(&mut self, ids: &BTreeMap<String, String>) {
@@ -100,7 +96,7 @@ fn write_bridge(database: &mut Database, bridge: &Bridge) -> Option<Uuid> {
     let ports = std::iter::once((name, &own)).chain(bridge.ports.iter().map(|(name, port)| (*name, port)));
     let rows: Vec<Uuid> = ports.filter_map(|(name, port)| write_port(database, name.as_str(), port)).collect();
     let mut row = Writer::new(database, "Bridge", &name)?;
-    row.put("ports", set(rows.into_iter().map(Atom::Uuid)));
+    row.put("ports", Datum::set(rows.into_iter().map(Atom::Uuid)));
     row.ids(&bridge.external_ids);
     row.put("flood_vlans", vids(bridge.rules.flood_vlans.iter()));
     row.other("hwaddr", bridge.local.mac.map(|mac| mac.to_string()));
@@ -113,7 +109,7 @@ fn write_bridge(database: &mut Database, bridge: &Bridge) -> Option<Uuid> {
 fn write_port(database: &mut Database, name: &str, port: &Port) -> Option<Uuid> {
     let rows: Vec<Uuid> = port.interfaces.iter().filter_map(|interface| write_interface(database, interface)).collect();
     let mut row = Writer::new(database, "Port", name)?;
-    row.put("interfaces", set(rows.into_iter().map(Atom::Uuid)));
+    row.put("interfaces", Datum::set(rows.into_iter().map(Atom::Uuid)));
     row.ids(&port.external_ids);
     row.truth("fake_bridge", port.fake_bridge);
     write_rules(&mut row, &port.rules);

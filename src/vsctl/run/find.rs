@@ -95,7 +95,7 @@ fn fulfils(run: &mut Run, table: &'static Table, row: Uuid, argument: &Argument)
     }
     let kind = Type { key: of, value: None, min: 0, max: usize::MAX };
     let wants = run.datum(typed, &kind, argument, from)?;
-    Ok(holds(*relation, &Datum::Set(value.into_iter().collect()), &wants))
+    Ok(holds(*relation, &Datum::set(value), &wants))
 }
 
 pub(in crate::vsctl) fn find(run: &mut Run, command: &Command) -> Result<Output, Error> {

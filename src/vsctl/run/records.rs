@@ -101,7 +101,7 @@ fn assign(run: &mut Run, table: &'static Table, row: Uuid, argument: &Argument, 
     };
     let key = run.atom(&typed_key, &column.kind.key, argument, key_from)?;
     let value = run.atom(typed, &of, argument, from + 1)?;
-    run.change(table, row, column, Some(key.clone()), argument.at(), |datum| datum.unite(Datum::Map([(key, value)].into())));
+    run.change(table, row, column, Some(key.clone()), argument.at(), |datum| datum.unite(Datum::map([(key, value)])));
     Ok(())
 }
 

@@ -57,7 +57,22 @@ pub enum Datum {
 impl Datum {
     /// A set of one.
     pub fn one(atom: Atom) -> Self {
-        Self::Set(BTreeSet::from([atom]))
+        Self::set([atom])
+    }
+
+    /// A set of these values.
+    pub fn set(atoms: impl IntoIterator<Item = Atom>) -> Self {
+        // Put in one by one: to collect them would sort them first, by code of its own for every iterator there is.
+        let mut set = BTreeSet::new();
+        atoms.into_iter().for_each(|atom| _ = set.insert(atom));
+        Self::Set(set)
+    }
+
+    /// A map of these pairs, of which the last with a key counts.
+    pub fn map(pairs: impl IntoIterator<Item = (Atom, Atom)>) -> Self {
+        let mut map = BTreeMap::new();
+        pairs.into_iter().for_each(|(key, value)| _ = map.insert(key, value));
+        Self::Map(map)
     }
 
     /// What a column holds that nothing was said of.

@@ -42,6 +42,7 @@ fn tuned(world: &mut World) -> anyhow::Result<()> {
     port("eth0", "-K ${DEVICE} tx off; -K eth0 gso off; -G eth0 rx 512")?;
     let planned = host.run("ovsdp plan")?.stdout;
     ensure!(planned.contains("tx-generic-segmentation off") && planned.contains("speed 100"), "{planned}");
+    ensure!(planned.contains("settings of ovsbr0: gso off, once it is there"), "{planned}");
     let up = host.run("ovsdp up")?;
     ensure!(up.stdout.contains("eth0 stays without `ring rx 512`"), "{up}");
     let now = offloads("eth0")?;

@@ -349,6 +349,8 @@ fn patch_ports_join_bridges(world: &mut World) -> anyhow::Result<()> {
     let up = switch.run("ovsdp up")?;
     ensure!(!up.stdout.contains("leads nowhere") && up.stdout.contains("+b (patch peer=a)"), "{up}");
     changed_nothing(&switch.run("ovsdp up")?)?;
+    // The ping from before is still asking for the neighbour, and takes the next one's packet along when it gives up.
+    stations[0].run("ip neigh flush dev eth0")?;
     pings(&stations[0], "10.0.0.2")?;
     pings(&stations[1], "10.0.0.1")?;
     let shown = switch.run("ovsdp show")?;
