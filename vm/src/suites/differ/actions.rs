@@ -66,7 +66,9 @@ fn carry_out(actions: &str, state: &mut State, all: &mut Vec<Arrival>) -> anyhow
             "set" if matches!(inside, "ipv4(tos=0x3/0x3)" | "ipv6(tclass=0x3/0x3)") => {}
             "hash" => {}
             _ if inside.is_empty() || name == "recirc" => {
-                let outer = state.outer.clone().map(|outer| outer + state.mark.as_deref().unwrap_or_default());
+                // A tunnel's mark is its own. Open vSwitch leaves it on whatever stands behind.
+                let mark = state.mark.take().unwrap_or_default();
+                let outer = state.outer.clone().map(|outer| outer + &mark);
                 all.push(Arrival { port: name.to_owned(), tags: state.tags.clone(), outer });
             }
             _ => bail!("{action} is not known here"),

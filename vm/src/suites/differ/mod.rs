@@ -13,6 +13,7 @@ mod packet;
 mod roll;
 mod theirs;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ struct Scene {
     ours: Ours,
     theirs: Theirs,
     here: Host,
+    /// What ports are called when arrivals are compared. Ours calls a tunnel device after any of its ports, of whatever bridge.
+    aliases: BTreeMap<String, String>,
     /// At the other ends of the bonds' cables.
     _nobody: Host,
     /// Everything that was put into the MAC tables, to be told when something differs.
@@ -119,7 +122,8 @@ impl Scene {
         setups.iter().try_for_each(|setup| ovs.vsctl(&setup.vsctl()).map(drop))?;
         let pid = there.read("/run/openvswitch/ovs-vswitchd.pid")?;
         let theirs = Theirs::connect(&inside(&there, &format!("/run/openvswitch/ovs-vswitchd.{}.ctl", pid.trim())))?;
-        let mut scene = Scene { ours, theirs, here, _nobody: nobody, stations: Vec::new(), _ovs: ovs };
+        let mut scene =
+            Scene { ours, theirs, here, aliases: setups.iter().flat_map(Setup::aliases).collect(), _nobody: nobody, stations: Vec::new(), _ovs: ovs };
         for port in setups.iter().flat_map(|setup| &setup.bridges).flat_map(|bridge| &bridge.ports) {
             if let Kind::Bond { members, lacp: false } = &port.kind {
                 scene.same_member(&port.name, &members[0])?;
@@ -150,14 +154,14 @@ impl Scene {
         let packet = Packet::roll(dice, setup, bridge);
         let question = compare::question(bridge, &packet);
         let (ours, theirs) = (self.ours.trace(&bridge.name, &packet.flow_by_port())?, self.theirs.trace(&question.flow())?);
-        let aliases = setup.aliases();
-        let done = arrivals(&packet, &ours.actions, &aliases)?;
-        let mut expected = compare::answer(arrivals(&question, &theirs.actions, &aliases)?);
+        let aliases = &self.aliases;
+        let done = arrivals(&packet, &ours.actions, aliases)?;
+        let mut expected = compare::answer(arrivals(&question, &theirs.actions, aliases)?);
         if theirs.went_round() {
             expected.clear();
         } else {
             let flooded = self.theirs.trace(&question.to_nobody().flow())?;
-            let flooded = compare::answer(arrivals(&question, &flooded.actions, &aliases)?);
+            let flooded = compare::answer(arrivals(&question, &flooded.actions, aliases)?);
             expected = compare::expected(setup, bridge, &packet, &expected, &flooded)?;
             expected.sort();
             // In a ring a flood comes to a port by another way too: it does not tell whether the way of a known station was open.
@@ -179,10 +183,14 @@ impl Scene {
 
     /// Both are told where a station is.
     fn station(&mut self, bridge: &Bridge, dice: &mut Dice) -> anyhow::Result<()> {
-        let mut ports: Vec<&str> = bridge.ports.iter().map(|port| &port.name[..]).collect();
-        ports.push(&bridge.name);
-        let (port, vlan, station) = (dice.pick(&ports), dice.pick(&VLANS).to_string(), dice.pick(&STATIONS));
-        self.theirs.call(&["fdb/add", &bridge.name, port, &vlan, station])?;
+        // Theirs calls a bond by a member there.
+        let named = bridge.ports.iter().map(|port| match &port.kind {
+            Kind::Bond { members, .. } => (&port.name[..], &members[0][..]),
+            _ => (&port.name[..], &port.name[..]),
+        });
+        let ports: Vec<_> = named.chain([(&bridge.name[..], &bridge.name[..])]).collect();
+        let ((port, theirs), vlan, station) = (dice.pick(&ports), dice.pick(&VLANS).to_string(), dice.pick(&STATIONS));
+        self.theirs.call(&["fdb/add", &bridge.name, theirs, &vlan, station])?;
         let words = format!("fdb add {} {port} {vlan} {station}", bridge.name);
         self.here.run(&format!("ovsdp {words}"))?;
         self.stations.push(words);

@@ -111,13 +111,14 @@ fn tunnels(dice: &mut Dice, stock: &Stock, number: usize, on: &str) -> Vec<Port>
             _ => options.push(format!("key={key}")),
         }
         let local = if options[0].contains(':') { "fd00::1" } else { "10.0.0.1" };
+        let mark = key.to_string();
         for (option, values) in [
             ("local_ip", &[local][..]),
             ("tos", &["inherit", "0x10", "12"]),
             ("ttl", &["inherit", "7", "255"]),
             ("df_default", &["false", "true"]),
             ("csum", &["true", "false"]),
-            ("egress_pkt_mark", &["5", "0"]),
+            ("egress_pkt_mark", &[&mark, "0"]),
         ] {
             if dice.one_in(4) {
                 options.push(format!("{option}={}", dice.pick(values)));
