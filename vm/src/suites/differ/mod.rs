@@ -125,22 +125,23 @@ impl Scene {
         let mut scene =
             Scene { ours, theirs, here, aliases: setups.iter().flat_map(Setup::aliases).collect(), _nobody: nobody, stations: Vec::new(), _ovs: ovs };
         for port in setups.iter().flat_map(|setup| &setup.bridges).flat_map(|bridge| &bridge.ports) {
-            if let Kind::Bond { members, lacp: false } = &port.kind {
-                scene.same_member(&port.name, &members[0])?;
+            if let Kind::Bond { lacp: false, .. } = &port.kind {
+                scene.same_member(&port.name)?;
             }
         }
         Ok(scene)
     }
 
-    /// Has the same member active in both: which was first is chance.
-    fn same_member(&mut self, bond: &str, member: &str) -> anyhow::Result<()> {
-        let words = ["bond/set-active-member", bond, member];
+    /// Has the same member active in both: which was first is chance. Ours keeps its own, as it doubts what it hears for 5 s after a change.
+    fn same_member(&mut self, bond: &str) -> anyhow::Result<()> {
         eventually(SOON, || {
-            self.here.run(&format!("ovsdp appctl {}", words.join(" ")))?;
-            self.theirs.call(&words)?;
-            let shown = [self.here.run(&format!("ovsdp appctl bond/show {bond}"))?.stdout, self.theirs.call(&["bond/show", bond])?];
-            let enabled = |text: &str| text.matches(": enabled").count() == 2 && text.contains(&format!("member {member}: enabled\n  active member"));
-            ensure!(shown.iter().all(|text| enabled(text)), "{bond}:\n{}", shown.join("\n"));
+            let ours = self.here.run(&format!("ovsdp appctl bond/show {bond}"))?.stdout;
+            let (before, _) = ours.split_once(": enabled\n  active member").with_context(|| format!("no member is active:\n{ours}"))?;
+            let member = before.rsplit("member ").next().unwrap_or_default();
+            self.theirs.call(&["bond/set-active-member", bond, member])?;
+            let theirs = self.theirs.call(&["bond/show", bond])?;
+            let ready = |text: &str| text.matches(": enabled").count() == 2 && text.contains(&format!("member {member}: enabled\n  active member"));
+            ensure!(ready(&ours) && ready(&theirs), "{bond}:\n{ours}\n{theirs}");
             Ok(())
         })
     }
