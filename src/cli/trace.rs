@@ -1,6 +1,7 @@
 //! `ovsdp trace`: how a bridge would treat a packet, step by step, in the manner of `ovs-appctl ofproto/trace`. The running
 //! agent tells, with its MAC tables; or the bridges of a folder's files do, which have learned nothing yet.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use crate::ctl::api::Trace;
 use crate::error::{Error, Kind};
 use crate::host::config;
 use crate::host::paths::Run;
+use crate::model::{self, Intent};
 use crate::switch::{Bridge, Bundle, Moment, Port, Switch, Topology, Untraceable, Way};
 
 /// What the command is for, in full.
@@ -89,21 +91,9 @@ fn offline(dir: &Path, name: &str, flow: &str) -> Result<Trace, Error> {
         let known = config.intent.bridges.keys().map(ToString::to_string).collect();
         return Err(missing(format!("{name}: no bridge by that name in {}", dir.display()), known));
     };
-    let mut topology = Bridge::new(bridge.name(), FIRST).rules(&bridge.rules, &bridge.local_rules);
-    let mut numbers = FIRST + 1..;
-    for (name, port) in &bridge.ports {
-        // Every link works, as far as files can say.
-        topology = match Bundle::of(port, Mac::ZERO, |_| Some((numbers.next()?, Mac::ZERO, true))) {
-            Some(bundle) => topology.with(Port { name: *name, way: Way::Bundle(bundle), rules: port.rules.clone() }),
-            None => {
-                let numbered = port.interfaces.iter().zip(numbers.by_ref());
-                numbered.fold(topology, |bridge, (interface, number)| bridge.port_with(interface.name, number, port.rules.clone()))
-            }
-        };
-    }
     let mut switch = Switch::new();
-    // The names are a map's keys, each once, and the numbers ascend.
-    let _ = switch.set_topology(Moment(0), Topology { bridges: vec![topology] });
+    // The names are a map's keys, each once, the numbers ascend, and no two tunnels take the same, or there were no intent.
+    let _ = switch.set_topology(Moment(0), topology(&config.intent));
     match switch.explain(Moment(0), name, flow, true) {
         Ok(told) => Ok(Trace::of(name, told)),
         Err(Untraceable::NoPort(port)) => {
@@ -111,6 +101,34 @@ fn offline(dir: &Path, name: &str, flow: &str) -> Result<Trace, Error> {
         }
         Err(error) => Err(Error::new(if error.is_missing() { Kind::NoSuch } else { Kind::Usage }, error.to_string())),
     }
+}
+
+/// The bridges, with all their ports attached. Every link works, as far as files can say.
+fn topology(intent: &Intent) -> Topology {
+    let (mut numbers, mut devices) = (FIRST.., BTreeMap::new());
+    let mut bridges = Vec::new();
+    for bridge in intent.bridges.values() {
+        let Some(local) = numbers.next() else { break };
+        let mut switch = Bridge::new(bridge.name(), local).rules(&bridge.rules, &bridge.local_rules);
+        for (name, port) in &bridge.ports {
+            let rules = &port.rules;
+            if let Some(bundle) = Bundle::of(port, Mac::ZERO, |_| Some((numbers.next()?, Mac::ZERO, true))) {
+                switch = switch.with(Port { name: *name, way: Way::Bundle(bundle), rules: rules.clone() });
+                continue;
+            }
+            for interface in &port.interfaces {
+                let Some(number) = numbers.next() else { break };
+                let way = match interface.kind {
+                    model::Kind::System | model::Kind::Internal => Way::Device(number),
+                    model::Kind::Tunnel(tunnel) => Way::Tunnel(*devices.entry(tunnel.encap.device().name()).or_insert(number), tunnel),
+                    model::Kind::Patch { peer } => Way::Patch(peer),
+                };
+                switch = switch.with(Port { name: interface.name, way, rules: rules.clone() });
+            }
+        }
+        bridges.push(switch);
+    }
+    Topology { bridges }
 }
 
 fn text(trace: &Trace) -> String {
@@ -162,6 +180,28 @@ mod tests {
              Megaflow: recirc_id(0),in_port(eth0),eth(src=52:54:00:00:00:01,dst=52:54:00:00:00:02),eth_type(0x0800)\n\
              Datapath actions: ovsbr0,eth1\n"
         );
+    }
+
+    #[test]
+    fn files_alone_lead_through_patch_ports_and_tunnels() {
+        let dir = folder();
+        let file = |name: &str, text: &str| {
+            std::fs::write(dir.path().join(format!("ifcfg-{name}")), format!("DEVICE={name}\nDEVICETYPE=ovs\nONBOOT=yes\n{text}")).unwrap();
+        };
+        file("b1", "TYPE=OVSBridge\n");
+        file("vnet0", "TYPE=OVSIntPort\nOVS_BRIDGE=b1\n");
+        for (name, bridge, peer) in [("up", "b1", "down"), ("down", "ovsbr0", "up")] {
+            file(name, &format!("TYPE=OVSPatchPort\nOVS_BRIDGE={bridge}\nOVS_PATCH_PEER={peer}\n"));
+        }
+        for (name, key) in [("vx1", 1), ("vx2", 2)] {
+            let options = format!("OVS_TUNNEL_OPTIONS=\"options:remote_ip=192.0.2.1 options:key={key}\"\n");
+            file(name, &format!("TYPE=OVSTunnel\nOVS_TUNNEL_TYPE=vxlan\nOVS_BRIDGE=b1\n{options}"));
+        }
+        let trace = offline(dir.path(), "ovsbr0", FLOW).unwrap();
+        let outer = |key: u32| format!("set(tunnel(tun_id={key:#x},dst=192.0.2.1,ttl=64,tp_dst=4789,flags(df|key)))");
+        assert_eq!(trace.actions, format!("ovsbr0,eth1,b1,vnet0,{},vx1,{},vx1", outer(1), outer(2)), "the device is called after one of its ports");
+        let by_tunnel = offline(dir.path(), "b1", &format!("tunnel(tun_id=0x2,src=192.0.2.1,dst=192.0.2.9),{}", FLOW.replace("eth0", "vx1")));
+        assert!(by_tunnel.unwrap().steps[0].text.contains("it comes in by vx2 of b1"));
     }
 
     #[test]

@@ -128,7 +128,7 @@ pub enum Vlans {
     },
     /// A trunk whose packets without a tag belong to a VLAN of it.
     Native {
-        /// That VLAN; always carried. When it is not 0, VLAN 0 is not.
+        /// That VLAN. When it is not 0 it is carried, and VLAN 0 is not.
         vlan: Vid,
         /// Whether packets of that VLAN leave with a tag (`native-tagged`) or without (`native-untagged`).
         tagged: bool,

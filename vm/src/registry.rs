@@ -156,6 +156,7 @@ pub fn tests() -> Vec<Test> {
         suites::dpctl_files::TESTS,
         suites::watch::TESTS,
         suites::trace::TESTS,
+        suites::differ::TESTS,
         suites::tunnel::TESTS,
         suites::underlay::TESTS,
         suites::check::TESTS,
@@ -169,7 +170,7 @@ pub fn tests() -> Vec<Test> {
 /// All programs. Each is written in a file of its own in `src/suites/` and listed here when it exists.
 #[must_use]
 pub fn programs() -> Vec<Program> {
-    [&[suites::demo::PROGRAM], suites::bench::PROGRAMS, &suites::soak::PROGRAMS].concat()
+    [&[suites::demo::PROGRAM, suites::differ::PROGRAM], suites::bench::PROGRAMS, &suites::soak::PROGRAMS].concat()
 }
 
 #[cfg(test)]

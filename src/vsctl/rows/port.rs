@@ -52,7 +52,8 @@ fn rules(row: RowView<'_>) -> Result<PortRules, Misfit> {
 }
 
 /// What `bundle_set` (`ofproto/ofproto-dpif.c`) makes of the columns: without a mode a port with a tag is an access port and another one
-/// a trunk; an access port has no trunks; VLAN 0 is among the trunks of a native VLAN only when that is VLAN 0.
+/// a trunk; an access port has no trunks; a native VLAN is among the trunks of its port, and VLAN 0 is not, unless the native VLAN is 0: then
+/// the trunks are as they were told.
 fn vlans(row: RowView<'_>, service: ServiceTag) -> Vlans {
     let some = |column: &str| Some(cell::vids(row, column)).filter(|vids| !vids.is_empty()).map(|vids| vids.into_iter().collect::<VlanSet>());
     let tag = cell::vids(row, "tag").first().copied();
@@ -63,10 +64,8 @@ fn vlans(row: RowView<'_>, service: ServiceTag) -> Vlans {
         Some("dot1q-tunnel") => Vlans::Tunnel { vlan, tag: service, customers: some("cvlans") },
         Some(mode @ ("native-tagged" | "native-untagged")) => {
             let mut carried = some("trunks");
-            if let Some(carried) = carried.as_mut() {
-                if vlan != Vid::default() {
-                    carried.remove(Vid::default());
-                }
+            if let Some(carried) = carried.as_mut().filter(|_| vlan != Vid::default()) {
+                carried.remove(Vid::default());
                 carried.insert(vlan);
             }
             Vlans::Native { vlan, tagged: mode == "native-tagged", carried }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::{Vid, VlanSet, Vlans};
 use crate::vsctl::{commands, split};
 
 fn after(database: &Database, line: &str) -> Outcome {
@@ -52,6 +53,22 @@ fn what_a_row_says_is_what_the_model_says() {
     assert_eq!((bridge.local.mac.unwrap().to_string().as_str(), bridge.local.mtu), ("52:54:00:00:00:09", Some(1400)));
     let bond = &bridge.ports[&IfName::new("bond0").unwrap()];
     assert!(bond.bond.is_some() && bond.lacp.is_some_and(|lacp| !lacp.active) && bond.interfaces.len() == 2 && bridge.records.is_empty());
+}
+
+#[test]
+fn a_native_vlan_is_a_trunk_unless_it_is_none() {
+    let vids = |vids: &[u16]| vids.iter().map(|vid| Vid::try_from(*vid).unwrap()).collect::<VlanSet>();
+    for (words, tag, trunks) in [
+        ("tag=7 trunks=0,3", 7, Some(vids(&[3, 7]))),
+        ("tag=7", 7, None),
+        ("trunks=3", 0, Some(vids(&[3]))),
+        ("tag=0 trunks=0,3", 0, Some(vids(&[0, 3]))),
+        ("tag=0", 0, None),
+    ] {
+        let bridges = there_and_back(&format!("add-br br0 -- add-port br0 p1 vlan_mode=native-untagged {words}"));
+        let expected = Vlans::Native { vlan: Vid::try_from(tag).unwrap(), tagged: false, carried: trunks };
+        assert_eq!(bridges[&IfName::new("br0").unwrap()].ports[&IfName::new("p1").unwrap()].rules.vlans, expected, "{words}");
+    }
 }
 
 #[test]

@@ -8,6 +8,8 @@ pub mod check;
 pub mod confirm;
 pub mod demo;
 pub mod devices;
+mod dice;
+pub mod differ;
 pub mod dpctl;
 pub mod dpctl_ct;
 pub mod dpctl_files;

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use super::dice::Dice;
 use crate::guest::{Process, World};
 use crate::registry::{Kind, MEMORY, Program};
 use events::EVENTS;
@@ -54,18 +55,6 @@ fn minutes(world: &World, seed: u64) -> anyhow::Result<()> {
 
 /// How many frames are sent between two events.
 const BURST: usize = 150;
-
-/// Numbers that look random and are the same for the same seed (Marsaglia's xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap_or(0) % limit
-    }
-}
 
 /// What goes on.
 struct Soak {
