@@ -1,7 +1,7 @@
 //! The one thread that changes things: clients' changes, devices that come and go, what becomes of leases. One after the
 //! other, so that nothing is ever planned on a state that another change is just changing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
