@@ -120,7 +120,11 @@ mod tests {
         let mut round = KeyBuf::new();
         round.recirc_id(7).dp_hash(9).in_port(0).eth_type(0x0800);
         let mut bytes = round.as_bytes().to_vec();
-        put_nested::<TooLong>(&mut bytes, key::TUNNEL, |out| Ok(put_u32(out, 1, 8))).unwrap();
+        put_nested::<TooLong>(&mut bytes, key::TUNNEL, |out| {
+            put_u32(out, 1, 8);
+            Ok(())
+        })
+        .unwrap();
         // A packet without an Ethernet header, and the port with the number 0.
         assert_eq!(kinds(&bytes), [key::RECIRC_ID, key::DP_HASH, key::IN_PORT, key::ETHERTYPE, key::TUNNEL]);
     }
