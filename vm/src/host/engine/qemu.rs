@@ -5,8 +5,9 @@ use std::process::Command;
 use super::{Launch, Threads};
 
 /// What a hardened kernel does that no suite looks at and emulation pays dearly for; a quarter of the time to PID 1. Programs at
-/// addresses of chance (norandmaps) would have to be translated anew each time they are started.
-const FAST: &str = "mitigations=off init_on_alloc=0 nokaslr norandmaps cryptomgr.notests lsm= audit=0";
+/// addresses of chance (norandmaps) would have to be translated anew each time they are started. A processor that had to wait for one of the
+/// machine's is no broken clock (tsc=reliable): the kernel would read the time of a device from then on, which is slow.
+const FAST: &str = "mitigations=off init_on_alloc=0 nokaslr norandmaps cryptomgr.notests lsm= audit=0 tsc=reliable";
 
 /// QEMU 7.2's emulation of cmpxchg16b is not atomic between two CPUs on two threads.
 const EMULATED: &str = "Nehalem,cx16=off";
