@@ -283,7 +283,7 @@ impl FlowTable {
             self.settled = generation;
             self.reasons = Reasons::default();
         }
-        let index = self.add(now, now, ufid, key, digest);
+        let index = self.add(now, now, ufid, key.into(), digest);
         self.renew(index, decision, digest, generation);
         self.stats.installed += 1;
         Insert::New(ufid)
@@ -295,7 +295,7 @@ impl FlowTable {
         self.remove(&ufid);
         let mut short = Vec::with_capacity(key.len());
         concise(key, &mut short);
-        self.add(now, used, ufid, &short, digest);
+        self.add(now, used, ufid, short.into_boxed_slice(), digest);
         self.stats.adopted += 1;
     }
 
@@ -499,7 +499,7 @@ impl FlowTable {
         self.flows.get_mut(index as usize)?.as_mut()
     }
 
-    fn add(&mut self, now: Moment, used: Moment, ufid: Ufid, key: &[u8], digest: Digest) -> u32 {
+    fn add(&mut self, now: Moment, used: Moment, ufid: Ufid, key: Box<[u8]>, digest: Digest) -> u32 {
         let index = self.store(Flow {
             ufid,
             packets: 0,
@@ -513,7 +513,7 @@ impl FlowTable {
             from: None,
             seat: Seat::default(),
             loads: Box::default(),
-            key: key.into(),
+            key,
             born: now,
             bridge: None,
             digest,

@@ -2,20 +2,18 @@
 //! nothing: no mark, no priority, no connection. It takes a key without that for the same; with ten thousands of flows it is megabytes, and
 //! each attribute of a request is work.
 
-use crate::nla::{Attr, Attrs, align};
+use crate::nla::{Attr, Attrs};
 use crate::uapi::key;
-
-/// An attribute's header.
-const HEADER: usize = 4;
-
-/// An attribute as it stands in a list, padding included.
-fn bytes<'a>(whole: &'a [u8], attr: Attr<'_>) -> &'a [u8] {
-    whole.get(attr.offset()..attr.offset() + align(HEADER + attr.payload().len())).unwrap_or_default()
-}
 
 fn is_zero(attr: Attr<'_>) -> bool {
     let (words, rest) = attr.payload().as_chunks::<4>();
     words.iter().all(|word| u32::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
+}
+
+/// Whether an attribute says nothing that its absence would not say.
+fn is_idle(attr: Attr<'_>) -> bool {
+    let is_optional = matches!(attr.kind(), key::PRIORITY | key::SKB_MARK | key::CT_STATE | key::CT_ZONE | key::CT_MARK | key::CT_LABELS);
+    is_optional && is_zero(attr)
 }
 
 /// Makes `out` a flow's key without priority, mark and state of a connection where they are zero. One that cannot be read to its end stays as
@@ -25,13 +23,8 @@ fn is_zero(attr: Attr<'_>) -> bool {
 pub fn concise(whole: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let mut attrs = Attrs::new(whole);
-    for attr in attrs.by_ref() {
-        let is_optional = matches!(attr.kind(), key::PRIORITY | key::SKB_MARK | key::CT_STATE | key::CT_ZONE | key::CT_MARK | key::CT_LABELS);
-        if !(is_optional && is_zero(attr)) {
-            out.extend_from_slice(bytes(whole, attr));
-        }
-    }
-    if !attrs.rest().is_empty() {
+    let put = attrs.by_ref().filter(|attr| !is_idle(*attr)).try_for_each(|attr| attr.put(out));
+    if put.is_err() || !attrs.rest().is_empty() {
         out.clear();
         out.extend_from_slice(whole);
     }
@@ -44,21 +37,16 @@ pub fn concise(whole: &[u8], out: &mut Vec<u8>) {
 pub fn beside_the_packet(whole: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let is_framed = Attrs::new(whole).any(|attr| attr.kind() == key::ETHERNET);
-    for attr in Attrs::new(whole) {
-        let is_beside = match attr.kind() {
-            key::RECIRC_ID | key::DP_HASH | key::PRIORITY | key::SKB_MARK | key::CT_STATE | key::CT_ZONE | key::CT_MARK | key::CT_LABELS => {
-                !is_zero(attr)
-            }
-            key::ETHERNET | key::VLAN | key::ENCAP | key::IPV4 | key::IPV6 | key::TCP | key::UDP | key::ICMP | key::ICMPV6 | key::ARP => false,
-            key::ND | key::SCTP | key::TCP_FLAGS | key::MPLS | key::NSH | key::IPV6_EXTHDRS => false,
-            // Without an Ethernet header it says of which protocol the packet is.
-            key::ETHERTYPE => !is_framed,
-            _ => true,
-        };
-        if is_beside {
-            out.extend_from_slice(bytes(whole, attr));
-        }
-    }
+    let is_beside = |attr: &Attr<'_>| match attr.kind() {
+        key::RECIRC_ID | key::DP_HASH => !is_zero(*attr),
+        key::ETHERNET | key::VLAN | key::ENCAP | key::IPV4 | key::IPV6 | key::TCP | key::UDP | key::ICMP | key::ICMPV6 | key::ARP => false,
+        key::ND | key::SCTP | key::TCP_FLAGS | key::MPLS | key::NSH | key::IPV6_EXTHDRS => false,
+        // Without an Ethernet header it says of which protocol the packet is.
+        key::ETHERTYPE => !is_framed,
+        _ => !is_idle(*attr),
+    };
+    // What was an attribute fits one.
+    let _ = Attrs::new(whole).filter(is_beside).try_for_each(|attr| attr.put(out));
 }
 
 #[cfg(test)]
@@ -106,6 +94,16 @@ mod tests {
         bytes.extend([1, 2, 3]);
         assert_eq!(short(&bytes), bytes);
         assert!(short(&[]).is_empty());
+    }
+
+    #[test]
+    fn the_last_one_need_not_be_padded() {
+        let mut bytes = whole(0);
+        put_u16(&mut bytes, key::TCP_FLAGS, 2);
+        let padded = short(&bytes);
+        bytes.truncate(bytes.len() - 2);
+        assert_eq!(short(&bytes), padded);
+        assert_eq!(Attrs::new(&padded).last().unwrap().kind(), key::TCP_FLAGS);
     }
 
     #[test]
