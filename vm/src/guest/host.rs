@@ -227,7 +227,7 @@ impl Host {
     }
 
     /// The host's file `path` as the test reaches it.
-    fn reach(&self, path: &str) -> String {
+    pub fn reach(&self, path: &str) -> String {
         format!("/proc/{}/root{path}", self.inner.pid)
     }
 

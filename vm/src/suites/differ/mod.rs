@@ -14,7 +14,6 @@ mod roll;
 mod theirs;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -114,14 +113,14 @@ impl Scene {
         }
         here.run("ovsdp up")?;
         agent_pid(&here)?;
-        let ours = Ours::connect(&inside(&here, "/run/ovsdp/io.ovsdp"))?;
+        let ours = Ours::connect(&here.reach("/run/ovsdp/io.ovsdp"))?;
 
         let ovs = OpenVswitch::start(&there)?;
         // Two tags are read, as ours does.
         ovs.vsctl("set Open_vSwitch . other_config:vlan-limit=2")?;
         setups.iter().try_for_each(|setup| ovs.vsctl(&setup.vsctl()).map(drop))?;
         let pid = there.read("/run/openvswitch/ovs-vswitchd.pid")?;
-        let theirs = Theirs::connect(&inside(&there, &format!("/run/openvswitch/ovs-vswitchd.{}.ctl", pid.trim())))?;
+        let theirs = Theirs::connect(&there.reach(&format!("/run/openvswitch/ovs-vswitchd.{}.ctl", pid.trim())))?;
         let mut scene =
             Scene { ours, theirs, here, aliases: setups.iter().flat_map(Setup::aliases).collect(), _nobody: nobody, stations: Vec::new(), _ovs: ovs };
         for port in setups.iter().flat_map(|setup| &setup.bridges).flat_map(|bridge| &bridge.ports) {
@@ -201,9 +200,4 @@ impl Scene {
 
 fn lines(arrivals: &[Arrival]) -> String {
     arrivals.iter().map(|arrival| format!("  {arrival:?}\n")).collect()
-}
-
-/// Where a host's file is for the test.
-fn inside(host: &Host, path: &str) -> PathBuf {
-    Path::new("/proc").join(host.pid()).join("root").join(path.trim_start_matches('/'))
 }

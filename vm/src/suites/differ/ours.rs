@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -15,8 +14,8 @@ use super::theirs::Traced;
 pub(super) struct Ours(BufReader<UnixStream>);
 
 impl Ours {
-    pub(super) fn connect(socket: &Path) -> anyhow::Result<Ours> {
-        let stream = UnixStream::connect(socket).with_context(|| format!("cannot connect to {}", socket.display()))?;
+    pub(super) fn connect(socket: &str) -> anyhow::Result<Ours> {
+        let stream = UnixStream::connect(socket).with_context(|| format!("cannot connect to {socket}"))?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
         Ok(Ours(BufReader::new(stream)))
     }

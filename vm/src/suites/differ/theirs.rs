@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -19,8 +18,8 @@ pub(super) struct Theirs {
 }
 
 impl Theirs {
-    pub(super) fn connect(socket: &Path) -> anyhow::Result<Theirs> {
-        let stream = UnixStream::connect(socket).with_context(|| format!("cannot connect to {}", socket.display()))?;
+    pub(super) fn connect(socket: &str) -> anyhow::Result<Theirs> {
+        let stream = UnixStream::connect(socket).with_context(|| format!("cannot connect to {socket}"))?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
         Ok(Theirs { stream, calls: 0 })
     }
